@@ -1,0 +1,85 @@
+//! Reading back what was shipped: which objects there are, and their bytes in order.
+
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::model::key::{Leaf, ObjectKey, service_directory};
+use crate::model::names::Service;
+use crate::model::problem;
+use crate::store::{Store, StoreError};
+
+/// A shipped segment.
+#[derive(Clone, Debug)]
+pub struct Shipped {
+    /// Its key, under the store's prefix.
+    pub key: ObjectKey,
+    /// What its key says.
+    pub leaf: Leaf,
+    /// The object's size in bytes.
+    pub size: u64,
+}
+
+/// The shipped segments of a service, or of all: streams in the order of their beginnings, each in order.
+///
+/// # Errors
+/// What kept the store from being listed.
+pub fn list(store: &dyn Store, service: Option<&Service>) -> Result<Vec<Shipped>, StoreError> {
+    let prefix = service.map_or_else(|| "service=".to_owned(), service_directory);
+    let mut shipped = Vec::new();
+    store.list(&prefix, &mut |listed| {
+        // Objects that something else has put there are no business of ours.
+        if let Some(leaf) = Leaf::parse(listed.key.split().1) {
+            shipped.push(Shipped { key: listed.key, leaf, size: listed.size });
+        }
+        ControlFlow::Continue(())
+    })?;
+    order(&mut shipped);
+    Ok(shipped)
+}
+
+/// Services by name; in each, streams by the time of their first segment; in each, segments by number.
+fn order(shipped: &mut [Shipped]) {
+    let mut begins = std::collections::HashMap::new();
+    for Shipped { leaf, .. } in shipped.iter() {
+        let begin = begins.entry(leaf.stream).or_insert(leaf.first);
+        *begin = leaf.first.min(*begin);
+    }
+    shipped.sort_by(|a, b| {
+        let place = |shipped: &Shipped| {
+            let Leaf { service, instance, stream, seq, .. } = shipped.leaf.clone();
+            (service, begins.get(&stream).copied(), instance, stream, seq)
+        };
+        place(a).cmp(&place(b))
+    });
+}
+
+/// Why an object's bytes did not all arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The object could not be read, or is damaged.
+    #[error("{0}")]
+    Store(String),
+    /// The output could not be written.
+    #[error("write the output")]
+    Output(#[source] io::Error),
+}
+
+/// Writes the bytes that the log had to `output`.
+///
+/// # Errors
+/// What kept the object from being read or the output from being written.
+pub fn read(store: &dyn Store, shipped: &Shipped, output: &mut dyn Write) -> Result<(), ReadError> {
+    let body = store.open(&shipped.key).map_err(|error| ReadError::Store(problem::chain(&error)))?;
+    let mut decoder = MultiGzDecoder::new(io::BufReader::with_capacity(128 * 1024, body));
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        match decoder.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => output.write_all(&buffer[..count]).map_err(ReadError::Output)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadError::Store(format!("read {}: {error}", shipped.key))),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The command line: types only. Man pages and completions are made from these definitions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config;
+use crate::model::destination::Destination;
+use crate::model::names::Instance;
+
+/// Moves service logs from this machine to S3 without losing or doubling a byte.
+#[derive(Debug, Parser)]
+#[command(name = "logferry", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+   0  all shipped, or nothing to do
+   1  some log could not be taken or some object could not be verified; the rest was done
+   2  wrong usage
+  75  something waits in the spool and is tried again by the next run
+  78  the configuration is wrong; nothing was touched";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take the logs out of use, compress them and put them into the store (the hourly job)
+    Run(Run),
+    /// List what was shipped
+    Ls(Ls),
+    /// Write what a service has logged, decompressed and in order, to standard output
+    Cat(Cat),
+}
+
+/// Where to ship to and read from.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// The store: s3://bucket/prefix or file:///dir. Credentials, region and endpoint come from the AWS SDK's own
+    /// chain (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, instance role, ...)
+    #[arg(long, value_name = "URL", env = "LOGFERRY_TO", value_parser = Destination::parse)]
+    pub to: Option<Destination>,
+    /// The configuration file [default: /etc/logferry.toml]
+    #[arg(long, value_name = "FILE", env = "LOGFERRY_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Tell each step on standard error; twice for more
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// `logferry run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Logs: files, directories or patterns in quotes; those of the configuration where none are given
+    #[arg(value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// Where to.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where logferry keeps its spool; private to it
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
+    pub state_dir: PathBuf,
+    /// How the logs' writers let go of them
+    #[arg(long, value_enum, default_value_t = Writer::Reopens)]
+    pub writer: Writer,
+    /// Wait up to this long before starting: each instance a time of its own, always the same
+    #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
+    pub splay: Option<Duration>,
+    /// This machine's name in object keys [default: the EC2 instance id, else the host name]
+    #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
+    pub instance: Option<Instance>,
+    /// Print what would be done, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one machine-readable report on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a log's writer lets go of it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Writer {
+    /// It reopens its log when the link count is 0, as Upstart does
+    Reopens,
+}
+
+/// `logferry ls`.
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// The service; all where none is given
+    #[arg(value_name = "SERVICE")]
+    pub service: Option<std::ffi::OsString>,
+    /// Where from.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `logferry cat`.
+#[derive(Debug, Args)]
+pub struct Cat {
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    pub service: std::ffi::OsString,
+    /// Where from.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}

@@ -1,0 +1,47 @@
+//! One file a command: joins the services and prints what came of them.
+
+pub mod cat;
+pub mod ls;
+pub mod plan;
+pub mod run;
+
+use crate::cli::StoreArgs;
+use crate::config::{self, ConfigError};
+use crate::exit::Exit;
+use crate::model::problem;
+use crate::report::steps::{self, Verbosity};
+use crate::store::{self, Store, StoreError};
+use crate::sys::signals::Stop;
+
+/// How much `-v` asks for.
+fn verbosity(count: u8) -> Verbosity {
+    match count {
+        0 => Verbosity::Quiet,
+        1 => Verbosity::Steps,
+        _ => Verbosity::Everything,
+    }
+}
+
+/// Complains of a mistake in the configuration.
+fn misconfigured(error: &ConfigError) -> Exit {
+    steps::complain(&error.to_string());
+    Exit::Config
+}
+
+/// Opens the store that a reading command is to read from.
+fn open_store(args: &StoreArgs) -> Result<Box<dyn Store>, Exit> {
+    steps::tell(verbosity(args.verbose));
+    let file = config::File::read(args.config.as_deref()).map_err(|error| misconfigured(&error))?;
+    let to = args.to.clone().or(file.to).ok_or_else(|| {
+        let error = ConfigError::new("--to", "no store is named").hint("give --to s3://bucket/prefix or file:///dir");
+        misconfigured(&error)
+    })?;
+    store::open(&to, &file.s3, &Stop::default()).map_err(|error| unreadable(&error))
+}
+
+/// Complains of a store that can't be read.
+fn unreadable(error: &StoreError) -> Exit {
+    let hint = error.kind.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+    steps::complain(&format!("{}{hint}", problem::chain(error)));
+    Exit::Failed
+}

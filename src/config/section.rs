@@ -1,0 +1,201 @@
+//! Reading a table of the configuration file: each key is asked for once; what nobody asked for is a mistake.
+//!
+//! Errors carry the file and the line, and for an unknown key the one that was probably meant: among those that were
+//! asked for, so that there is no list of keys to keep in step.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ConfigError;
+
+/// The file that is read.
+pub(super) struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(path: &Path, text: String) -> Self {
+        Self { path: path.to_owned(), text }
+    }
+
+    /// The file's outermost table.
+    pub(super) fn parse(&self) -> Result<Section<'_>, ConfigError> {
+        let table = DeTable::parse(&self.text).map_err(|error| self.error(error.span(), error.message().to_owned()))?;
+        Ok(Section::new(self, None, table.into_inner()))
+    }
+
+    fn error(&self, span: Option<Range<usize>>, what: String) -> ConfigError {
+        let line = span.map(|span| self.text[..span.start.min(self.text.len())].matches('\n').count() + 1);
+        ConfigError { path: self.path.clone(), line, what, hint: None }
+    }
+}
+
+/// A table, and which of its keys were asked for.
+pub(super) struct Section<'a> {
+    source: &'a Source,
+    name: Option<String>,
+    entries: BTreeMap<String, (Range<usize>, Spanned<DeValue<'a>>)>,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    fn new(source: &'a Source, name: Option<String>, table: DeTable<'a>) -> Self {
+        let entries = table.into_iter().map(|(key, value)| (key.get_ref().to_string(), (key.span(), value)));
+        Self { source, name, entries: entries.collect(), asked: Vec::new() }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'a>>> {
+        self.asked.push(key);
+        self.entries.remove(key).map(|(_, value)| value)
+    }
+
+    /// A text, checked by `parse`, whose error says what is wrong with it.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let span = value.span();
+        let text = self.text(key, value)?;
+        parse(&text).map(Some).map_err(|why| self.source.error(Some(span), format!("`{key}`: {why}")))
+    }
+
+    /// A text.
+    pub(super) fn string(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
+        self.parsed(key, |text| Ok(text.to_owned()))
+    }
+
+    /// A time such as `90s` or `10m`.
+    pub(super) fn duration(&mut self, key: &'static str) -> Result<Option<Duration>, ConfigError> {
+        self.parsed(key, super::parse_duration)
+    }
+
+    /// A whole number in a range.
+    pub(super) fn number(&mut self, key: &'static str, range: Range<i64>) -> Result<Option<i64>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let number = match value.get_ref() {
+            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+            _ => None,
+        };
+        match number.filter(|number| range.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let what = format!("`{key}` must be a whole number from {} to {}", range.start, range.end - 1);
+                Err(self.source.error(Some(value.span()), what))
+            }
+        }
+    }
+
+    /// A list of texts, each checked by `parse`; a single text counts as a list of one.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        let span = value.span();
+        let values = match value.into_inner() {
+            DeValue::Array(values) => values.into_iter().collect(),
+            single => vec![Spanned::new(span, single)],
+        };
+        let mut list = Vec::new();
+        for value in values {
+            let span = value.span();
+            let text = self.text(key, value)?;
+            list.push(parse(&text).map_err(|why| self.source.error(Some(span), format!("`{key}`: {why}")))?);
+        }
+        Ok(list)
+    }
+
+    /// A table inside of this one.
+    pub(super) fn table(&mut self, key: &'static str) -> Result<Option<Section<'a>>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => Ok(Some(Section::new(self.source, Some(format!("[{key}]")), table))),
+            _ => Err(self.source.error(Some(span), format!("`{key}` must be a table: write [{key}]"))),
+        }
+    }
+
+    /// A list of tables.
+    pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Section<'a>>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        let wrong = |span| self.source.error(Some(span), format!("`{key}` must be a list of tables: write [[{key}]]"));
+        let span = value.span();
+        let DeValue::Array(values) = value.into_inner() else { return Err(wrong(span)) };
+        let mut tables = Vec::new();
+        for value in values {
+            let span = value.span();
+            let DeValue::Table(table) = value.into_inner() else { return Err(wrong(span)) };
+            tables.push(Section::new(self.source, Some(format!("[[{key}]]")), table));
+        }
+        Ok(tables)
+    }
+
+    /// All entries of this table as texts, whatever their keys.
+    pub(super) fn into_strings(self) -> Result<Vec<(String, String)>, ConfigError> {
+        let Self { source, entries, .. } = self;
+        let text = |(key, (_, value)): (String, (Range<usize>, Spanned<DeValue<'_>>))| {
+            let span = value.span();
+            match value.into_inner() {
+                DeValue::String(text) => Ok((key, text.into_owned())),
+                _ => Err(source.error(Some(span), format!("`{key}` must be a text in quotes"))),
+            }
+        };
+        entries.into_iter().map(text).collect()
+    }
+
+    /// An error about this table.
+    pub(super) fn error(&self, what: String) -> ConfigError {
+        let what = self.name.as_ref().map_or(what.clone(), |name| format!("{name}: {what}"));
+        self.source.error(None, what)
+    }
+
+    /// Ends the reading: a key that nobody asked for is an error.
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
+        let Some((key, (span, _))) = self.entries.iter().next() else { return Ok(()) };
+        let place = self.name.as_ref().map_or(String::new(), |name| format!(" in {name}"));
+        let error = self.source.error(Some(span.clone()), format!("unknown key `{key}`{place}"));
+        let hint = match nearest(key, &self.asked) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the keys here are {}", self.asked.join(", ")),
+        };
+        Err(error.hint(hint))
+    }
+
+    fn text(&self, key: &str, value: Spanned<DeValue<'_>>) -> Result<String, ConfigError> {
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::String(text) => Ok(text.into_owned()),
+            other => {
+                let what = format!("`{key}` must be a text in quotes, not {}", kind(&other));
+                Err(self.source.error(Some(span), what))
+            }
+        }
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// The known word that `word` was probably meant to be.
+pub fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
+    let distance = |known: &&str| strsim::damerau_levenshtein(word, known);
+    let (near, known) = known.iter().map(|known| (distance(known), *known)).min()?;
+    (near <= 1.max(word.len() / 3)).then_some(known)
+}

@@ -1,0 +1,17 @@
+//! logferry: parse, carry out, exit.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use logferry::cli::{Cli, Command};
+use logferry::cmd;
+
+fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let exit = match command {
+        Command::Run(args) => cmd::run::run(args),
+        Command::Ls(args) => cmd::ls::ls(args),
+        Command::Cat(args) => cmd::cat::cat(args),
+    };
+    exit.into()
+}

@@ -1,0 +1,163 @@
+//! The name of an object: rendered from what a segment is, and parsed back from the right.
+//!
+//! ```text
+//! service=web/dt=2026-11-21/web_20261121T000003Z_20261121T005959Z_i-0abc12345678_k3f9a2-00000017-9f86d081.log.gz
+//! └─────────directory──────┘└────────────────────────────────────leaf──────────────────────────────────────────┘
+//! ```
+//!
+//! The leaf holds everything; the directory is there for people and for engines that know Hive's layout. Reading
+//! commands parse the leaf alone.
+
+use std::fmt;
+
+use super::names::{Instance, Seq, Service, StreamId};
+use super::time::Moment;
+
+/// What every leaf ends in.
+const EXTENSION: &str = ".log.gz";
+
+/// An object's name under the store's prefix: relative, its parts never empty, `.` or `..`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// The key of a segment.
+    pub fn render(leaf: &Leaf) -> Self {
+        Self(format!("{}dt={}/{leaf}", service_directory(&leaf.service), leaf.first.day()))
+    }
+
+    /// A key that a store listed; `None` when it could not be one of ours.
+    pub fn listed(key: &str) -> Option<Self> {
+        let sound = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
+        key.split('/').all(sound).then(|| Self(key.to_owned()))
+    }
+
+    /// The whole key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the last slash, and the part after it.
+    pub fn split(&self) -> (&str, &str) {
+        self.0.rsplit_once('/').unwrap_or(("", &self.0))
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectKey({})", self.0)
+    }
+}
+
+/// The directory that holds all objects of a service, with its slash: `service=web/`.
+pub fn service_directory(service: &Service) -> String {
+    format!("service={}/", service.encoded())
+}
+
+/// What the last part of a key says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leaf {
+    /// What the log is about; shortened if its name is long ([`Service::encoded`]).
+    pub service: Service,
+    /// When the first byte can have been written; keys hold whole seconds.
+    pub first: Moment,
+    /// When the last byte was written; keys hold whole seconds.
+    pub last: Moment,
+    /// The machine.
+    pub instance: Instance,
+    /// The stream.
+    pub stream: StreamId,
+    /// The number in the stream.
+    pub seq: Seq,
+    /// The first eight hex digits of the object's SHA-256.
+    pub digest: String,
+}
+
+impl Leaf {
+    /// Parses the last part of a key, from the right, since a service may hold `_`.
+    pub fn parse(leaf: &str) -> Option<Self> {
+        let mut parts = leaf.strip_suffix(EXTENSION)?.rsplitn(5, '_');
+        let tail = parts.next()?;
+        let instance = Instance::parse(parts.next()?).ok()?;
+        let last = Moment::parse_stamp(parts.next()?)?;
+        let first = Moment::parse_stamp(parts.next()?)?;
+        let service = Service::decode(parts.next()?)?;
+        let mut tail = tail.split('-');
+        let (stream, seq, digest) = (tail.next()?, tail.next()?, tail.next()?);
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if tail.next().is_some() || digest.len() != 8 || !digest.bytes().all(hex) {
+            return None;
+        }
+        let (stream, seq) = (StreamId::parse(stream)?, Seq::parse(seq)?);
+        Some(Self { service, first, last, instance, stream, seq, digest: digest.to_owned() })
+    }
+}
+
+impl fmt::Display for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, first, last, instance, stream, seq, digest } = self;
+        let (service, first, last) = (service.encoded(), first.stamp(), last.stamp());
+        write!(f, "{service}_{first}_{last}_{instance}_{stream}-{seq}-{digest}{EXTENSION}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    const EXAMPLE: &str = "service=web/dt=2026-11-21/\
+        web_20261121T000003Z_20261121T005959Z_i-0abc12345678_k3f9a2-00000017-9f86d081.log.gz";
+
+    fn leaf(service: &[u8]) -> Leaf {
+        Leaf {
+            service: Service::new(std::ffi::OsString::from_vec(service.to_vec())).expect("not empty"),
+            first: Moment::parse_stamp("20261121T000003Z").expect("a stamp"),
+            last: Moment::parse_stamp("20261121T005959Z").expect("a stamp"),
+            instance: Instance::parse("i-0abc12345678").expect("an instance"),
+            stream: StreamId::parse("k3f9a2").expect("a stream"),
+            seq: Seq(17),
+            digest: "9f86d081".to_owned(),
+        }
+    }
+
+    #[test]
+    fn renders_the_documented_example() {
+        assert_eq!(ObjectKey::render(&leaf(b"web")).as_str(), EXAMPLE);
+    }
+
+    #[test]
+    fn parses_what_it_renders() {
+        for service in [&b"web"[..], b"a_b_c", b"_", b"20261121T000003Z_x", b"web/1 \xff%41\n", &[0xfe; 33]] {
+            let leaf = leaf(service);
+            assert_eq!(Leaf::parse(&leaf.to_string()), Some(leaf));
+        }
+    }
+
+    #[test]
+    fn the_longest_names_fit_file_names_and_keys() {
+        let mut long = leaf(&[0xff; 4000]);
+        long.instance = Instance::from_host("h".repeat(300).as_ref());
+        // The directory store puts a dot before, and `.json.tmp` behind a leaf.
+        assert!(long.to_string().len() + 10 <= 255, "{}", long.to_string().len());
+        assert!(ObjectKey::render(&long).as_str().len() + 513 <= 1024);
+    }
+
+    #[test]
+    fn other_peoples_objects_are_not_ours() {
+        for other in ["", "x.log.gz", "web_1_2_i-1_k3f9a2-00000017-9f86d081.log.gz", "a.json"] {
+            assert_eq!(Leaf::parse(other), None, "{other}");
+        }
+        let longer = leaf(b"web").to_string().replace("-9f86d081", "-9f86d081-1");
+        assert_eq!(Leaf::parse(&longer), None);
+        assert!(ObjectKey::listed("a/../b").is_none());
+        assert!(ObjectKey::listed("a//b").is_none());
+        assert!(ObjectKey::listed(EXAMPLE).is_some());
+    }
+}

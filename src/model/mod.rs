@@ -1,0 +1,18 @@
+//! What logferry talks about, without I/O, clock or environment: names, keys, records, schedules.
+//!
+//! Everything here is a value that can be checked and printed. A text that would be dangerous in the wrong place (a
+//! service name, an object key, a path in a record) has a type of its own, so that the compiler keeps them apart.
+
+pub mod backoff;
+pub mod destination;
+pub mod digest;
+pub mod key;
+pub mod metadata;
+pub mod names;
+pub mod path_text;
+pub mod plan;
+pub mod problem;
+pub mod s3_options;
+pub mod segment;
+pub mod splay;
+pub mod time;

@@ -1,0 +1,50 @@
+//! How objects are to be stored in a bucket, as far as the user has a say in it.
+
+/// How S3 encrypts an object at rest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Encryption {
+    /// With keys that S3 manages (SSE-S3, `AES256`).
+    S3,
+    /// With a key of the Key Management Service (SSE-KMS); the account's default key where none is named.
+    Kms {
+        /// The key's id, alias or ARN.
+        key: Option<String>,
+    },
+}
+
+/// The checksum that goes with each put and that the store verifies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Checksum {
+    /// SHA-256: the one that was computed when the segment was sealed.
+    #[default]
+    Sha256,
+    /// CRC-32.
+    Crc32,
+    /// CRC-32C.
+    Crc32c,
+    /// CRC-64/NVME.
+    Crc64Nvme,
+}
+
+impl Checksum {
+    /// Every choice, with the word for it.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("sha256", Self::Sha256), ("crc32", Self::Crc32), ("crc32c", Self::Crc32c), ("crc64nvme", Self::Crc64Nvme)];
+}
+
+/// The options of a bucket.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct S3Options {
+    /// Encryption at rest; the bucket's default where absent.
+    pub encryption: Option<Encryption>,
+    /// Storage class; the bucket's default (STANDARD) where absent.
+    pub storage_class: Option<String>,
+    /// Tags, at most 10 (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>).
+    pub tags: Vec<(String, String)>,
+    /// Canned ACL.
+    pub acl: Option<String>,
+    /// The account that must own the bucket.
+    pub expected_bucket_owner: Option<String>,
+    /// The checksum of a put.
+    pub checksum: Checksum,
+}

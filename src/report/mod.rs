@@ -1,0 +1,100 @@
+//! What a run tells: problems on standard error, one JSON report on demand, and nothing when all is well.
+
+pub mod steps;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::model::destination::Destination;
+use crate::model::names::{Instance, Service};
+use crate::model::path_text;
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{Ended, SealedSegment};
+use crate::model::time::Moment;
+
+/// What a run came to.
+#[derive(Serialize)]
+pub struct Report {
+    /// The program's version.
+    pub version: &'static str,
+    /// When it began.
+    pub started: Moment,
+    /// When it ended.
+    pub finished: Moment,
+    /// Who this machine is; absent where nothing was to be named after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
+    /// How many logs were empty.
+    pub empty: usize,
+    /// Segments that were sealed.
+    pub sealed: Vec<Item>,
+    /// Segments that the store confirmed.
+    pub shipped: Vec<Item>,
+    /// Segments that wait in the spool.
+    pub waiting: Vec<Item>,
+    /// What could not be done.
+    pub problems: Vec<Problem>,
+    /// The exit code.
+    pub exit_code: u8,
+}
+
+/// A segment in a report.
+#[derive(Serialize)]
+pub struct Item {
+    path: String,
+    service: Service,
+    to: Destination,
+    key: String,
+    raw_bytes: u64,
+    lines: u64,
+    bytes: u64,
+    ended: Ended,
+}
+
+impl Item {
+    /// The report's line on a segment.
+    pub fn of(sealed: &SealedSegment) -> Self {
+        Self {
+            path: path_text::to_text(&sealed.segment.path),
+            service: sealed.segment.service.clone(),
+            to: sealed.segment.to.clone(),
+            key: sealed.key().to_string(),
+            raw_bytes: sealed.seal.length,
+            lines: sealed.seal.lines,
+            bytes: sealed.seal.packed,
+            ended: sealed.seal.ended,
+        }
+    }
+}
+
+/// The exit code that problems come to.
+pub fn exit(problems: &[Problem]) -> Exit {
+    let code = |problem: &Problem| match problem.effect {
+        Effect::Noted => Exit::Done,
+        Effect::Failed => Exit::Failed,
+        Effect::Waits => Exit::Waits,
+    };
+    problems.iter().map(code).max().unwrap_or(Exit::Done)
+}
+
+/// Prints problems for a person.
+pub fn print_problems(problems: &[Problem]) {
+    for problem in problems {
+        steps::complain(&problem.to_string());
+    }
+}
+
+/// Prints the report for a program.
+pub fn print_json(report: &Report) {
+    match serde_json::to_string_pretty(report) {
+        Ok(json) => steps::say(&json),
+        Err(error) => steps::complain(&format!("the report can't be written: {error}")),
+    }
+}
+
+/// A problem that ends a run before it has begun.
+pub fn fatal(path: &Path, error: &dyn std::error::Error) -> Problem {
+    Problem::from_error(Effect::Failed, path, error)
+}

@@ -1,0 +1,54 @@
+//! The only place that writes to the terminal: steps with `-v`, complaints, results.
+
+use std::io::Write;
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+/// How much is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verbosity {
+    /// Only what is wrong.
+    Quiet,
+    /// Each step (`-v`).
+    Steps,
+    /// Everything (`-vv`).
+    Everything,
+}
+
+struct Steps;
+
+impl Log for Steps {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with(env!("CARGO_PKG_NAME"))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            complain(&record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Tells steps on standard error from now on.
+pub fn tell(verbosity: Verbosity) {
+    let level = match verbosity {
+        Verbosity::Quiet => return,
+        Verbosity::Steps => LevelFilter::Info,
+        Verbosity::Everything => LevelFilter::Debug,
+    };
+    if log::set_logger(&Steps).is_ok() {
+        log::set_max_level(level);
+    }
+}
+
+/// A line on standard error. Where that is closed, nobody can be told.
+pub fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "logferry: {text}");
+}
+
+/// A line on standard output. A reader that has gone doesn't want it.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

@@ -1,0 +1,84 @@
+//! Taking a log out of use: rename it, in its own directory, to a hidden name, and make sure that what was renamed is
+//! what was looked at.
+//!
+//! The order against anyone who swaps files in a directory that he may write to: open without following links, look at
+//! what was opened, rename, look at what the new name stands for. Only if it is the file that is open is the claim
+//! good; else the rename is taken back.
+
+use std::ffi::OsStr;
+use std::fs::File;
+
+use crate::model::segment::{ClaimedName, Identity};
+use crate::sys::dir::{Dir, Entry};
+use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::file::{Kind, Status};
+
+/// Why a log was not claimed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotClaimed {
+    /// Something is wrong with it.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It is empty or gone: nothing to do.
+    #[error("nothing to take")]
+    Nothing,
+    /// The system refused.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// Opens a log and checks that it is still the file that was discovered.
+pub(super) fn open(dir: &Dir, name: &OsStr, discovered: Identity) -> std::result::Result<File, NotClaimed> {
+    let file = match dir.open_read(name) {
+        Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Err(NotClaimed::Nothing),
+        other => other?,
+    };
+    let metadata = file.metadata().doing("look at", dir.path_of(name))?;
+    let status = Status::of(&metadata);
+    if Kind::of(&metadata) != Kind::Regular || status.identity != discovered {
+        return Err(NotClaimed::Refused("it was replaced while it was looked at".to_owned()));
+    }
+    match status {
+        Status { links: 1, size: 1.., .. } => Ok(file),
+        Status { size: 0, .. } => Err(NotClaimed::Nothing),
+        Status { links, .. } => Err(NotClaimed::Refused(format!("it has {links} hard links"))),
+    }
+}
+
+/// Renames the log that `file` is to its claimed name.
+pub(super) fn claim(
+    dir: &Dir,
+    name: &OsStr,
+    claimed: &ClaimedName,
+    file: &File,
+) -> std::result::Result<(), NotClaimed> {
+    dir.rename_new(name, claimed.as_os_str())?;
+    let open = Status::of_file(file).doing("look at", dir.path_of(name))?;
+    let is_ours = |entry: &Entry| entry.kind == Kind::Regular && entry.status.identity == open.identity;
+    let found = dir.look(claimed.as_os_str())?;
+    if found.as_ref().is_some_and(is_ours) && open.links == 1 {
+        return Ok(());
+    }
+    // Something else was renamed: it goes back under its name, unless that was taken meanwhile.
+    dir.rename_new(claimed.as_os_str(), name)?;
+    Err(NotClaimed::Refused("it was replaced or linked while it was claimed".to_owned()))
+}
+
+/// Opens a claimed file that an earlier run left.
+///
+/// # Errors
+/// `None` when it isn't the file that was claimed then.
+pub(super) fn reopen(dir: &Dir, claimed: &ClaimedName, expected: Option<Identity>) -> Result<Option<(File, Status)>> {
+    let file = dir.open_read(claimed.as_os_str())?;
+    let metadata = file.metadata().doing("look at", dir.path_of(claimed.as_os_str()))?;
+    let status = Status::of(&metadata);
+    let sound = Kind::of(&metadata) == Kind::Regular && status.links == 1;
+    let same = expected.is_none_or(|expected| expected == status.identity);
+    Ok((sound && same).then_some((file, status)))
+}
+
+/// Whether a name still stands for that file.
+pub(super) fn is_still(dir: &Dir, name: &OsStr, file: &File) -> Result<bool> {
+    let open = Status::of_file(file).doing("look at", dir.path_of(name))?;
+    Ok(dir.look(name)?.is_some_and(|entry| entry.status.identity == open.identity))
+}

@@ -1,0 +1,93 @@
+//! From a log into a part: read where the part ends, compress, append.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use crate::gzip::{BLOCK, Encoder, WINDOW};
+use crate::spool::Part;
+use crate::sys::failure::{Context, Failure};
+use crate::sys::file::Status;
+
+/// What a copy is made in: the bytes before the block, then the block.
+pub(super) struct Buffer(Vec<u8>);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self(vec![0; WINDOW + BLOCK])
+    }
+}
+
+/// Which side of a copy failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CopyError {
+    /// The log can't be read.
+    #[error(transparent)]
+    Log(Failure),
+    /// The part can't be written.
+    #[error(transparent)]
+    Part(Failure),
+}
+
+impl CopyError {
+    pub(super) fn failure(&self) -> &Failure {
+        match self {
+            Self::Log(failure) | Self::Part(failure) => failure,
+        }
+    }
+}
+
+/// How often a copy looks whether the log has grown meanwhile. A writer that is faster than the compressor could keep
+/// it busy for ever; what it leaves is read after the unlink, when the writer has turned to a new file.
+const PASSES: usize = 4;
+
+/// Copies what the log holds behind the part's end. Returns how many bytes that were.
+pub(super) fn copy(encoder: &mut Encoder, buffer: &mut Buffer, part: &mut Part, log: &File) -> Result<u64, CopyError> {
+    let mut copied = 0;
+    for _ in 0..PASSES {
+        let size = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?.size;
+        if size <= part.taken() {
+            break;
+        }
+        copied += copy_up_to(encoder, buffer, part, log, size)?;
+    }
+    Ok(copied)
+}
+
+fn copy_up_to(
+    encoder: &mut Encoder,
+    Buffer(buffer): &mut Buffer,
+    part: &mut Part,
+    log: &File,
+    end: u64,
+) -> Result<u64, CopyError> {
+    let begin = part.taken();
+    let mut window = part.window();
+    read_at(part, log, &mut buffer[..window], begin - window as u64)?;
+    while part.taken() < end {
+        let wanted = usize::try_from(end - part.taken()).map_or(BLOCK, |left| left.min(BLOCK));
+        let count = read_at(part, log, &mut buffer[window..window + wanted], part.taken())?;
+        if count == 0 {
+            break; // someone truncated it
+        }
+        let (before, block) = buffer.split_at(window);
+        part.append(encoder, before, &block[..count]).map_err(CopyError::Part)?;
+        let filled = window + count;
+        window = filled.min(WINDOW);
+        buffer.copy_within(filled - window..filled, 0);
+    }
+    Ok(part.taken() - begin)
+}
+
+/// Fills `buffer` from an offset of the log on; less only at its end.
+fn read_at(part: &Part, log: &File, buffer: &mut [u8], offset: u64) -> Result<usize, CopyError> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match log.read_at(&mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CopyError::Log(Failure::new("read", &part.segment().path, error))),
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,99 @@
+//! Segments that an earlier run began and did not seal: what the log's directory shows decides what becomes of them.
+//!
+//! | the log's directory | the spool | so |
+//! | --- | --- | --- |
+//! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
+//! | the log is there, the same file | a part or none | it was never claimed, or someone took it back: discard |
+//! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
+//! | neither | none | the log was never touched: forget it |
+//! | can't be opened | a part or none | a lost mount: wait |
+
+use std::path::{Path, PathBuf};
+
+use super::{Item, Queues, Rotation};
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{Ended, Segment};
+use crate::spool::Unfinished;
+use crate::sys::clock;
+use crate::sys::dir::Dir;
+use crate::sys::failure::Result;
+
+enum Verdict {
+    CopyAgain,
+    Discard,
+    Salvage,
+}
+
+/// Salvages or discards what can be at once, and puts claimed files on the list.
+pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>, queues: &mut Queues) {
+    for unfinished in unfinished {
+        let path = unfinished.segment.path.clone();
+        match sort_out_one(rotation, unfinished, queues) {
+            Ok(()) => {}
+            Err(failure) => {
+                let problem = Problem::from_error(Effect::Waits, &path, &failure);
+                rotation.problem(problem.hint("an earlier run took this log and did not come to its end; it waits"));
+                queues.block(path);
+            }
+        }
+    }
+}
+
+fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mut Queues) -> Result<()> {
+    let Unfinished { segment, has_part } = unfinished;
+    match judge(&segment, has_part)? {
+        Verdict::CopyAgain => {
+            let path = segment.path.clone();
+            log::info!("{}: claimed by an earlier run, copied again", path.display());
+            queues.push(path, Item::Claimed(segment));
+            Ok(())
+        }
+        Verdict::Discard => {
+            log::info!("{}: begun by an earlier run, but not taken: forgotten", segment.path.display());
+            rotation.spool.discard(segment.name)
+        }
+        Verdict::Salvage => salvage(rotation, segment),
+    }
+}
+
+fn judge(segment: &Segment, has_part: bool) -> Result<Verdict> {
+    let no_claim = if has_part { Verdict::Salvage } else { Verdict::Discard };
+    let Some(claimed) = &segment.claimed else { return Ok(no_claim) };
+    let (parent, name) = split(&segment.path);
+    let dir = Dir::open(&parent)?;
+    if dir.look(claimed.as_os_str())?.is_some() {
+        return Ok(Verdict::CopyAgain);
+    }
+    let never_left = dir.look(&name)?.is_some_and(|log| log.status.identity == segment.source.file);
+    Ok(if never_left { Verdict::Discard } else { no_claim })
+}
+
+fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
+    let (name, path, claimed_at) = (segment.name, segment.path.clone(), segment.claimed_at);
+    let part = match rotation.spool.salvage_part(segment) {
+        Err(failure) if failure.is(std::io::ErrorKind::InvalidData) => {
+            return rotation.spool.put_part_aside(name, &failure.source.to_string());
+        }
+        other => other?,
+    };
+    if part.raw() == 0 {
+        return rotation.spool.discard(name);
+    }
+    let modified = part.modified()?;
+    let sealed = rotation.spool.seal(part, modified, Ended::Interrupted)?;
+    let what = format!(
+        "the run that took it at {claimed_at} was cut short; {} bytes are kept, and what its writer may have written \
+         between then and {} without reopening it is kept if the writer still holds the file",
+        sealed.seal.length,
+        clock::now()
+    );
+    rotation.problem(Problem::new(Effect::Noted, path, what));
+    rotation.outcome.sealed.push(sealed);
+    Ok(())
+}
+
+/// A log's directory and name.
+pub(super) fn split(path: &Path) -> (PathBuf, std::ffi::OsString) {
+    let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
+    (parent, path.file_name().unwrap_or_default().to_owned())
+}

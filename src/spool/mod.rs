@@ -1,0 +1,312 @@
+//! The spool: segments that are not yet confirmed in the store, and what must be remembered of those that are.
+//!
+//! Promise: after a crash at any instant, the state is read from what files there are; nothing that was sealed is lost,
+//! nothing is handed out twice. Each file's state is its extension (FORMAT.md beside this file has the whole table):
+//!
+//! ```text
+//! begin            write           seal                    ship               drop
+//! NAME.json  ->    NAME.part  ->   NAME.json, NAME.gz  ->  NAME.shipped  ->   streams/TAG.json
+//! (open)                           (sealed)                                   (the stream's last segment)
+//! ```
+//!
+//! The directory is private (0700) and belongs to one process at a time, which holds its lock.
+
+mod held;
+mod part;
+mod record;
+mod recovery;
+mod streams;
+mod survey;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+pub use held::Held;
+pub use part::Part;
+pub use recovery::{Damage, Recovered, Unfinished};
+pub use streams::Head;
+pub use survey::{Survey, survey};
+
+use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
+use crate::model::time::Moment;
+use crate::sys::dir::Dir;
+use crate::sys::failure::{Context, Result};
+use crate::sys::lock::{self, Lock};
+use record::Record;
+use streams::{Streams, Unsound};
+
+/// The spool of a state directory.
+pub struct Spool {
+    root: Dir,
+    segments: Dir,
+    held: Dir,
+    damaged: Dir,
+    streams: Streams,
+    damage: Vec<Damage>,
+}
+
+impl Spool {
+    /// Opens the spool in a state directory, making what is missing (but not the state directory's parent).
+    ///
+    /// # Errors
+    /// Where the directory can't be made, isn't ours, or others may enter it.
+    pub fn open(state_dir: &Path) -> Result<Self> {
+        let root = Dir::open_private(state_dir)?;
+        let private = |name: &str| Dir::open_private(&root.path_of(name));
+        let (segments, held, damaged) = (private("spool")?, private("held")?, private("damaged")?);
+        let mut streams = Streams::new(private("streams")?);
+        for name in damaged.names()? {
+            let name = name.to_str().and_then(|name| SegmentName::parse(name.split('.').next()?));
+            name.into_iter().for_each(|name| streams.use_up(name));
+        }
+        Ok(Self { root, segments, held, damaged, streams, damage: Vec::new() })
+    }
+
+    /// Takes the state directory's lock; `None` when another run has it.
+    ///
+    /// # Errors
+    /// Where the file system has no locks.
+    pub fn try_lock(&self) -> Result<Option<Lock>> {
+        lock::try_lock(&self.root)
+    }
+
+    /// The state directory.
+    pub fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// What the next segment of an owner's stream begins with; `None` when its stream is to be a new one. That is so
+    /// too when the stream's record is damaged: it is put aside.
+    ///
+    /// # Errors
+    /// Where a damaged record can't be put aside.
+    pub fn head(&mut self, owner: &StreamOwner) -> Result<Option<Head>> {
+        let head = self.streams.head(owner);
+        self.or_aside(head)
+    }
+
+    /// Writes down what a segment is going to be. Nothing of its log may be touched before [`Self::sync`].
+    ///
+    /// # Errors
+    /// Where it can't be written; nothing is left then.
+    pub fn begin(&self, segment: &Segment) -> Result<()> {
+        self.write_record(&Record::open(segment.clone()))
+    }
+
+    /// Makes the names of records, parts and sealed segments durable.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn sync(&self) -> Result<()> {
+        self.segments.sync()
+    }
+
+    /// Starts a segment's part afresh; what an earlier run left of it is removed.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn start_part(&self, segment: Segment) -> Result<Part> {
+        let name = part_file(segment.name);
+        self.segments.unlink_if_there(&name)?;
+        let file = self.segments.create(&name, 0o600)?;
+        Part::start(segment, file, self.segments.path_of(&name))
+    }
+
+    /// Opens the part of an interrupted run and cuts it behind its last whole block.
+    ///
+    /// # Errors
+    /// Where it can't be read, or doesn't even hold the beginning of a part.
+    pub fn salvage_part(&self, segment: Segment) -> Result<Part> {
+        let name = part_file(segment.name);
+        let file = self.segments.open_write(&name)?;
+        Part::salvage(segment, file, self.segments.path_of(&name))
+    }
+
+    /// Forgets a segment that was begun: its part, then its record.
+    ///
+    /// # Errors
+    /// Where they can't be removed.
+    pub fn discard(&self, name: SegmentName) -> Result<()> {
+        self.segments.unlink_if_there(part_file(name))?;
+        self.segments.unlink_if_there(record_file(name))
+    }
+
+    /// Removes only a segment's part, so that its log is copied again by the next run.
+    ///
+    /// # Errors
+    /// Where it can't be removed.
+    pub fn discard_part(&self, name: SegmentName) -> Result<()> {
+        self.segments.unlink_if_there(part_file(name))
+    }
+
+    /// Seals a part: trailer, fsync, final record, what is still held, rename, fsync of the directory.
+    ///
+    /// # Errors
+    /// Where any of it can't be written; the part then is there to be salvaged or sealed by the next run.
+    pub fn seal(&mut self, part: Part, last: Moment, ended: crate::model::segment::Ended) -> Result<SealedSegment> {
+        let sealed = part.finish(last, ended)?;
+        self.write_record(&Record::sealed(sealed.clone()))?;
+        self.finish_seal(&sealed)?;
+        Ok(sealed)
+    }
+
+    /// The part of sealing that comes after the record: the next run does it where this one was cut short.
+    fn finish_seal(&mut self, sealed: &SealedSegment) -> Result<()> {
+        held::remember(&self.held, sealed)?;
+        let name = sealed.segment.name;
+        self.segments.rename_into(part_file(name), &self.segments, sealed_file(name))?;
+        self.segments.sync()?;
+        self.streams.advance(sealed.clone());
+        Ok(())
+    }
+
+    /// Opens a sealed segment for shipping.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
+    pub fn open_sealed(&self, name: SegmentName) -> Result<File> {
+        self.segments.open_read(sealed_file(name))
+    }
+
+    /// Notes that the store has confirmed a segment; it is not shipped again.
+    ///
+    /// # Errors
+    /// Where it can't be renamed.
+    pub fn mark_shipped(&self, name: SegmentName) -> Result<()> {
+        self.segments.rename_into(sealed_file(name), &self.segments, shipped_file(name))
+    }
+
+    /// Notes that a segment goes up in parts, under that name of the store's, so that they can be removed if this run
+    /// is cut short.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn note_upload(&self, name: SegmentName, upload: &str) -> Result<()> {
+        self.segments.write_durable(&upload_file(name), upload.as_bytes())
+    }
+
+    /// The upload in parts that was noted of a segment.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn noted_upload(&self, name: SegmentName) -> Result<Option<String>> {
+        let file_name = upload_file(name);
+        let mut upload = String::new();
+        match self.segments.open_read(&file_name) {
+            Ok(mut file) => file.read_to_string(&mut upload).doing("read", self.segments.path_of(&file_name))?,
+            Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        Ok(Some(upload))
+    }
+
+    /// Forgets the upload that was noted of a segment.
+    ///
+    /// # Errors
+    /// Where the note can't be removed.
+    pub fn forget_upload(&self, name: SegmentName) -> Result<()> {
+        self.segments.unlink_if_there(upload_file(name))
+    }
+
+    /// Drops segments that were marked as shipped.
+    ///
+    /// # Errors
+    /// Where something can't be removed; the next run does it then.
+    pub fn drop_shipped(&mut self, shipped: &[SealedSegment]) -> Result<()> {
+        if shipped.is_empty() {
+            return Ok(());
+        }
+        // No record may go before the mark is durable: a sealed segment without a record would be taken for damage.
+        self.segments.sync()?;
+        for sealed in shipped {
+            let name = sealed.segment.name;
+            self.segments.unlink_if_there(upload_file(name))?;
+            self.streams.keep_last(&self.segments, &record_file(name), sealed)?;
+            self.segments.unlink_if_there(shipped_file(name))?;
+        }
+        self.streams.sync()
+    }
+
+    /// What earlier runs left, brought into one of the known states.
+    ///
+    /// # Errors
+    /// Where the directories can't be listed; one damaged file is no error, but put aside and named.
+    pub fn recover(&mut self) -> Result<Recovered> {
+        recovery::recover(self)
+    }
+
+    /// Inodes that a writer may still hold.
+    ///
+    /// # Errors
+    /// Where they can't be listed.
+    pub fn held(&self) -> Result<Vec<Held>> {
+        held::list(&self.held)
+    }
+
+    /// The newest segment of the log that a held inode was; the inode's growth comes after it. `None` where no sound
+    /// record of the log is left.
+    ///
+    /// # Errors
+    /// Where a damaged record can't be put aside.
+    pub fn newest_of(&mut self, held: &Held) -> Result<Option<SealedSegment>> {
+        let newest = self.streams.newest(&held.tag);
+        self.or_aside(newest)
+    }
+
+    /// What the segment after `last` begins with.
+    pub fn after(&self, last: &SealedSegment) -> Head {
+        self.streams.after(last)
+    }
+
+    /// What was put aside since the spool was opened.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    fn or_aside<T>(&mut self, read: std::result::Result<Option<T>, Unsound>) -> Result<Option<T>> {
+        match read {
+            Ok(value) => Ok(value),
+            Err(Unsound { file_name, why }) => {
+                let why = format!("the record of a stream is damaged ({why}); its log begins a new stream");
+                let damage = recovery::move_aside(self.streams.dir(), &self.damaged, file_name.as_ref(), &why)?;
+                self.damage.extend(damage);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Forgets a held inode.
+    ///
+    /// # Errors
+    /// Where its mark can't be removed.
+    pub fn let_go(&self, held: &Held) -> Result<()> {
+        self.held.unlink_if_there(&held.file_name)
+    }
+
+    fn write_record(&self, record: &Record) -> Result<()> {
+        let name = record_file(record.segment.name);
+        let text = record.to_json().doing("write", self.segments.path_of(&name))?;
+        self.segments.write_synced(&name, text.as_bytes())
+    }
+}
+
+fn record_file(name: SegmentName) -> String {
+    format!("{name}.json")
+}
+
+fn part_file(name: SegmentName) -> String {
+    format!("{name}.part")
+}
+
+fn sealed_file(name: SegmentName) -> String {
+    format!("{name}.gz")
+}
+
+fn upload_file(name: SegmentName) -> String {
+    format!("{name}.upload")
+}
+
+fn shipped_file(name: SegmentName) -> String {
+    format!("{name}.shipped")
+}

@@ -1,0 +1,100 @@
+//! A segment that is being written.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::gzip::{self, Encoder, Member};
+use crate::model::segment::{Ended, Seal, SealedSegment, Segment};
+use crate::model::time::Moment;
+use crate::sys::failure::{Context, Result};
+use crate::sys::file::Status;
+
+/// An open `.part` file.
+pub struct Part {
+    segment: Segment,
+    file: File,
+    path: PathBuf,
+    member: Member,
+}
+
+impl Part {
+    pub(super) fn start(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
+        let member = Member::begin(&mut file).doing("write", &path)?;
+        Ok(Self { segment, file, path, member })
+    }
+
+    pub(super) fn salvage(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
+        let member = gzip::salvage(&mut file).doing("salvage", &path)?;
+        let mut part = Self { segment, file, path, member };
+        part.cut()?;
+        Ok(part)
+    }
+
+    /// What the segment is.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// The part's path, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes of the source inode were taken, this segment's and earlier ones.
+    pub fn taken(&self) -> u64 {
+        self.segment.source.from + self.member.raw()
+    }
+
+    /// When the part was last written to.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn modified(&self) -> Result<Moment> {
+        Status::of_file(&self.file).map(|status| status.modified).doing("look at", &self.path)
+    }
+
+    /// How many raw bytes this segment holds.
+    pub fn raw(&self) -> u64 {
+        self.member.raw()
+    }
+
+    /// How many of the bytes before the next one are in this segment, and may so prime its compression.
+    pub fn window(&self) -> usize {
+        usize::try_from(self.member.raw()).map_or(gzip::WINDOW, |raw| raw.min(gzip::WINDOW))
+    }
+
+    /// Appends `raw`; `before` is what stands before it in this segment, at least [`Self::window`] bytes of it.
+    ///
+    /// # Errors
+    /// Where it can't be written; the part is cut back to its last whole block then.
+    pub fn append(&mut self, encoder: &mut Encoder, before: &[u8], raw: &[u8]) -> Result<()> {
+        let written = self.member.append(encoder, &mut self.file, before, raw).doing("write", &self.path);
+        if written.is_err() {
+            self.cut()?;
+        }
+        written
+    }
+
+    /// Makes what was appended durable.
+    ///
+    /// # Errors
+    /// What the disk answers.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().doing("sync", &self.path)
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        let end = self.member.packed();
+        self.file.set_len(end).doing("cut", &self.path)?;
+        self.file.seek(SeekFrom::Start(end)).map(drop).doing("seek in", &self.path)
+    }
+
+    pub(super) fn finish(mut self, last: Moment, ended: Ended) -> Result<SealedSegment> {
+        let whole = self.member.finish(&mut self.file).doing("write", &self.path)?;
+        self.file.sync_all().doing("sync", &self.path)?;
+        let last = last.max(self.segment.first);
+        let gzip::Whole { raw: length, lines, packed, sha256 } = whole;
+        Ok(SealedSegment { segment: self.segment, seal: Seal { length, lines, packed, sha256, last, ended } })
+    }
+}

@@ -1,0 +1,241 @@
+//! Reading the spool's state from its file names.
+//!
+//! Each file is brought into a known state or put aside under `damaged/`, where it keeps its name; one damaged file
+//! never stops the others. Doing it twice does no harm.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use sha2::Digest as _;
+
+use crate::model::digest::Digest;
+use crate::model::segment::{Seal, SealedSegment, Segment, SegmentName};
+use crate::sys::dir::Dir;
+use crate::sys::failure::{Context, Result};
+
+use super::record::Record;
+use super::{Spool, part_file, record_file, sealed_file, shipped_file};
+
+/// What earlier runs left.
+#[derive(Default)]
+pub struct Recovered {
+    /// Segments that were begun and not sealed, in the order of their streams.
+    pub unfinished: Vec<Unfinished>,
+    /// Segments to ship.
+    pub sealed: Vec<SealedSegment>,
+    /// Segments that the store has confirmed and that are to be dropped.
+    pub shipped: Vec<SealedSegment>,
+}
+
+/// A segment that was begun and not sealed.
+pub struct Unfinished {
+    /// What it was going to be.
+    pub segment: Segment,
+    /// Whether some of it was written.
+    pub has_part: bool,
+}
+
+/// A file of the state directory that makes no sense and was put aside.
+#[derive(Debug)]
+pub struct Damage {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The files of one segment.
+#[derive(Default)]
+pub(super) struct Files {
+    record: bool,
+    part: bool,
+    sealed: bool,
+    shipped: bool,
+}
+
+impl Files {
+    /// Those of a segment of which only the record counts.
+    pub(super) fn with_record() -> Self {
+        Self { record: true, ..Self::default() }
+    }
+}
+
+pub(super) fn recover(spool: &mut Spool) -> Result<Recovered> {
+    let mut segments: BTreeMap<SegmentName, Files> = BTreeMap::new();
+    for file_name in spool.segments.names()? {
+        match classify(&file_name) {
+            Some((name, "json")) => segments.entry(name).or_default().record = true,
+            Some((name, "part")) => segments.entry(name).or_default().part = true,
+            Some((name, "gz")) => segments.entry(name).or_default().sealed = true,
+            Some((name, "shipped")) => segments.entry(name).or_default().shipped = true,
+            // It goes with its segment, and is dropped with it.
+            Some((name, "upload")) => drop(segments.entry(name).or_default()),
+            _ if is_temporary(&file_name) => spool.segments.unlink_if_there(&file_name)?,
+            _ => spool.put_aside(&file_name, "it is none of the spool's files")?,
+        }
+    }
+    let mut recovered = Recovered::default();
+    for (name, files) in segments {
+        sort_out(spool, name, &files, &mut recovered)?;
+    }
+    Ok(recovered)
+}
+
+fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut Recovered) -> Result<()> {
+    if !(files.record || files.part || files.sealed || files.shipped) {
+        return spool.forget_upload(name);
+    }
+    let record = match read_record(&spool.segments, name, files) {
+        Ok(record) => record,
+        Err(why) if files.shipped => {
+            // Its record was moved already, or is of no use any more: the store has the segment.
+            log::info!("{name}: {why}, but it was shipped");
+            spool.discard(name)?;
+            return spool.segments.unlink_if_there(shipped_file(name));
+        }
+        Err(why) => return put_all_aside(spool, name, files, &why),
+    };
+    let Record { segment, seal, .. } = record;
+    match (seal, files) {
+        (Some(seal), Files { shipped: true, .. }) => {
+            let sealed = SealedSegment { segment, seal };
+            spool.streams.advance(sealed.clone());
+            recovered.shipped.push(sealed);
+        }
+        (Some(seal), Files { sealed: true, .. }) => {
+            take_sealed(spool, SealedSegment { segment, seal }, files, recovered)?
+        }
+        (Some(seal), Files { part: true, .. }) => take_cut_short(spool, segment, seal, recovered)?,
+        (Some(seal), _) => {
+            // The number was used: the stream goes on behind the gap, where `verify` will find it.
+            spool.streams.advance(SealedSegment { segment, seal });
+            put_all_aside(spool, name, files, "its segment is gone: only the record is left")?;
+        }
+        (None, Files { sealed: true, .. }) => put_all_aside(spool, name, files, "it was never sealed, by its record")?,
+        (None, files) => recovered.unfinished.push(Unfinished { segment, has_part: files.part }),
+    }
+    Ok(())
+}
+
+/// A sealed segment, if its file has the length that its record says. Its digest is checked when it is shipped.
+fn take_sealed(spool: &mut Spool, sealed: SealedSegment, files: &Files, recovered: &mut Recovered) -> Result<()> {
+    let name = sealed.segment.name;
+    spool.streams.advance(sealed.clone());
+    let size = spool.segments.look(sealed_file(name))?.map_or(0, |entry| entry.status.size);
+    if size != sealed.seal.packed {
+        let why = format!("it has {size} bytes, not the {} of its record", sealed.seal.packed);
+        return put_all_aside(spool, name, files, &why);
+    }
+    recovered.sealed.push(sealed);
+    Ok(())
+}
+
+/// A part whose final record is written: all that is missing is its new name, if its bytes are the sealed ones.
+fn take_cut_short(spool: &mut Spool, segment: Segment, seal: Seal, recovered: &mut Recovered) -> Result<()> {
+    if digest(&spool.segments, &part_file(segment.name))? == seal.sha256 {
+        let sealed = SealedSegment { segment, seal };
+        spool.finish_seal(&sealed)?;
+        recovered.sealed.push(sealed);
+    } else {
+        recovered.unfinished.push(Unfinished { segment, has_part: true });
+    }
+    Ok(())
+}
+
+fn classify(file_name: &OsStr) -> Option<(SegmentName, &str)> {
+    let (name, extension) = file_name.to_str()?.split_once('.')?;
+    Some((SegmentName::parse(name)?, extension))
+}
+
+fn is_temporary(file_name: &OsStr) -> bool {
+    file_name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
+}
+
+pub(super) fn read_record(segments: &Dir, name: SegmentName, files: &Files) -> std::result::Result<Record, String> {
+    if !files.record {
+        return Err("it has no record".to_owned());
+    }
+    let mut text = String::new();
+    let read = segments.open_read(record_file(name)).map(|mut file| file.read_to_string(&mut text));
+    match read {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(format!("its record can't be read: {error}")),
+        Err(failure) => return Err(format!("its record can't be read: {}", failure.source)),
+    }
+    let record = Record::parse(&text).map_err(|why| format!("its record is damaged: {why}"))?;
+    match record.segment.name == name {
+        true => Ok(record),
+        false => Err(format!("its record is that of {}", record.segment.name)),
+    }
+}
+
+fn digest(segments: &Dir, file_name: &str) -> Result<Digest> {
+    let mut file = segments.open_read(file_name)?;
+    let mut sha = sha2::Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer).doing("read", segments.path_of(file_name))? {
+            0 => return Ok(Digest(sha.finalize().into())),
+            count => sha.update(&buffer[..count]),
+        }
+    }
+}
+
+fn put_all_aside(spool: &mut Spool, name: SegmentName, files: &Files, why: &str) -> Result<()> {
+    spool.streams.use_up(name);
+    let present = [(files.sealed, sealed_file(name)), (files.part, part_file(name)), (files.record, record_file(name))];
+    for (_, file_name) in present.iter().filter(|(there, _)| *there) {
+        spool.put_aside(file_name.as_ref(), why)?;
+    }
+    Ok(())
+}
+
+impl Spool {
+    /// Moves a file of the spool to `damaged/`, under a name that is free there, and takes note of it.
+    ///
+    /// # Errors
+    /// Where it can't be moved.
+    pub(super) fn put_aside(&mut self, file_name: &OsStr, why: &str) -> Result<()> {
+        let damage = move_aside(&self.segments, &self.damaged, file_name, why)?;
+        self.damage.extend(damage);
+        Ok(())
+    }
+
+    /// Puts an unfinished segment aside whose part can't be salvaged.
+    ///
+    /// # Errors
+    /// Where it can't be moved.
+    pub fn put_part_aside(&mut self, name: SegmentName, why: &str) -> Result<()> {
+        self.streams.use_up(name);
+        self.put_aside(part_file(name).as_ref(), why)?;
+        self.put_aside(record_file(name).as_ref(), why)
+    }
+
+    /// Puts a sealed segment aside whose bytes are not those that were sealed.
+    ///
+    /// # Errors
+    /// Where it can't be moved.
+    pub fn put_sealed_aside(&mut self, name: SegmentName, why: &str) -> Result<()> {
+        self.put_aside(sealed_file(name).as_ref(), why)?;
+        self.put_aside(record_file(name).as_ref(), why)
+    }
+}
+
+/// Moves a file to the directory of damaged ones. `None` when it is gone already.
+pub(super) fn move_aside(from: &Dir, damaged: &Dir, file_name: &OsStr, why: &str) -> Result<Option<Damage>> {
+    let mut free = file_name.to_owned();
+    let mut count = 1;
+    while damaged.look(&free)?.is_some() {
+        count += 1;
+        free = OsString::from(file_name);
+        free.push(format!(".{count}"));
+    }
+    match from.rename_into(file_name, damaged, &free) {
+        Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(None),
+        other => other?,
+    }
+    damaged.sync()?;
+    Ok(Some(Damage { path: damaged.path_of(&free), why: why.to_owned() }))
+}

@@ -1,0 +1,147 @@
+//! Where each stream stands: its last segment's record, either still in the spool or kept when that was dropped.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use crate::model::digest::Digest;
+use crate::model::names::{Seq, StreamId};
+use crate::model::segment::{PathTag, SealedSegment, SegmentName, StreamOwner};
+use crate::model::time::Moment;
+use crate::sys::dir::Dir;
+use crate::sys::failure;
+
+use super::record::Record;
+
+/// What the next segment of a stream begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// Its name.
+    pub name: SegmentName,
+    /// Raw bytes of the stream before it.
+    pub offset: u64,
+    /// Digest of the segment before it.
+    pub previous: Option<Digest>,
+    /// When the segment before it was claimed.
+    pub last_claim: Moment,
+}
+
+/// The last segments of all streams.
+pub(super) struct Streams {
+    dir: Dir,
+    /// Of those in the spool: the last of each stream.
+    in_spool: HashMap<StreamId, SealedSegment>,
+    /// Numbers that are used up by segments that were put aside as damaged: their gaps stay visible.
+    used_up: HashMap<StreamId, Seq>,
+}
+
+/// Why the record that was kept of a log is of no use.
+pub(super) struct Unsound {
+    /// Its file.
+    pub(super) file_name: String,
+    /// What is wrong with it.
+    pub(super) why: String,
+}
+
+impl Streams {
+    pub(super) fn new(dir: Dir) -> Self {
+        Self { dir, in_spool: HashMap::new(), used_up: HashMap::new() }
+    }
+
+    /// Takes note that a number of a stream must not be used again.
+    pub(super) fn use_up(&mut self, name: SegmentName) {
+        let used = self.used_up.entry(name.stream).or_insert(name.seq);
+        *used = name.seq.max(*used);
+    }
+
+    /// Takes note of a segment that is in the spool.
+    pub(super) fn advance(&mut self, sealed: SealedSegment) {
+        let SegmentName { stream, seq } = sealed.segment.name;
+        if self.in_spool.get(&stream).is_none_or(|known| known.segment.name.seq < seq) {
+            self.in_spool.insert(stream, sealed);
+        }
+    }
+
+    pub(super) fn head(&self, owner: &StreamOwner) -> Result<Option<Head>, Unsound> {
+        let owned = |sealed: &SealedSegment| StreamOwner::of(&sealed.segment) == *owner;
+        let kept = self.kept(&PathTag::of(&owner.path))?;
+        let all = self.in_spool.values().chain(kept.as_ref()).filter(|sealed| owned(sealed));
+        let last = all.max_by(|a, b| by_age(a, b));
+        Ok(last.map(|last| self.after(last)))
+    }
+
+    /// What comes after a segment.
+    pub(super) fn after(&self, last: &SealedSegment) -> Head {
+        let SegmentName { stream, seq } = last.segment.name;
+        let used = self.used_up.get(&stream).copied().unwrap_or(seq);
+        Head {
+            name: SegmentName { stream, seq: seq.max(used).next() },
+            offset: last.segment.offset + last.seal.length,
+            previous: Some(last.seal.sha256),
+            last_claim: last.segment.claimed_at,
+        }
+    }
+
+    /// The newest segment of that log, in whichever stream it is.
+    pub(super) fn newest(&self, tag: &PathTag) -> Result<Option<SealedSegment>, Unsound> {
+        let kept = self.kept(tag)?;
+        let in_spool = self.in_spool.values().filter(|sealed| PathTag::of(&sealed.segment.path) == *tag);
+        Ok(in_spool.cloned().chain(kept).max_by(by_age))
+    }
+
+    /// The record that was kept of a log whose segments were dropped.
+    fn kept(&self, tag: &PathTag) -> Result<Option<SealedSegment>, Unsound> {
+        let file_name = file_name(tag);
+        let unsound = |why: String| Unsound { file_name: file_name.clone(), why };
+        let mut text = String::new();
+        match self.dir.open_read(&file_name) {
+            Ok(mut file) => file.read_to_string(&mut text).map_err(|error| unsound(error.to_string()))?,
+            Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(None),
+            Err(failure) => return Err(unsound(failure.source.to_string())),
+        };
+        let record = Record::parse(&text).map_err(unsound)?;
+        let seal = record.seal.ok_or_else(|| unsound("its segment was never sealed".to_owned()))?;
+        Ok(Some(SealedSegment { segment: record.segment, seal }))
+    }
+
+    /// Moves the record of a segment that is dropped here, if it is the newest known of its log; else removes it.
+    pub(super) fn keep_last(
+        &mut self,
+        segments: &Dir,
+        record_file: &str,
+        sealed: &SealedSegment,
+    ) -> failure::Result<()> {
+        let tag = PathTag::of(&sealed.segment.path);
+        // A kept record that can't be read is replaced: this one is sound.
+        let newer_is_kept = self.kept(&tag).ok().flatten().is_some_and(|kept| by_age(&kept, sealed).is_gt());
+        let moved = match newer_is_kept {
+            true => segments.unlink_if_there(record_file),
+            false => segments.rename_into(record_file, &self.dir, file_name(&tag)),
+        };
+        match moved {
+            Err(failure) if failure.is(io::ErrorKind::NotFound) => Ok(()),
+            other => other,
+        }
+    }
+
+    pub(super) fn sync(&self) -> failure::Result<()> {
+        self.dir.sync()
+    }
+
+    pub(super) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+}
+
+/// Which of two segments of a log is the newer one: within a stream its number says so, whatever the clock did;
+/// between streams only the time of the claim can.
+fn by_age(a: &SealedSegment, b: &SealedSegment) -> Ordering {
+    match a.segment.name.stream == b.segment.name.stream {
+        true => a.segment.name.seq.cmp(&b.segment.name.seq),
+        false => a.segment.claimed_at.cmp(&b.segment.claimed_at),
+    }
+}
+
+fn file_name(tag: &PathTag) -> String {
+    format!("{}.json", tag.as_str())
+}

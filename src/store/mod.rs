@@ -1,0 +1,233 @@
+//! Where segments end up: an S3 bucket and prefix, or a directory.
+//!
+//! What every store guarantees ([`Store`]) is written once, here, and held by one conformance suite that runs against
+//! each. Failures carry what they mean ([`Kind`]): whether trying again helps, and whether other objects will fare
+//! better.
+
+mod directory;
+mod retry;
+mod s3;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+
+use crate::model::destination::Destination;
+use crate::model::digest::Digest;
+use crate::model::key::ObjectKey;
+use crate::model::metadata::Metadata;
+use crate::model::s3_options::S3Options;
+use crate::sys::signals::Stop;
+
+/// A place for objects that are written once.
+pub trait Store: Send + Sync {
+    /// Puts an object under its key, unless there is one already.
+    ///
+    /// When this returns without an error, the whole object is there, durable, with its metadata, and the store has
+    /// verified a checksum of what it received; nothing was overwritten. When it fails, either nothing is there under
+    /// the key, or the whole object is (its answer was lost): putting it again is always right. It needs no permission
+    /// but that to put.
+    ///
+    /// A store that is given a body in parts tells `uploads` before the first and after the last, so that parts of a
+    /// put that was cut short can be removed later with [`Self::abandon`].
+    ///
+    /// # Errors
+    /// What kept it from being put; [`Kind::Damaged`] when the body is not what its digest says, and then nothing of
+    /// it is left in the store.
+    fn put(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError>;
+
+    /// Removes the parts of an upload that was cut short. An upload that the store doesn't know is no error.
+    ///
+    /// # Errors
+    /// What kept them from being removed.
+    fn abandon(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError>;
+
+    /// Shows `each` object whose key begins with `prefix`, in the order of the keys' bytes, until it breaks off.
+    ///
+    /// # Errors
+    /// What kept the objects from being listed.
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// Opens an object for reading.
+    ///
+    /// # Errors
+    /// What kept it from being opened; [`Kind::NoObject`] where there is none.
+    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError>;
+
+    /// What an object says of itself.
+    ///
+    /// # Errors
+    /// What kept it from being looked at; [`Kind::NoObject`] where there is none.
+    fn describe(&self, key: &ObjectKey) -> Result<Description, StoreError>;
+}
+
+/// An object to be put.
+pub struct Object<'a> {
+    /// Its key, under the store's prefix.
+    pub key: &'a ObjectKey,
+    /// Its bytes; read by offset.
+    pub body: &'a File,
+    /// How many they are.
+    pub length: u64,
+    /// Their SHA-256.
+    pub sha256: Digest,
+    /// What it says of itself.
+    pub metadata: &'a Metadata,
+}
+
+impl Object<'_> {
+    /// Bytes of the body; fewer than asked for is damage, as its length is known.
+    fn read(&self, offset: u64, count: usize) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; count];
+        self.body.read_exact_at(&mut bytes, offset).map_err(|error| {
+            let kind = if error.kind() == io::ErrorKind::UnexpectedEof { Kind::Damaged } else { Kind::Local };
+            StoreError::new("read the segment for", self.key, kind, error)
+        })?;
+        Ok(bytes)
+    }
+
+    fn damaged(&self) -> StoreError {
+        let why = "its bytes in the spool are not those that were sealed (their SHA-256 differs)";
+        StoreError::new("verify the segment for", self.key, Kind::Damaged, io::Error::other(why))
+    }
+}
+
+/// What a put found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Put {
+    /// The object is new.
+    Created,
+    /// It was there: an earlier put had come through.
+    AlreadyThere,
+}
+
+/// An object that a listing shows.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its key, under the store's prefix.
+    pub key: ObjectKey,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What an object says of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Description {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// Its content type, where the store keeps one.
+    pub content_type: Option<String>,
+}
+
+/// Where a store notes the upload in parts that it has under way.
+pub trait Uploads {
+    /// An upload is about to get its first part.
+    ///
+    /// # Errors
+    /// Where it can't be noted; the store then gives the upload up.
+    fn begun(&self, upload: &str) -> io::Result<()>;
+
+    /// It was completed or removed.
+    fn ended(&self);
+}
+
+/// What a failure means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// No connection, or no answer in time.
+    Unreachable,
+    /// The store is overloaded or in trouble.
+    Busy,
+    /// Another write of the same key was under way.
+    Conflict,
+    /// What arrived was not what was sent.
+    Corrupted,
+    /// The credentials don't allow it, or there are none.
+    Denied,
+    /// This machine's clock is too far off.
+    ClockSkew,
+    /// There is no such bucket or directory.
+    NoStore,
+    /// The bucket is in another region.
+    WrongRegion,
+    /// There is no such object.
+    NoObject,
+    /// The store doesn't know how to do it.
+    NotImplemented,
+    /// The store refuses this request.
+    Rejected,
+    /// The body is not what its digest says.
+    Damaged,
+    /// This machine failed: the body can't be read, the directory has no room.
+    Local,
+    /// A signal asked us to stop.
+    Stopped,
+}
+
+impl Kind {
+    /// Whether it may succeed when it is tried again at once.
+    fn is_passing(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Busy | Self::Conflict | Self::Corrupted)
+    }
+
+    /// Whether other objects would fail in the same way.
+    pub fn concerns_the_store(self) -> bool {
+        !matches!(self, Self::Conflict | Self::Corrupted | Self::NoObject | Self::Rejected | Self::Damaged)
+    }
+
+    /// What a person can do about it.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable => Some("check the network, the endpoint (AWS_ENDPOINT_URL) and the region"),
+            Self::Denied => Some(
+                "check which credentials are in force (environment, profile, instance role) and that they allow \
+                 s3:PutObject under the prefix",
+            ),
+            Self::ClockSkew => Some("set this machine's clock; run chrony or systemd-timesyncd"),
+            Self::NoStore => Some("create it, or correct the destination (--to, or `to` in the configuration)"),
+            Self::WrongRegion => Some("set AWS_REGION, or `region` in the profile, to the bucket's region"),
+            Self::Damaged => Some("the copy in the spool was changed after it was sealed: check the disk"),
+            _ => None,
+        }
+    }
+}
+
+/// A store's failure.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} {what}")]
+pub struct StoreError {
+    doing: &'static str,
+    what: String,
+    /// What it means.
+    pub kind: Kind,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    fn new(
+        doing: &'static str,
+        what: impl ToString,
+        kind: Kind,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { doing, what: what.to_string(), kind, source: source.into() }
+    }
+}
+
+/// Opens a store. Nothing is sent yet: whether it is there shows at the first call.
+///
+/// # Errors
+/// Where a directory can't be opened, or the client can't be set up.
+pub fn open(to: &Destination, options: &S3Options, stop: &Stop) -> Result<Box<dyn Store>, StoreError> {
+    match to {
+        Destination::Directory(path) => Ok(Box::new(directory::DirectoryStore::open(path)?)),
+        Destination::S3 { bucket, prefix } => {
+            Ok(Box::new(s3::S3Store::open(bucket.clone(), prefix.clone(), options.clone(), stop.clone())?))
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! An S3 bucket as a store, by the AWS SDK.
+//!
+//! Promise: one conditional put for a segment and nothing else (no HEAD, no listing), so that `s3:PutObject` is all the
+//! permission that shipping needs; bodies are sent from bounded memory with a length and a checksum, never as
+//! `aws-chunked`, which some servers refuse or store as content. Segments larger than a part go up in parts; what is
+//! left of an upload that failed is removed.
+//!
+//! The SDK's own retries are off: [`super::retry`] is the one layer that tries again.
+
+mod client;
+mod error;
+mod multipart;
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption, StorageClass};
+use tokio::runtime::Runtime;
+
+use super::retry::Retry;
+use super::{Description, Kind, Listed, Object, Put, Store, StoreError, Uploads};
+use crate::model::destination::Bucket;
+use crate::model::digest::Digest;
+use crate::model::key::ObjectKey;
+use crate::model::metadata::Metadata;
+use crate::model::s3_options::{Checksum, Encryption, S3Options};
+use crate::sys::signals::Stop;
+
+const CONTENT_TYPE: &str = "application/gzip";
+
+/// A bucket and a prefix in it.
+pub(super) struct S3Store {
+    runtime: Runtime,
+    client: Client,
+    bucket: Bucket,
+    prefix: String,
+    options: S3Options,
+    retry: Retry,
+    /// Off once the server has said that it doesn't know conditional puts (501). The digest in the key makes a plain
+    /// put safe: it can only write the same bytes again.
+    conditional: AtomicBool,
+}
+
+impl S3Store {
+    pub(super) fn open(bucket: Bucket, prefix: String, options: S3Options, stop: Stop) -> Result<Self, StoreError> {
+        let failed = |error| StoreError::new("set up the client for", bucket.as_str(), Kind::Local, error);
+        let runtime = client::runtime().map_err(failed)?;
+        let client = runtime.block_on(client::client()).map_err(failed)?;
+        let (retry, conditional) = (Retry::new(stop), AtomicBool::new(true));
+        Ok(Self { runtime, client, bucket, prefix, options, retry, conditional })
+    }
+
+    fn full_key(&self, key: &ObjectKey) -> String {
+        self.full_prefix(key.as_str())
+    }
+
+    fn full_prefix(&self, below: &str) -> String {
+        match self.prefix.is_empty() {
+            true => below.to_owned(),
+            false => format!("{}/{below}", self.prefix),
+        }
+    }
+
+    async fn put_whole(&self, object: &Object<'_>) -> Result<Put, StoreError> {
+        let length = usize::try_from(object.length).expect("it fits in one part");
+        let body = bytes::Bytes::from(object.read(0, length)?);
+        if Digest::of(&body) != object.sha256 {
+            return Err(object.damaged());
+        }
+        self.conditionally(object.key, |condition| {
+            let request = self.put_request(object).set_if_none_match(condition);
+            let request = request.body(ByteStream::from(body.clone()));
+            async move {
+                let sent = request.send().await;
+                sent.map(drop).map_err(|error| error::of("put", object.key, error))
+            }
+        })
+        .await
+    }
+
+    /// Makes a request that creates an object, on condition that there is none, as far as the server knows conditions.
+    async fn conditionally<F>(&self, key: &ObjectKey, request: impl Fn(Option<String>) -> F) -> Result<Put, StoreError>
+    where
+        F: Future<Output = Result<(), error::Failed>>,
+    {
+        loop {
+            let conditional = self.conditional.load(Ordering::Relaxed);
+            let condition = conditional.then(|| "*".to_owned());
+            let answer = self.retry.run(|| {
+                let sent = request(condition.clone());
+                async {
+                    match sent.await {
+                        Ok(()) => Ok(Put::Created),
+                        Err(error::Failed::Exists) => Ok(Put::AlreadyThere),
+                        Err(error::Failed::Store(error)) => Err(error),
+                    }
+                }
+            });
+            match answer.await {
+                Err(error) if error.kind == Kind::NotImplemented && conditional => {
+                    log::info!("{key}: the store doesn't know conditional puts; a plain one follows");
+                    self.conditional.store(false, Ordering::Relaxed);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn put_request(&self, object: &Object<'_>) -> PutObjectFluentBuilder {
+        let request = self
+            .client
+            .put_object()
+            .bucket(self.bucket.as_str())
+            .key(self.full_key(object.key))
+            .content_type(CONTENT_TYPE)
+            .set_metadata(Some(owned(object.metadata)))
+            .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
+            .set_acl(self.acl())
+            .set_storage_class(self.storage_class())
+            .set_server_side_encryption(self.encryption())
+            .set_ssekms_key_id(self.kms_key())
+            .set_tagging(self.tagging());
+        match self.options.checksum {
+            // The digest that was computed at the seal: the store verifies the whole way from there.
+            Checksum::Sha256 => request.checksum_sha256(base64_simd::STANDARD.encode_to_string(object.sha256.0)),
+            other => request.checksum_algorithm(algorithm(other)),
+        }
+    }
+
+    fn acl(&self) -> Option<ObjectCannedAcl> {
+        self.options.acl.as_deref().map(ObjectCannedAcl::from)
+    }
+
+    fn storage_class(&self) -> Option<StorageClass> {
+        self.options.storage_class.as_deref().map(StorageClass::from)
+    }
+
+    fn encryption(&self) -> Option<ServerSideEncryption> {
+        self.options.encryption.as_ref().map(|encryption| match encryption {
+            Encryption::S3 => ServerSideEncryption::Aes256,
+            Encryption::Kms { .. } => ServerSideEncryption::AwsKms,
+        })
+    }
+
+    fn kms_key(&self) -> Option<String> {
+        match &self.options.encryption {
+            Some(Encryption::Kms { key }) => key.clone(),
+            _ => None,
+        }
+    }
+
+    fn tagging(&self) -> Option<String> {
+        use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let tags: Vec<_> =
+            self.options.tags.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        (!tags.is_empty()).then(|| tags.join("&"))
+    }
+
+    /// One page of a listing, and where the next one begins.
+    async fn page(&self, prefix: &str, from: Option<String>) -> Result<(Vec<Listed>, Option<String>), StoreError> {
+        let request = || {
+            self.client
+                .list_objects_v2()
+                .bucket(self.bucket.as_str())
+                .prefix(self.full_prefix(prefix))
+                .set_continuation_token(from.clone())
+                .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
+                .send()
+        };
+        let page = self.retry.run(|| async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
+        let page = page.await?;
+        let below = self.full_prefix("");
+        let listed = page.contents().iter().filter_map(|object| {
+            let key = ObjectKey::listed(object.key()?.strip_prefix(&below)?)?;
+            Some(Listed { key, size: u64::try_from(object.size().unwrap_or(0)).unwrap_or(0) })
+        });
+        Ok((listed.collect(), page.next_continuation_token().map(str::to_owned)))
+    }
+}
+
+impl Store for S3Store {
+    fn put(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
+        match object.length <= multipart::PART {
+            true => self.runtime.block_on(self.put_whole(object)),
+            false => self.runtime.block_on(self.put_in_parts(object, uploads)),
+        }
+    }
+
+    fn abandon(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError> {
+        self.runtime.block_on(self.abort(key, upload))
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let mut from = None;
+        loop {
+            let (listed, next) = self.runtime.block_on(self.page(prefix, from))?;
+            for object in listed {
+                if each(object).is_break() {
+                    return Ok(());
+                }
+            }
+            from = next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
+        let request = || self.client.get_object().bucket(self.bucket.as_str()).key(self.full_key(key)).send();
+        let opened = self.retry.run(|| async { request().await.map_err(|error| error::of_store("read", key, error)) });
+        let body = self.runtime.block_on(opened)?.body;
+        Ok(Box::new(BodyReader { runtime: &self.runtime, body, piece: bytes::Bytes::new() }))
+    }
+
+    fn describe(&self, key: &ObjectKey) -> Result<Description, StoreError> {
+        let request = || self.client.head_object().bucket(self.bucket.as_str()).key(self.full_key(key)).send();
+        let looked =
+            self.retry.run(|| async { request().await.map_err(|error| error::of_store("look at", key, error)) });
+        let head = self.runtime.block_on(looked)?;
+        let size = u64::try_from(head.content_length().unwrap_or(0)).unwrap_or(0);
+        let content_type = head.content_type().map(str::to_owned);
+        let metadata = head.metadata.unwrap_or_default().into_iter().collect();
+        Ok(Description { size, metadata, content_type })
+    }
+}
+
+fn algorithm(checksum: Checksum) -> ChecksumAlgorithm {
+    match checksum {
+        Checksum::Sha256 => ChecksumAlgorithm::Sha256,
+        Checksum::Crc32 => ChecksumAlgorithm::Crc32,
+        Checksum::Crc32c => ChecksumAlgorithm::Crc32C,
+        Checksum::Crc64Nvme => ChecksumAlgorithm::Crc64Nvme,
+    }
+}
+
+fn owned(metadata: &Metadata) -> HashMap<String, String> {
+    metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+/// An object's body, read as it arrives.
+struct BodyReader<'a> {
+    runtime: &'a Runtime,
+    body: ByteStream,
+    piece: bytes::Bytes,
+}
+
+impl Read for BodyReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.runtime.block_on(self.body.try_next()).map_err(io::Error::other)? {
+                Some(piece) => self.piece = piece,
+                None => return Ok(0),
+            }
+        }
+        let count = buffer.len().min(self.piece.len());
+        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        Ok(count)
+    }
+}

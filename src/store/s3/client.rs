@@ -1,0 +1,75 @@
+//! The SDK's client: credentials, region, profile and endpoint from its own chain, one HTTP stack, no retries.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_types::service_config::ServiceConfigKey;
+use tokio::runtime::Runtime;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// No part takes longer than this to send and be answered: 8 MiB in it are 70 kB/s.
+const LONGEST_REQUEST: Duration = Duration::from_secs(120);
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// What drives the client: one thread; the threads that ship wait for it.
+pub(super) fn runtime() -> Result<Runtime, Error> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
+}
+
+/// The client.
+pub(super) async fn client() -> Result<Client, Error> {
+    let tls = tls()?;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(LONGEST_CONNECT)
+        .read_timeout(LONGEST_SILENCE)
+        .operation_attempt_timeout(LONGEST_REQUEST)
+        .build();
+    // Credentials and metadata are asked for without a proxy: the metadata service can't be reached through one.
+    let direct = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build_https();
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(direct).load().await;
+    let proxied = Builder::new().build_with_connector_fn(move |settings, _| {
+        let mut connector = Connector::builder();
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.set_connector_settings(settings.cloned());
+        connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build()
+    });
+    let config = aws_sdk_s3::config::Builder::from(&sdk)
+        // Servers of one's own have no regions; S3 answers with the right one, which the message then shows.
+        .region(sdk.region().cloned().unwrap_or(Region::from_static("us-east-1")))
+        .http_client(proxied)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::disabled())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        // A server of one's own is seldom set up for a host name for each bucket.
+        .force_path_style(has_endpoint(&sdk))
+        .build();
+    Ok(Client::from_conf(config))
+}
+
+/// Trusts the system's certificates, and those of `AWS_CA_BUNDLE`, as the other SDKs do.
+fn tls() -> Result<TlsContext, Error> {
+    let mut trust = TrustStore::default();
+    if let Some(bundle) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+        let pem = std::fs::read(&bundle)
+            .map_err(|error| format!("read AWS_CA_BUNDLE {}: {error}", bundle.to_string_lossy()))?;
+        trust = trust.with_pem_certificate(pem);
+    }
+    Ok(TlsContext::builder().with_trust_store(trust).build()?)
+}
+
+/// Whether the user has set an endpoint, for S3 or for all services.
+fn has_endpoint(sdk: &SdkConfig) -> bool {
+    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let for_s3 = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
+    for_s3.is_some() || sdk.endpoint_url().is_some()
+}

@@ -1,0 +1,322 @@
+//! Directories by descriptor: every name is resolved inside of one directory that was opened once.
+//!
+//! Promise: between two calls nobody can put another directory in the place of the one that was opened, and no call
+//! follows a symbolic link in its last component. Opening a path follows a symbolic link on the way only where its
+//! maker is trusted (root or ourselves, in a directory that nobody else can write to): logferry runs as root over
+//! directories that services may write to. No call creates a missing parent.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+
+use super::failure::{Context, Failure, Result};
+use super::file::{Kind, Status};
+use super::host;
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Dir {
+    file: File,
+    path: PathBuf,
+}
+
+/// What a name in a directory stands for.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Which kind of thing.
+    pub kind: Kind,
+    /// Its status.
+    pub status: Status,
+}
+
+const READ_DIR: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+const JUST_LOOK: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+impl Dir {
+    /// Opens a directory, following symbolic links on the way only where they can be trusted.
+    ///
+    /// # Errors
+    /// Where a component is missing, isn't a directory, or is a link made by someone we don't trust.
+    pub fn open(path: &Path) -> Result<Self> {
+        let absolute = std::path::absolute(path).doing("resolve", path)?;
+        let file = walk(&absolute).and_then(|found| openat(&found, ".", READ_DIR, Mode::empty()).map_err(Into::into));
+        Ok(Self { file: file.doing("open directory", path)?.into(), path: absolute })
+    }
+
+    /// Opens a directory of our own, making it (but no parent) if it is missing.
+    ///
+    /// # Errors
+    /// Where it can't be made, or belongs to someone else, or others may enter it.
+    pub fn open_private(path: &Path) -> Result<Self> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().ok_or_else(|| {
+            Failure::new("open directory", path, io::Error::new(io::ErrorKind::InvalidInput, "it has no name"))
+        })?;
+        let parent = Self::open(parent)?;
+        match parent.make_subdir(name, 0o700) {
+            Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
+            _ => {}
+        }
+        let dir = Self::open(path)?;
+        dir.require_private()?;
+        Ok(dir)
+    }
+
+    fn require_private(&self) -> Result<()> {
+        let metadata = self.file.metadata().doing("look at", &self.path)?;
+        let refuse = |why: String| Err(Failure::new("use directory", &self.path, io::Error::other(why)));
+        if metadata.uid() != host::user() {
+            return refuse(format!("it belongs to user {}, not to user {}", metadata.uid(), host::user()));
+        }
+        match metadata.mode() & 0o077 {
+            0 => Ok(()),
+            _ => refuse(format!("others may use it (mode {:03o}, must be 700)", metadata.mode() & 0o777)),
+        }
+    }
+
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a name in it, for messages.
+    pub fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.path.join(name.as_ref())
+    }
+
+    /// Which directory it is.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn status(&self) -> Result<Status> {
+        Status::of_file(&self.file).doing("look at", &self.path)
+    }
+
+    /// A second descriptor of the same directory, with a file position and locks of its own.
+    ///
+    /// # Errors
+    /// Where it can't be opened again.
+    pub fn reopen(&self) -> Result<File> {
+        openat(&self.file, ".", READ_DIR, Mode::empty()).map(File::from).doing("open directory", &self.path)
+    }
+
+    /// Opens a directory in this one; never through a link.
+    ///
+    /// # Errors
+    /// Where it is missing or isn't a directory.
+    pub fn open_subdir(&self, name: impl AsRef<OsStr>) -> Result<Self> {
+        let path = self.path_of(&name);
+        let flags = READ_DIR | OFlag::O_NOFOLLOW;
+        let file = openat(&self.file, name.as_ref(), flags, Mode::empty()).doing("open directory", &path)?;
+        Ok(Self { file: file.into(), path })
+    }
+
+    /// Makes a directory in this one and makes it durable.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the name is taken, by whatever.
+    pub fn make_subdir(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<()> {
+        let mode = Mode::from_bits_truncate(mode);
+        mkdirat(&self.file, name.as_ref(), mode).doing("make directory", self.path_of(&name))?;
+        self.sync()
+    }
+
+    /// What `name` stands for, links not followed; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn look(&self, name: impl AsRef<OsStr>) -> Result<Option<Entry>> {
+        let found = openat(&self.file, name.as_ref(), JUST_LOOK, Mode::empty()).map_err(io::Error::from);
+        match found.and_then(|fd| File::from(fd).metadata()) {
+            Ok(metadata) => Ok(Some(Entry { kind: Kind::of(&metadata), status: Status::of(&metadata) })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::new("look at", self.path_of(&name), error)),
+        }
+    }
+
+    /// Opens a file for reading: no link is followed, no FIFO is waited for, no terminal becomes ours.
+    ///
+    /// # Errors
+    /// Where it is missing, a link, or not readable.
+    pub fn open_read(&self, name: impl AsRef<OsStr>) -> Result<File> {
+        self.open_file(name.as_ref(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+    }
+
+    /// Opens an existing file of our own for reading and writing.
+    ///
+    /// # Errors
+    /// Where it is missing, a link, or not writable.
+    pub fn open_write(&self, name: impl AsRef<OsStr>) -> Result<File> {
+        self.open_file(name.as_ref(), OFlag::O_RDWR)
+    }
+
+    /// Makes a new file for reading and writing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the name is taken, by whatever; else what keeps it from being made.
+    pub fn create(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(&self.file, name.as_ref(), flags, Mode::from_bits_truncate(mode));
+        file.map(File::from).doing("create", self.path_of(&name))
+    }
+
+    fn open_file(&self, name: &OsStr, flags: OFlag) -> Result<File> {
+        let file = openat(&self.file, name, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty());
+        file.map(File::from).doing("open", self.path_of(name))
+    }
+
+    /// Renames in this directory, never over something that exists (`renameat2(2)`, `RENAME_NOREPLACE`).
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the new name is taken; `InvalidInput` where the file system has no such rename.
+    pub fn rename_new(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Result<()> {
+        renameat2(&self.file, from.as_ref(), &self.file, to.as_ref(), RenameFlags::RENAME_NOREPLACE)
+            .doing("rename", self.path_of(&from))
+    }
+
+    /// Renames from this directory into `other`, over what was there.
+    ///
+    /// # Errors
+    /// What keeps it from being renamed.
+    pub fn rename_into(&self, from: impl AsRef<OsStr>, other: &Self, to: impl AsRef<OsStr>) -> Result<()> {
+        renameat(&self.file, from.as_ref(), &other.file, to.as_ref()).doing("rename", self.path_of(&from))
+    }
+
+    /// Gives a file a second name in this directory, never over something that exists.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the new name is taken.
+    pub fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Result<()> {
+        linkat(&self.file, from.as_ref(), &self.file, to.as_ref(), AtFlags::empty()).doing("link", self.path_of(&to))
+    }
+
+    /// Removes a name.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none; else what keeps it from being removed.
+    pub fn unlink(&self, name: impl AsRef<OsStr>) -> Result<()> {
+        unlinkat(&self.file, name.as_ref(), UnlinkatFlags::NoRemoveDir).doing("remove", self.path_of(&name))
+    }
+
+    /// Removes a name if it is there.
+    ///
+    /// # Errors
+    /// What keeps it from being removed.
+    pub fn unlink_if_there(&self, name: impl AsRef<OsStr>) -> Result<()> {
+        match self.unlink(name) {
+            Err(failure) if failure.is(io::ErrorKind::NotFound) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Makes what was created, renamed and removed in this directory durable.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().doing("sync directory", &self.path)
+    }
+
+    /// All names in it but `.` and `..`, sorted.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn names(&self) -> Result<Vec<OsString>> {
+        let mut listing = nix::dir::Dir::from_fd(self.reopen()?.into()).doing("list", &self.path)?;
+        let mut names = Vec::new();
+        for entry in listing.iter() {
+            let name = name_of(entry.doing("list", &self.path)?.file_name());
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Writes a file so that it is there whole and durable, or as it was before: temporary name, write, fsync, rename,
+    /// fsync of the directory.
+    ///
+    /// # Errors
+    /// What keeps it from being written; the temporary file is removed then.
+    pub fn write_durable(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_synced(name, bytes)?;
+        self.sync()
+    }
+
+    /// As [`Self::write_durable`], but for the fsync of the directory: for several files at once.
+    ///
+    /// # Errors
+    /// What keeps it from being written; the temporary file is removed then.
+    pub fn write_synced(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        use std::io::Write;
+        let temporary = format!(".{name}.tmp");
+        self.unlink_if_there(&temporary)?;
+        let mut file = self.create(&temporary, 0o600)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all()).doing("write", self.path_of(&temporary));
+        let renamed = written.and_then(|()| self.rename_into(&temporary, self, name));
+        if renamed.is_err() {
+            // Best effort: the next write of this file removes it as well.
+            let _ = self.unlink_if_there(&temporary);
+        }
+        renamed
+    }
+}
+
+fn name_of(name: &CStr) -> OsString {
+    OsString::from_vec(name.to_bytes().to_vec())
+}
+
+/// Finds an absolute path component by component. Linux's own limit of links on the way is 40 (`path_resolution(7)`).
+fn walk(path: &Path) -> io::Result<OwnedFd> {
+    let root = || openat(nix::fcntl::AT_FDCWD, "/", JUST_LOOK | OFlag::O_DIRECTORY, Mode::empty());
+    let mut here = root()?;
+    let mut ahead: Vec<OsString> = parts(path);
+    let mut links = 0;
+    while let Some(part) = ahead.pop() {
+        let next = openat(&here, part.as_os_str(), JUST_LOOK, Mode::empty())?;
+        let next = File::from(next);
+        let found = next.metadata()?;
+        if !found.is_symlink() {
+            here = next.into();
+            continue;
+        }
+        links += 1;
+        if links > 40 {
+            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+        }
+        let around = File::from(here.try_clone()?).metadata()?;
+        if !ours_or_roots(&around) || !ours_or_roots(&found) || around.mode() & 0o022 != 0 {
+            let why = format!("{} is a symbolic link that others may have made", Path::new(&part).display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        let target = PathBuf::from(readlinkat(&here, part.as_os_str())?);
+        if target.is_absolute() {
+            here = root()?;
+        }
+        ahead.extend(parts(&target));
+    }
+    Ok(here)
+}
+
+fn ours_or_roots(metadata: &std::fs::Metadata) -> bool {
+    metadata.uid() == 0 || metadata.uid() == host::user()
+}
+
+/// The components of a path, the first one last, so that it can be popped.
+fn parts(path: &Path) -> Vec<OsString> {
+    let names = path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some(OsStr::from_bytes(b"..").to_owned()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names.collect()
+}

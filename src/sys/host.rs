@@ -1,0 +1,33 @@
+//! This machine: its name, the id of its present boot, how many files a process may open.
+
+use std::ffi::OsString;
+use std::fs;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// The host name; `localhost` where the system has none.
+pub fn name() -> OsString {
+    hostname::get().ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+}
+
+/// The kernel's random id of this boot (`proc(5)`, `random/boot_id`); empty where there is none.
+pub fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |id| id.trim().to_owned())
+}
+
+/// Raises the limit of open files as far as this process may, and returns it.
+pub fn raise_open_files() -> u64 {
+    /// Enough for any host; more only makes the kernel's tables larger.
+    const ENOUGH: u64 = 16_384;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return 256 };
+    let wanted = hard.min(ENOUGH).max(soft);
+    match setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) {
+        Ok(()) => wanted,
+        Err(_) => soft,
+    }
+}
+
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}

@@ -1,0 +1,15 @@
+//! The machine: directories and files by descriptor, leases, locks, clocks, `/proc`, signals.
+//!
+//! The only modules that import the syscall crates, and the only ones that may hold `unsafe` code. Each call that
+//! fails says what was being done, to which path, and why ([`failure::Failure`]).
+
+pub mod clock;
+pub mod dir;
+pub mod failure;
+pub mod file;
+pub mod host;
+pub mod lease;
+pub mod lock;
+pub mod procfs;
+pub mod random;
+pub mod signals;

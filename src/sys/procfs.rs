@@ -1,0 +1,97 @@
+//! Who has a file open, from `/proc/*/fd` (`proc(5)`).
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::file::Status;
+use crate::model::segment::Identity;
+
+/// A process that may write to a file.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Its id.
+    pub pid: u32,
+    /// Its name, as `/proc/<pid>/comm` has it.
+    pub name: String,
+    /// The path through which the file can be opened even after it was unlinked.
+    pub through: PathBuf,
+}
+
+impl Holder {
+    /// Opens the held file for reading.
+    ///
+    /// # Errors
+    /// Where the process has ended, or it isn't ours to look into.
+    pub fn open(&self) -> std::io::Result<File> {
+        File::open(&self.through)
+    }
+}
+
+/// What a look through `/proc` found.
+#[derive(Debug, Default)]
+pub struct Holders {
+    /// For each file that is held open for writing: one process that does.
+    pub by_file: HashMap<Identity, Holder>,
+    /// Whether every process could be looked into. If not, a file that isn't found may still be held.
+    pub complete: bool,
+}
+
+/// Looks for processes that have one of `files`, all of them unlinked, open for writing.
+pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
+    let wanted: HashMap<(u64, u64), Identity> = files.iter().map(|file| ((file.dev, file.ino), *file)).collect();
+    let mut found = Holders { by_file: HashMap::new(), complete: true };
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Holders::default();
+    };
+    let own = std::process::id();
+    for process in processes.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()).filter(|&pid| pid != own)
+        else {
+            continue;
+        };
+        match fs::read_dir(process.path().join("fd")) {
+            Ok(descriptors) => {
+                for descriptor in descriptors.flatten() {
+                    if let Some((file, through)) = wanted_file(&descriptor.path(), &wanted) {
+                        found.by_file.entry(file).or_insert_with(|| Holder {
+                            pid,
+                            name: comm(&process.path()),
+                            through,
+                        });
+                    }
+                }
+            }
+            // A process that has ended meanwhile holds nothing.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(_) => found.complete = false,
+        }
+    }
+    found
+}
+
+/// The wanted file behind a descriptor, if it is one and is open for writing. Only what the kernel marks as deleted
+/// is looked at more closely: a `stat` of some other file could hang on a dead network mount.
+fn wanted_file(descriptor: &Path, wanted: &HashMap<(u64, u64), Identity>) -> Option<(Identity, PathBuf)> {
+    if !fs::read_link(descriptor).ok()?.as_os_str().as_bytes().ends_with(b" (deleted)") {
+        return None;
+    }
+    let status = Status::of(&fs::metadata(descriptor).ok()?);
+    let file = wanted.get(&(status.identity.dev, status.identity.ino))?;
+    (*file == status.identity && open_for_writing(descriptor)).then(|| (*file, descriptor.to_owned()))
+}
+
+/// Whether `/proc/<pid>/fdinfo/<n>` shows an access mode other than reading.
+fn open_for_writing(descriptor: &Path) -> bool {
+    let number = descriptor.file_name().unwrap_or_default();
+    let Some(process) = descriptor.parent().and_then(Path::parent) else { return false };
+    let Ok(info) = fs::read_to_string(process.join("fdinfo").join(number)) else { return false };
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & 0o3 != 0)
+}
+
+fn comm(process: &Path) -> String {
+    fs::read_to_string(process.join("comm")).map_or_else(|_| "?".to_owned(), |name| name.trim_end().to_owned())
+}

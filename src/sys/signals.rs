@@ -1,0 +1,57 @@
+//! SIGTERM and SIGINT as a request to stop at the next safe point.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigHandler, Signal, signal};
+
+use super::failure::{Failure, Result};
+
+/// Whether someone asked us to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Whether we were asked.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sleeps, but wakes early when asked to stop.
+    pub fn sleep(&self, time: Duration) {
+        /// A signal may arrive on any thread, so the sleep is cut into pieces this short.
+        const PIECE: Duration = Duration::from_millis(50);
+        let end = Instant::now() + time;
+        while !self.requested() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(PIECE));
+        }
+    }
+}
+
+/// Takes over SIGTERM and SIGINT, and ignores SIGIO, which the kernel sends to whoever holds a lease that is broken
+/// and which would end the process.
+///
+/// # Errors
+/// Where a handler can't be set; the system allows it for these signals.
+pub fn prepare() -> Result<Stop> {
+    let stop = Stop::default();
+    for number in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(number, Arc::clone(&stop.0))
+            .map_err(|error| Failure::new("set the handler of signal", number.to_string(), error))?;
+    }
+    ignore_sigio()?;
+    Ok(stop)
+}
+
+#[allow(unsafe_code)]
+fn ignore_sigio() -> Result<()> {
+    // SAFETY: SIG_IGN runs no code of ours, so nothing can be called from a signal handler that must not be.
+    unsafe { signal(Signal::SIGIO, SigHandler::SigIgn) }
+        .map(drop)
+        .map_err(|error| Failure::new("ignore signal", "SIGIO", error))
+}

@@ -1,0 +1,109 @@
+//! The house: which modules may use which, who may call the system, who may print.
+
+use std::path::{Path, PathBuf};
+
+/// The layers, from top to bottom; modules of one layer may use each other only where [`BESIDE`] says so.
+const LAYERS: [&[&str]; 5] = [
+    &["main", "cli", "cmd"],
+    &["rotate", "ship", "ec2", "archive", "report"],
+    &["config", "gzip", "spool", "store", "exit"],
+    &["sys"],
+    &["model"],
+];
+
+/// Uses within a layer, or upwards, that are part of the design.
+const BESIDE: [(&str, &str); 5] =
+    [("main", "cli"), ("main", "cmd"), ("cmd", "cli"), ("spool", "gzip"), ("config", "gzip")];
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = walkdir::WalkDir::new(&src).into_iter().map(|entry| entry.expect("an entry").into_path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    files
+        .map(|path| {
+            let below = path.strip_prefix(&src).expect("below src").with_extension("");
+            let module = below.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).expect("a source");
+            (module, path, text)
+        })
+        .collect()
+}
+
+fn layer(module: &str) -> usize {
+    LAYERS.iter().position(|layer| layer.contains(&module)).unwrap_or_else(|| panic!("{module} is in no layer"))
+}
+
+/// The modules of ours that a source names, as `crate::x` or `logferry::x`.
+fn named(text: &str) -> Vec<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut modules = Vec::new();
+    for root in ["crate::", "logferry::"] {
+        for (at, _) in code.match_indices(root) {
+            let rest = &code[at + root.len()..];
+            let names = match rest.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap_or_default().split(',').map(str::trim).collect(),
+                None => vec![rest],
+            };
+            modules.extend(
+                names.into_iter().map(|name| {
+                    name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
+                }),
+            );
+        }
+    }
+    modules
+}
+
+#[test]
+fn dependencies_point_down_only() {
+    for (module, path, text) in sources().iter().filter(|(module, ..)| module != "lib") {
+        for used in named(text).iter().filter(|used| *used != module) {
+            let beside = BESIDE.contains(&(module.as_str(), used.as_str()));
+            assert!(beside || layer(used) > layer(module), "{}: {module} uses {used}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_sys_calls_the_system_and_only_two_modules_know_aws() {
+    for (module, path, text) in sources() {
+        // `std::os::unix::…` holds "nix::" too.
+        let text_without_std = text.replace("os::unix::", "");
+        let calls = ["use nix", "nix::", "libc::", "unsafe {"];
+        let calls_the_system = calls.iter().any(|part| text_without_std.contains(part));
+        assert!(module == "sys" || !calls_the_system, "{} calls the system", path.display());
+        let knows_aws = text.contains("aws_");
+        let may = module == "ec2" || path.to_string_lossy().contains("store/s3");
+        assert!(may || !knows_aws, "{} knows AWS", path.display());
+    }
+}
+
+#[test]
+fn spool_and_store_do_not_know_each_other() {
+    for (module, path, text) in sources() {
+        let other = match module.as_str() {
+            "spool" => "crate::store",
+            "store" => "crate::spool",
+            _ => continue,
+        };
+        assert!(!text.contains(other), "{} uses {other}", path.display());
+    }
+}
+
+#[test]
+fn only_commands_and_reports_print() {
+    for (module, path, text) in sources() {
+        let prints = ["println!", "eprintln!", "print!(", "io::stdout", "io::stderr"].iter().any(|p| text.contains(p));
+        assert!(["cmd", "report", "main"].contains(&module.as_str()) || !prints, "{} prints", path.display());
+    }
+}
+
+#[test]
+fn nothing_unfinished_stays() {
+    for (_, path, text) in sources() {
+        for mark in [concat!("to", "do!("), concat!("unim", "plemented!("), concat!("FIX", "ME"), concat!("dbg", "!(")]
+        {
+            assert!(!text.contains(mark), "{} holds {mark}", path.display());
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! All integration tests in one binary: it links once.
+//!
+//! They drive the real `logferry` binary, in directories of their own, against real parts: an S3 server on loopback, a
+//! directory, a writer that keeps Upstart's contract.
+
+#[path = "support/s3_server.rs"]
+mod s3_server;
+#[path = "support/stream.rs"]
+mod stream;
+mod support;
+
+mod house;
+mod smoke;

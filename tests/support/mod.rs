@@ -1,0 +1,277 @@
+//! A place of its own for each test: directories, the binary, a bucket, writers.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::s3_server::{FaultHook, Options, S3Server, Transport};
+use crate::stream;
+
+/// The credentials of every test bucket.
+pub(crate) const ACCESS_KEY: &str = "AKIDTEST";
+pub(crate) const SECRET_KEY: &str = "a secret of the tests";
+
+/// No step of a test takes longer; a test that hangs fails.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Directories of a test's own: `log`, `state`, `store`.
+pub(crate) struct Sandbox {
+    dir: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Fails the test unless the command ended with that code; prints what it said.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", String::from_utf8_lossy(&self.stdout), self.stderr);
+        self
+    }
+
+    /// Fails the test unless the command ended well and said nothing.
+    #[track_caller]
+    pub(crate) fn quiet(self) -> Self {
+        let ended = self.expect(0);
+        assert_eq!((String::from_utf8_lossy(&ended.stdout).as_ref(), ended.stderr.as_str()), ("", ""));
+        ended
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("logferry-test-").tempdir().expect("a temporary directory");
+        for name in ["log", "store"] {
+            std::fs::create_dir(dir.path().join(name)).expect("a directory");
+        }
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn log(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path("log").join(name)
+    }
+
+    /// Writes a log that nobody holds open.
+    pub(crate) fn write_log(&self, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.log(name);
+        std::fs::write(&path, bytes).expect("a log");
+        path
+    }
+
+    /// The directory store of this sandbox, as `--to` takes it.
+    pub(crate) fn directory(&self) -> String {
+        format!("file://{}", self.path("store").display())
+    }
+
+    /// The binary, with an environment that holds nothing but this sandbox.
+    pub(crate) fn logferry(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_logferry"));
+        command
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("LOGFERRY_CONFIG", self.config_file(""))
+            .env("LOGFERRY_STATE_DIR", self.path("state"))
+            .env("LOGFERRY_TO", self.directory())
+            .current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs the binary with these arguments.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
+        finish(self.logferry().args(args))
+    }
+
+    /// Runs `logferry run` on the whole log directory.
+    pub(crate) fn run_all(&self) -> Ended {
+        self.run([OsString::from("run"), self.path("log").into()])
+    }
+
+    /// A configuration file with that text.
+    pub(crate) fn config_file(&self, text: &str) -> PathBuf {
+        let path = self.path("logferry.toml");
+        std::fs::write(&path, text).expect("a configuration");
+        path
+    }
+
+    /// What is in a directory below this sandbox, all the way down, sorted; hidden files too.
+    pub(crate) fn files(&self, name: &str) -> Vec<PathBuf> {
+        let entries = walkdir::WalkDir::new(self.path(name)).min_depth(1).sort_by_file_name();
+        let files = entries.into_iter().map(|entry| entry.expect("an entry"));
+        files.filter(|entry| !entry.file_type().is_dir()).map(walkdir::DirEntry::into_path).collect()
+    }
+
+    /// Fails the test unless spool and log directory hold nothing of ours.
+    #[track_caller]
+    pub(crate) fn nothing_left_behind(&self) {
+        let left = self.files("state/spool");
+        assert!(left.is_empty(), "left in the spool: {left:?}");
+        let claimed: Vec<_> =
+            self.files("log").into_iter().filter(|path| path.to_string_lossy().ends_with(".claimed")).collect();
+        assert!(claimed.is_empty(), "left in the log directory: {claimed:?}");
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn finish(command: &mut Command) -> Ended {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let output = child.expect("the command starts").wait_with_output().expect("the command ends");
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !so() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// An S3 server with one bucket, `logs`.
+pub(crate) struct Bucket {
+    pub(crate) server: S3Server,
+}
+
+impl Bucket {
+    pub(crate) fn new(sandbox: &Sandbox) -> Self {
+        Self::with(sandbox, Transport::Http, None)
+    }
+
+    pub(crate) fn with(sandbox: &Sandbox, transport: Transport, fault: Option<FaultHook>) -> Self {
+        let (access_key, secret_key) = (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned());
+        let options = Options { root: sandbox.path("s3"), access_key, secret_key, port: 0, transport, fault };
+        let server = S3Server::start(options).expect("the S3 server starts");
+        server.create_bucket("logs").expect("a bucket");
+        Self { server }
+    }
+
+    /// What the binary must know to use this bucket.
+    pub(crate) fn env(&self) -> Vec<(&'static str, OsString)> {
+        let mut env: Vec<(&'static str, OsString)> = vec![
+            ("LOGFERRY_TO", "s3://logs/fleet".into()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.into()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.into()),
+            ("AWS_REGION", "eu-central-1".into()),
+            ("AWS_ENDPOINT_URL", self.server.endpoint().into()),
+        ];
+        env.extend(self.server.ca_pem().map(|ca| ("AWS_CA_BUNDLE", ca.into())));
+        env
+    }
+
+    /// Runs the binary against this bucket.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, sandbox: &Sandbox, args: impl IntoIterator<Item = S>) -> Ended {
+        finish(sandbox.logferry().envs(self.env()).args(args))
+    }
+
+    /// Runs `logferry run` on the whole log directory.
+    pub(crate) fn run_all(&self, sandbox: &Sandbox) -> Ended {
+        self.run(sandbox, [OsString::from("run"), sandbox.path("log").into()])
+    }
+}
+
+/// A program that the tests' package builds beside the binary.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_logferry")).with_file_name("examples").join(name);
+    assert!(path.exists(), "{} is missing: build it with cargo build --examples", path.display());
+    path
+}
+
+/// A process that writes logs as Upstart's init does.
+pub(crate) struct Writer {
+    child: Child,
+    report: PathBuf,
+}
+
+/// What a writer says it wrote into one log.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Written {
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
+    pub(crate) reopened: u64,
+    pub(crate) late_writes: u64,
+}
+
+#[derive(serde::Deserialize)]
+struct WriterReport {
+    logs: Vec<Written>,
+}
+
+impl Writer {
+    /// Starts a writer for these logs; returns when each has its first line.
+    pub(crate) fn start(sandbox: &Sandbox, args: &[&str], logs: &[PathBuf]) -> Self {
+        use std::io::Read;
+        let report = sandbox.path(format!("writer-{}.json", logs[0].file_name().unwrap_or_default().display()));
+        let mut command = Command::new(example("upstart-writer"));
+        command.args(args).arg("--report").arg(&report).args(logs).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the writer starts");
+        let mut ready = [0; 6];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("the writer gets ready");
+        Self { child, report }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        kill(pid, signal).expect("the writer lives");
+    }
+
+    /// Ends the writer; returns what it wrote into each log.
+    pub(crate) fn stop(mut self) -> Vec<Written> {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().expect("the writer ends");
+        let json = std::fs::read(&self.report).expect("the writer's report");
+        serde_json::from_slice::<WriterReport>(&json).expect("a sound report").logs
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A test that failed leaves no process behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Fails the test unless `logferry cat` gives back exactly what the writer wrote.
+#[track_caller]
+pub(crate) fn assert_whole(mut cat: Command, written: &Written) {
+    let mut child = cat.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("logferry starts");
+    let output = child.stdout.take().expect("a pipe");
+    let checked = stream::check(&written.name, output, written.bytes);
+    let status = child.wait().expect("logferry ends");
+    match checked {
+        Ok(checked) => assert_eq!((checked.bytes, checked.lines), (written.bytes, written.lines)),
+        Err(difference) => panic!("{}: {difference}", written.path),
+    }
+    assert!(status.success(), "{status}");
+}
