@@ -9,5 +9,8 @@ mod s3_server;
 mod stream;
 mod support;
 
+mod faults;
 mod house;
-mod smoke;
+mod names;
+mod refusals;
+mod rotation;

@@ -27,7 +27,8 @@ pub(super) struct Draining {
     place: Option<(Rc<Dir>, OsString)>,
     /// The mark of an earlier run, when this is the growth of an inode that was held.
     held: Option<Held>,
-    since: Instant,
+    /// When the backlog of the copy was worked off: before that, the time says nothing about the writer.
+    caught_up: Option<Instant>,
     grew: Instant,
 }
 
@@ -40,8 +41,7 @@ enum Look {
 
 impl Draining {
     pub(super) fn new(part: Part, log: File, place: Option<(Rc<Dir>, OsString)>, held: Option<Held>) -> Self {
-        let now = Instant::now();
-        Self { part, log, place, held, since: now, grew: now }
+        Self { part, log, place, held, caught_up: None, grew: Instant::now() }
     }
 
     /// Where leases don't work: the writer has let go when its path leads to another file.
@@ -88,20 +88,22 @@ pub(super) fn drain(rotation: &mut Rotation<'_>, mut draining: Vec<Draining>) {
 
 fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, copy::CopyError> {
     // First ask, then read: what was written before the last writer let go is read afterwards.
+    let asked = Instant::now();
     let writers = lease::writers(&log.log);
     let reopened = writers == Writers::Unknown && log.was_reopened();
     let copied = copy::copy(&mut rotation.encoder, &mut rotation.buffer, &mut log.part, &log.log)?;
     if writers == Writers::None || reopened && copied == 0 {
         return Ok(Look::Ended(Ended::Released));
     }
-    let now = Instant::now();
     if copied > 0 {
-        log.grew = now;
+        // Reading takes its time: it counts from here on.
+        log.grew = Instant::now();
     }
+    let caught_up = *log.caught_up.get_or_insert_with(Instant::now);
     let settle = rotation.settings.settle;
     Ok(match () {
-        () if now - log.grew >= settle => Look::Ended(Ended::Settled),
-        () if now - log.since >= longest(settle) => Look::StillGrowing,
+        () if copied == 0 && asked.saturating_duration_since(log.grew) >= settle => Look::Ended(Ended::Settled),
+        () if asked.saturating_duration_since(caught_up) >= longest(settle) => Look::StillGrowing,
         () => Look::Waits,
     })
 }

@@ -115,6 +115,7 @@ impl Batches<'_, '_> {
             return Vec::new();
         }
         let unlinked: Vec<Copied> = copied.into_iter().filter_map(|copied| self.unlink(copied)).collect();
+        // Synced before any of them is sealed: a claimed file that came back after a power loss would be taken twice.
         self.sync_dirs(unlinked.iter().filter_map(|copied| copied.place.dir()));
         unlinked.into_iter().map(Copied::into_draining).collect()
     }
@@ -271,10 +272,26 @@ impl Batches<'_, '_> {
             false => Err(not_ours(dir, claimed)),
         });
         match unlinked {
-            Ok(()) => Some(copied),
+            Ok(()) => self.read_at_once(copied),
             Err(failure) => {
                 let path = segment.path.clone();
                 self.rotation.failed(&path, &failure);
+                self.left.push(path);
+                None
+            }
+        }
+    }
+
+    /// Reads what a write in flight has left behind the unlink, before anything else is done: should this run be killed
+    /// now, only what comes later is at risk.
+    fn read_at_once(&mut self, mut copied: Copied) -> Option<Copied> {
+        let Rotation { encoder, buffer, .. } = &mut *self.rotation;
+        match copy::copy(encoder, buffer, &mut copied.part, &copied.log) {
+            Ok(_) => Some(copied),
+            Err(error) => {
+                // Its part stays: the next run salvages it and looks for the inode.
+                let path = copied.part.segment().path.clone();
+                self.rotation.failed(&path, error.failure());
                 self.left.push(path);
                 None
             }

@@ -59,7 +59,9 @@ impl Sandbox {
         for name in ["log", "store"] {
             std::fs::create_dir(dir.path().join(name)).expect("a directory");
         }
-        Self { dir }
+        let sandbox = Self { dir };
+        sandbox.config_file("");
+        sandbox
     }
 
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -89,7 +91,7 @@ impl Sandbox {
             .env_clear()
             .env("HOME", self.dir.path())
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("LOGFERRY_CONFIG", self.config_file(""))
+            .env("LOGFERRY_CONFIG", self.path("logferry.toml"))
             .env("LOGFERRY_STATE_DIR", self.path("state"))
             .env("LOGFERRY_TO", self.directory())
             .current_dir(self.dir.path());
@@ -106,11 +108,9 @@ impl Sandbox {
         self.run([OsString::from("run"), self.path("log").into()])
     }
 
-    /// A configuration file with that text.
-    pub(crate) fn config_file(&self, text: &str) -> PathBuf {
-        let path = self.path("logferry.toml");
-        std::fs::write(&path, text).expect("a configuration");
-        path
+    /// Gives this sandbox's configuration that text.
+    pub(crate) fn config_file(&self, text: &str) {
+        std::fs::write(self.path("logferry.toml"), text).expect("a configuration");
     }
 
     /// What is in a directory below this sandbox, all the way down, sorted; hidden files too.
@@ -234,10 +234,6 @@ impl Writer {
         let mut ready = [0; 6];
         child.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("the writer gets ready");
         Self { child, report }
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
