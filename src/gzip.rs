@@ -28,6 +28,9 @@ pub const WINDOW: usize = 32 * 1024;
 /// No flags, no time, so that the same bytes always give the same object; system: Unix.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
 
+/// How long a member's header is, in bytes.
+pub const HEADER_LENGTH: u64 = HEADER.len() as u64;
+
 /// What a sync flush ends in: an empty stored block's length and its complement (RFC 1951, section 3.2.4).
 const SYNC: [u8; 4] = [0, 0, 0xff, 0xff];
 
@@ -107,6 +110,11 @@ impl Member {
         Ok(member)
     }
 
+    /// CRC-32 of the raw bytes so far.
+    pub fn crc(&self) -> u32 {
+        self.crc.clone().finalize()
+    }
+
     /// Raw bytes so far.
     pub fn raw(&self) -> u64 {
         self.raw
@@ -143,7 +151,7 @@ impl Member {
     /// What writing to `sink` answers.
     pub fn finish(mut self, sink: &mut impl Write) -> io::Result<Whole> {
         let mut end = LAST_BLOCK.to_vec();
-        end.extend(self.crc.clone().finalize().to_le_bytes());
+        end.extend(self.crc().to_le_bytes());
         // RFC 1952: the length modulo 2^32.
         end.extend(&self.raw.to_le_bytes()[..4]);
         self.write(sink, &end)?;

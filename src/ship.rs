@@ -32,7 +32,7 @@ pub struct Shipped {
     /// Why.
     pub problems: Vec<Problem>,
     /// What can't be shipped, since its bytes in the spool are not those that were sealed.
-    damaged: Vec<SegmentName>,
+    damaged: Vec<SealedSegment>,
 }
 
 /// Ships segments, and drops what was confirmed now or by earlier runs.
@@ -48,13 +48,14 @@ pub fn ship(spool: &mut Spool, mut segments: Vec<SealedSegment>, options: &S3Opt
         match store::open(&to, options, stop) {
             Ok(store) => ship_to(spool, &to, store.as_ref(), segments, stop, &mut shipped),
             Err(error) => {
+                let before = shipped.waiting.len();
                 shipped.waiting.extend(segments);
-                shipped.problems.push(waiting_for(&to, &error, &shipped.waiting));
+                shipped.problems.push(waiting_for(&to, &error, &shipped.waiting[before..]));
             }
         }
     }
-    for name in std::mem::take(&mut shipped.damaged) {
-        let aside = spool.put_sealed_aside(name, "its bytes are not those that were sealed");
+    for sealed in std::mem::take(&mut shipped.damaged) {
+        let aside = spool.put_sealed_aside(&sealed, "its bytes are not those that were sealed");
         shipped
             .problems
             .extend(aside.err().map(|failure| Problem::from_error(Effect::Failed, &failure.path, &failure)));
@@ -188,10 +189,12 @@ fn take_answer(spool: &Spool, sealed: SealedSegment, answer: Answer, shipped: &m
         Answer::Failed(error) if error.kind == Kind::Damaged => {
             let problem = Problem::from_error(Effect::Failed, &sealed.segment.path, &error);
             shipped.problems.push(with_hint(problem, error.kind));
-            shipped.damaged.push(sealed.segment.name);
+            shipped.damaged.push(sealed);
         }
         Answer::Failed(error) => {
-            let problem = Problem::from_error(Effect::Waits, &sealed.segment.path, &error);
+            let passes = !matches!(error.kind, Kind::Rejected | Kind::Unread);
+            let effect = if passes { Effect::Waits } else { Effect::Failed };
+            let problem = Problem::from_error(effect, &sealed.segment.path, &error);
             shipped.problems.push(with_hint(problem, error.kind));
             shipped.waiting.push(sealed);
         }

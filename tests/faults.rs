@@ -204,7 +204,7 @@ fn a_segment_that_was_changed_in_the_spool_is_never_shipped() {
     assert!(ended.stderr.contains("not those that were sealed"), "{}", ended.stderr);
     let kept: Vec<_> = sandbox.files("nowhere").into_iter().filter(|path| !path.ends_with(".json")).collect();
     assert!(kept.iter().all(|path| path.to_string_lossy().ends_with(".json")), "{kept:?}");
-    assert_eq!(sandbox.files("state/damaged").len(), 2, "it is put aside with its record");
+    assert_eq!(sandbox.files("state/damaged").len(), 1, "it is put aside");
     sandbox.run_all().quiet();
 }
 
@@ -295,4 +295,58 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     shell.args(["-o", "pipefail", "-c", &script]).env("LOGFERRY_TO", sandbox.directory());
     let ended = finish(shell.env("LOGFERRY_CONFIG", sandbox.path("logferry.toml"))).expect(0);
     assert_eq!((ended.text().as_str(), ended.stderr.as_str()), ("a line of some length, many times over\n", ""));
+}
+
+#[test]
+fn a_connection_that_breaks_before_the_body_is_tried_again() {
+    let sandbox = Sandbox::new();
+    let (on, hook) = switched(Fault::CloseBeforeBody);
+    let first_only: FaultHook = Arc::new(move |parts| {
+        let fault = hook(parts);
+        on.store(false, Ordering::SeqCst);
+        fault
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(first_only));
+    sandbox.write_log("web.log", "once\n");
+    bucket.run_all(&sandbox).quiet();
+    assert_eq!(bucket.run(&sandbox, ["cat", "web"]).expect(0).text(), "once\n");
+}
+
+#[test]
+fn a_large_segment_whose_run_was_killed_leaves_no_parts_behind() {
+    let sandbox = Sandbox::new();
+    // The upload stalls at its second part.
+    let (on, hook) = switched(Fault::Stall(Duration::from_secs(60)));
+    let second_part: FaultHook = Arc::new(move |parts| {
+        let second = parts.uri.query().is_some_and(|query| query.contains("partNumber=2"));
+        if second { hook(parts) } else { Fault::Pass }
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(second_part));
+    let mut state = 7_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33).to_le_bytes()[0]
+    };
+    let bytes: Vec<u8> = std::iter::repeat_with(next).take(20_000_000).collect();
+    sandbox.write_log("web.log", &bytes);
+    let mut run = sandbox.logferry();
+    let mut run = run.envs(bucket.env()).arg("run").arg(sandbox.path("log")).spawn().expect("it starts");
+    let stalled =
+        || bucket.server.requests().iter().any(|r| r.query.as_deref().is_some_and(|q| q.contains("partNumber=2")));
+    wait_until("the second part is under way", stalled);
+    run.kill().expect("it lives");
+    run.wait().expect("it ends");
+    on.store(false, Ordering::SeqCst);
+    bucket.server.clear_requests();
+    bucket.run_all(&sandbox).quiet();
+    let requests = bucket.server.requests();
+    let aborted = requests.iter().filter(|request| request.method == "DELETE").count();
+    assert_eq!(aborted, 1, "the upload of the killed run is removed first");
+    for request in &requests {
+        let chunked =
+            request.headers.get("content-encoding").is_some() || request.headers.get("x-amz-trailer").is_some();
+        assert!(!chunked, "{request:?}");
+    }
+    assert!(bucket.run(&sandbox, ["cat", "web"]).expect(0).stdout == bytes);
+    sandbox.nothing_left_behind();
 }

@@ -3,6 +3,8 @@
 //! They drive the real `logferry` binary, in directories of their own, against real parts: an S3 server on loopback, a
 //! directory, a writer that keeps Upstart's contract.
 
+#![expect(clippy::print_stdout, reason = "tests tell what they tried")]
+
 #[path = "support/s3_server.rs"]
 mod s3_server;
 #[path = "support/stream.rs"]
@@ -12,5 +14,6 @@ mod support;
 mod faults;
 mod house;
 mod names;
+mod recovery;
 mod refusals;
 mod rotation;

@@ -142,3 +142,40 @@ fn a_state_directory_that_others_may_enter_is_refused_before_anything_is_touched
     finish(&mut run).expect(78);
     assert!(!sandbox.path("no").exists(), "no parent is made");
 }
+
+#[test]
+fn a_log_has_one_path_however_it_is_given() {
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink(sandbox.path("log"), sandbox.path("ln")).expect("a link");
+    for (round, args) in [["log/web.log", "ln/web.log"], ["log/../log/web.log", "log/../log/*.log"], ["ln", "log"]]
+        .into_iter()
+        .enumerate()
+    {
+        sandbox.write_log("web.log", format!("{round}\n"));
+        sandbox.run(["run", args[0], args[1]]).quiet();
+    }
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "0\n1\n2\n");
+}
+
+#[test]
+fn a_name_does_not_move_the_cursor_of_whoever_reads_the_messages() {
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("x", sandbox.log("\u{1b}[31m\nred.log")).expect("a link");
+    sandbox.write_log("\u{1b}[31mblue.log", "x\n");
+    let said = sandbox.run_all().expect(1).stderr + &sandbox.run(["ls"]).expect(0).text();
+    assert!(!said.contains('\u{1b}') && said.contains("blue"), "{said:?}");
+}
+
+#[test]
+fn output_that_can_not_be_written_is_a_failure() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    for args in ["run --dry-run log", "run --dry-run --json log", "run --json log", "ls", "cat web"] {
+        let script = format!("exec '{}' {args} > /dev/full", env!("CARGO_BIN_EXE_logferry"));
+        let mut shell = Command::new("sh");
+        let environment = sandbox.logferry();
+        shell.env_clear().envs(environment.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let ended = finish(shell.args(["-c", &script]).current_dir(sandbox.path(""))).expect(1);
+        assert!(ended.stderr.contains("write the output"), "{args}: {}", ended.stderr);
+    }
+}

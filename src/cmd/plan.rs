@@ -32,13 +32,13 @@ struct Plan {
 pub fn print(settings: &Settings, avoid: &[PathBuf], form: Form) -> Exit {
     let plan = plan(settings, avoid);
     report::print_problems(&plan.problems);
-    match (form, serde_json::to_string_pretty(&plan)) {
-        (Form::Json, Ok(json)) => steps::say(&json),
-        (Form::Json, Err(error)) => steps::complain(&format!("the plan can't be written: {error}")),
-        (Form::Lines, _) if plan.steps.is_empty() => steps::say("nothing to do"),
-        (Form::Lines, _) => plan.steps.iter().for_each(|step| steps::say(&format!("would {step}"))),
-    }
-    report::exit(&plan.problems)
+    let told = match form {
+        Form::Json => report::print_json(&plan),
+        Form::Lines if plan.steps.is_empty() => steps::say("nothing to do"),
+        Form::Lines => plan.steps.iter().try_for_each(|step| steps::say(&format!("would {step}"))),
+    };
+    let exit = report::exit(&plan.problems);
+    told.map_or(exit.max(Exit::Failed), |()| exit)
 }
 
 fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {

@@ -17,10 +17,10 @@ use crate::report::{self, Item, Report, steps};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::{Outcome, Rotation};
 use crate::ship::{self, Shipped};
-use crate::spool::{Recovered, Spool};
+use crate::spool::{Damage, Recovered, Spool};
+use crate::sys::clock;
 use crate::sys::failure::Failure;
 use crate::sys::signals::{self, Stop};
-use crate::sys::{clock, host};
 
 /// Carries out a run.
 pub fn run(args: cli::Run) -> Exit {
@@ -35,22 +35,27 @@ pub fn run(args: cli::Run) -> Exit {
         return super::plan::print(&settings, &own_directories(&settings), form);
     }
     let started = clock::now();
-    match work(&settings, started) {
-        Ok(Some(report)) => {
-            report::print_problems(&report.problems);
-            if json {
-                report::print_json(&report);
-            }
-            report::exit(&report.problems)
-        }
-        Ok(None) => Exit::Done,
-        Err(failure) => {
-            let hint = "the state directory must be a directory of our own (0700) on a local disk with room; \
-                its parent must exist: see --state-dir";
-            report::print_problems(&[report::fatal(&settings.state_dir, &failure).hint(hint)]);
-            Exit::Config
-        }
-    }
+    let (stop, spool) = match signals::prepare().and_then(|stop| Ok((stop, Spool::open(&settings.state_dir)?))) {
+        Ok(ready) => ready,
+        Err(failure) => return no_state(&settings, &failure),
+    };
+    let report = wait_and_work(&settings, spool, &stop, started).unwrap_or_else(|failure| {
+        let problem = Problem::from_error(Effect::Failed, failure.path.clone(), &failure);
+        Report::of_problems(started, vec![problem])
+    });
+    report::print_problems(&report.problems);
+    let told = if json { report::print_json(&report) } else { Ok(()) };
+    let exit = report::exit(&report.problems);
+    told.map_or(exit.max(Exit::Failed), |()| exit)
+}
+
+fn no_state(settings: &Settings, failure: &Failure) -> Exit {
+    let problem = Problem::from_error(Effect::Failed, &settings.state_dir, failure);
+    report::print_problems(&[problem.hint(
+        "the state directory must be a directory of our own (0700) on a local disk with room, and its parent must exist: \
+         see --state-dir",
+    )]);
+    Exit::Config
 }
 
 fn flags(args: cli::Run) -> Flags {
@@ -65,35 +70,48 @@ fn flags(args: cli::Run) -> Flags {
     }
 }
 
-/// What happens between the settings and the report; `None` when another run is at work.
-fn work(settings: &Settings, started: Moment) -> Result<Option<Report>, Failure> {
-    let stop = signals::prepare()?;
-    let mut spool = Spool::open(&settings.state_dir)?;
+/// Waits for this machine's moment, then works unless another run does.
+fn wait_and_work(settings: &Settings, mut spool: Spool, stop: &Stop, started: Moment) -> Result<Report, Failure> {
     if !settings.splay.is_zero() {
         let instance = ec2::instance(settings.instance.as_ref(), spool.root());
-        wait(&instance, settings, &stop);
+        wait(&instance, settings, stop);
     }
     let Some(_lock) = spool.try_lock()? else {
         log::info!("another run is at work on {}; nothing to do", settings.state_dir.display());
-        return Ok(None);
+        return Ok(Report { other_run: true, ..Report::of_problems(started, Vec::new()) });
     };
+    work(settings, &mut spool, stop, started)
+}
+
+/// What happens between the lock and the report.
+fn work(settings: &Settings, spool: &mut Spool, stop: &Stop, started: Moment) -> Result<Report, Failure> {
     let mut recovered = spool.recover()?;
-    let discovery = discover::discover(settings, &own_directories(settings));
-    if nothing_to_do(&recovered, &discovery, &spool)? {
+    let mut discovery = discover::discover(settings, &own_directories(settings));
+    let mut report = Report::of_problems(started, std::mem::take(&mut discovery.problems));
+    report.empty = discovery.empty;
+    if nothing_to_do(&recovered, &discovery, spool)? {
         log::info!("nothing to do; {} logs are empty", discovery.empty);
-        return Ok(Some(summary(started, None, discovery, Outcome::default(), Shipped::default(), &spool)));
+    } else {
+        let instance = ec2::instance(settings.instance.as_ref(), spool.root());
+        report.instance = Some(instance.clone());
+        let mut to_ship = std::mem::take(&mut recovered.sealed);
+        let Outcome { sealed, problems } =
+            Rotation::new(spool, settings, instance, stop).run(&mut recovered, discovery);
+        report.sealed = items(&sealed);
+        report.problems.extend(problems);
+        to_ship.extend(sealed);
+        let Shipped { confirmed, waiting, problems, .. } = ship::ship(spool, to_ship, &settings.s3, stop);
+        report.shipped = items(&confirmed);
+        report.waiting = items(&waiting);
+        report.problems.extend(problems);
+        report.problems.extend(drop_leftovers(spool, &recovered.shipped));
     }
-    host::raise_open_files();
-    let instance = ec2::instance(settings.instance.as_ref(), spool.root());
-    let Recovered { sealed: left, .. } = &mut recovered;
-    let mut to_ship: Vec<SealedSegment> = std::mem::take(left);
-    let (empty, refused) = (discovery.empty, discovery.problems.clone());
-    let outcome = Rotation::new(&mut spool, settings, instance.clone(), &stop).run(&mut recovered, discovery);
-    to_ship.extend(outcome.sealed.iter().cloned());
-    let mut shipped = ship::ship(&mut spool, to_ship, &settings.s3, &stop);
-    drop_leftovers(&mut spool, &recovered.shipped, &mut shipped);
-    let discovery = Discovery { empty, problems: refused, ..Discovery::default() };
-    Ok(Some(summary(started, Some(instance), discovery, outcome, shipped, &spool)))
+    report.problems.extend(put_aside(spool));
+    Ok(report.ended(clock::now()))
+}
+
+fn items(segments: &[SealedSegment]) -> Vec<Item> {
+    segments.iter().map(Item::of).collect()
 }
 
 fn wait(instance: &Instance, settings: &Settings, stop: &Stop) {
@@ -112,45 +130,22 @@ fn own_directories(settings: &Settings) -> Vec<PathBuf> {
 }
 
 fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {
-    let Recovered { unfinished, sealed, shipped } = recovered;
-    let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty();
+    let Recovered { unfinished, sealed, shipped, failed } = recovered;
+    let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
     Ok(left && discovery.found.is_empty() && discovery.claimed.is_empty() && spool.held()?.is_empty())
 }
 
-/// Segments that an earlier run shipped and did not come to drop.
-fn drop_leftovers(spool: &mut Spool, leftovers: &[SealedSegment], shipped: &mut Shipped) {
-    if let Err(failure) = spool.drop_shipped(leftovers) {
-        shipped.problems.push(Problem::from_error(Effect::Noted, &failure.path, &failure));
-    }
+/// Drops segments that an earlier run shipped and did not come to drop.
+fn drop_leftovers(spool: &Spool, leftovers: &[SealedSegment]) -> Option<Problem> {
+    let failure = spool.drop_shipped(leftovers).err()?;
+    Some(Problem::from_error(Effect::Noted, failure.path.clone(), &failure))
 }
 
-fn summary(
-    started: Moment,
-    instance: Option<Instance>,
-    discovery: Discovery,
-    outcome: Outcome,
-    shipped: Shipped,
-    spool: &Spool,
-) -> Report {
-    let mut problems = discovery.problems;
-    problems.extend(spool.damage().iter().map(|damage| {
+/// What was found damaged in the state directory and put aside.
+fn put_aside(spool: &Spool) -> Vec<Problem> {
+    let problem = |damage: &Damage| {
         let problem = Problem::new(Effect::Failed, &damage.path, format!("put aside: {}", damage.why));
         problem.hint("nothing else was held up by it; look at it, then remove it")
-    }));
-    problems.extend(outcome.problems);
-    problems.extend(shipped.problems);
-    let items = |segments: &[SealedSegment]| segments.iter().map(Item::of).collect();
-    let exit_code = report::exit(&problems) as u8;
-    Report {
-        version: env!("CARGO_PKG_VERSION"),
-        started,
-        finished: clock::now(),
-        instance,
-        empty: discovery.empty,
-        sealed: items(&outcome.sealed),
-        shipped: items(&shipped.confirmed),
-        waiting: items(&shipped.waiting),
-        problems,
-        exit_code,
-    }
+    };
+    spool.damage().iter().map(problem).collect()
 }

@@ -43,7 +43,7 @@ impl Pattern {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn of_argument(path: &Path) -> Result<Self, String> {
-        let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let path = without_parent_dirs(path).map_err(|error| format!("{}: {error}", path.display()))?;
         match path.symlink_metadata() {
             Ok(_) => Ok(Self::Literal(path)),
             Err(_) => Self::read(&path),
@@ -76,6 +76,15 @@ impl Pattern {
             Self::Glob { matcher, .. } => matcher.is_match(path),
         }
     }
+}
+
+/// An absolute path; where it holds `..`, the existing directories on the way are resolved, so that one log has one path.
+fn without_parent_dirs(path: &Path) -> std::io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let parts: Vec<Component<'_>> = path.components().collect();
+    let Some(last) = parts.iter().rposition(|part| *part == Component::ParentDir) else { return Ok(path) };
+    let directory: PathBuf = parts[..=last].iter().collect();
+    Ok(directory.canonicalize()?.join(parts[last + 1..].iter().collect::<PathBuf>()))
 }
 
 fn has_wildcard(part: &OsStr) -> bool {

@@ -78,6 +78,7 @@ mod tests {
             offset: u64::MAX,
             previous: Some(Digest::of(b"")),
             source: Source { file: Identity { dev: 1, ino: 2, born: None }, from: 0 },
+            directory: Identity { dev: 1, ino: 1, born: None },
             claimed_at: first,
             first,
         };

@@ -56,9 +56,11 @@ impl Service {
     }
 }
 
+/// For people: what isn't text, and what would move a terminal's cursor, is replaced.
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_string_lossy())
+        let text = self.0.to_string_lossy();
+        f.write_str(&text.replace(|c: char| c.is_control(), "\u{fffd}"))
     }
 }
 

@@ -53,7 +53,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.what)?;
+        // A name may hold anything; what is printed goes to a terminal or into root's mail.
+        let clean = |text: String| text.replace(|c: char| c.is_control(), "\u{fffd}");
+        write!(f, "{}: {}", clean(self.path.display().to_string()), clean(self.what.clone()))?;
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {hint}"),
             None => Ok(()),

@@ -1,7 +1,7 @@
 //! What is known of a segment: from its claim on, and once it is sealed.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,13 @@ pub struct Identity {
     pub ino: u64,
     /// `stx_btime`, where the file system keeps one.
     pub born: Option<Moment>,
+}
+
+impl Identity {
+    /// Whether it is the same file, even if its file system has another device number since a reboot.
+    pub fn is_same_but_for_device(&self, other: &Self) -> bool {
+        (self.ino, self.born) == (other.ino, other.born)
+    }
 }
 
 /// The bytes that a segment holds: those of one inode from one offset on.
@@ -105,6 +112,9 @@ pub struct Segment {
     pub previous: Option<Digest>,
     /// The inode and where in it this segment begins.
     pub source: Source,
+    /// The log's directory. Its device number may change with a reboot, so that only the rest tells it from the mount
+    /// point that is left when its file system is not mounted.
+    pub directory: Identity,
     /// When it was claimed.
     pub claimed_at: Moment,
     /// When its first byte can have been written: the inode's birth, else the previous claim, else this one.
@@ -227,15 +237,19 @@ impl StreamOwner {
     }
 }
 
-/// Which of our state files are about that log: 16 hex digits of the SHA-256 of its path.
+/// Which of our state files are about that stream's owner: 16 hex digits of a SHA-256 over all that it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PathTag(String);
+pub struct OwnerTag(String);
 
-impl PathTag {
-    /// The tag of a path.
-    pub fn of(path: &Path) -> Self {
+impl OwnerTag {
+    /// The tag of an owner.
+    pub fn of(owner: &StreamOwner) -> Self {
         use std::os::unix::ffi::OsStrExt;
-        Self(Digest::of(path.as_os_str().as_bytes()).to_string()[..16].to_owned())
+        let StreamOwner { path, service, instance, to } = owner;
+        let (path, service, to) = (path.as_os_str().as_bytes(), service.name().as_bytes(), to.to_string());
+        // No path, service or destination holds a NUL.
+        let all = [path, service, instance.as_str().as_bytes(), to.as_bytes()].join(&0);
+        Self(Digest::of(&all).to_string()[..16].to_owned())
     }
 
     /// Reads 16 hex digits.

@@ -2,6 +2,7 @@
 
 pub mod steps;
 
+use std::io;
 use std::path::Path;
 
 use serde::Serialize;
@@ -36,8 +37,30 @@ pub struct Report {
     pub waiting: Vec<Item>,
     /// What could not be done.
     pub problems: Vec<Problem>,
+    /// Whether another run was at work, so that this one did nothing.
+    pub other_run: bool,
     /// The exit code.
     pub exit_code: u8,
+}
+
+impl Report {
+    /// The report of a run that has come to these problems so far, and to nothing else.
+    pub fn of_problems(started: Moment, problems: Vec<Problem>) -> Self {
+        let (sealed, shipped, waiting) = (Vec::new(), Vec::new(), Vec::new());
+        let version = env!("CARGO_PKG_VERSION");
+        let (instance, empty, other_run) = (None, 0, false);
+        let exit_code = exit(&problems) as u8;
+        let finished = started;
+        Self { version, started, finished, instance, empty, sealed, shipped, waiting, problems, other_run, exit_code }
+    }
+
+    /// The report of a run that has ended.
+    #[must_use]
+    pub fn ended(mut self, finished: Moment) -> Self {
+        self.finished = finished;
+        self.exit_code = exit(&self.problems) as u8;
+        self
+    }
 }
 
 /// A segment in a report.
@@ -86,12 +109,12 @@ pub fn print_problems(problems: &[Problem]) {
     }
 }
 
-/// Prints the report for a program.
-pub fn print_json(report: &Report) {
-    match serde_json::to_string_pretty(report) {
-        Ok(json) => steps::say(&json),
-        Err(error) => steps::complain(&format!("the report can't be written: {error}")),
-    }
+/// Prints something for a program.
+///
+/// # Errors
+/// Where the output can't be written; it was complained of.
+pub fn print_json(value: &impl Serialize) -> io::Result<()> {
+    steps::say(&serde_json::to_string_pretty(value)?)
 }
 
 /// A problem that ends a run before it has begun.

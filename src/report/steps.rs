@@ -48,7 +48,18 @@ pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "logferry: {text}");
 }
 
-/// A line on standard output. A reader that has gone doesn't want it.
-pub fn say(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// A line on standard output. A reader that has gone doesn't want it; a full disk is complained of.
+///
+/// # Errors
+/// What writing answers, but for a closed pipe.
+pub fn say(text: &str) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => {
+            complain(&format!("write the output: {error}"));
+            Err(error)
+        }
+        Ok(()) => Ok(()),
+    }
 }

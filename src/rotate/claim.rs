@@ -73,7 +73,7 @@ pub(super) fn reopen(dir: &Dir, claimed: &ClaimedName, expected: Option<Identity
     let metadata = file.metadata().doing("look at", dir.path_of(claimed.as_os_str()))?;
     let status = Status::of(&metadata);
     let sound = Kind::of(&metadata) == Kind::Regular && status.links == 1;
-    let same = expected.is_none_or(|expected| expected == status.identity);
+    let same = expected.is_none_or(|expected| expected.is_same_but_for_device(&status.identity));
     Ok((sound && same).then_some((file, status)))
 }
 

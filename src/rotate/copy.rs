@@ -7,6 +7,7 @@ use crate::gzip::{BLOCK, Encoder, WINDOW};
 use crate::spool::Part;
 use crate::sys::failure::{Context, Failure};
 use crate::sys::file::Status;
+use crate::sys::signals::Stop;
 
 /// What a copy is made in: the bytes before the block, then the block.
 pub(super) struct Buffer(Vec<u8>);
@@ -26,12 +27,25 @@ pub(super) enum CopyError {
     /// The part can't be written.
     #[error(transparent)]
     Part(Failure),
+    /// A signal asked us to stop.
+    #[error("stopped by a signal")]
+    Stopped,
 }
 
-impl CopyError {
-    pub(super) fn failure(&self) -> &Failure {
+/// Whether a copy may be broken off.
+#[derive(Clone, Copy)]
+pub(super) enum Until<'s> {
+    /// To the end: the log is unlinked, and what is not read now may be gone.
+    TheEnd,
+    /// Until a signal asks us to stop: the log is still there.
+    Stopped(&'s Stop),
+}
+
+impl Until<'_> {
+    fn over(self) -> bool {
         match self {
-            Self::Log(failure) | Self::Part(failure) => failure,
+            Self::TheEnd => false,
+            Self::Stopped(stop) => stop.requested(),
         }
     }
 }
@@ -41,14 +55,20 @@ impl CopyError {
 const PASSES: usize = 4;
 
 /// Copies what the log holds behind the part's end. Returns how many bytes that were.
-pub(super) fn copy(encoder: &mut Encoder, buffer: &mut Buffer, part: &mut Part, log: &File) -> Result<u64, CopyError> {
+pub(super) fn copy(
+    encoder: &mut Encoder,
+    buffer: &mut Buffer,
+    part: &mut Part,
+    log: &File,
+    until: Until<'_>,
+) -> Result<u64, CopyError> {
     let mut copied = 0;
     for _ in 0..PASSES {
         let size = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?.size;
         if size <= part.taken() {
             break;
         }
-        copied += copy_up_to(encoder, buffer, part, log, size)?;
+        copied += copy_up_to(encoder, buffer, part, log, size, until)?;
     }
     Ok(copied)
 }
@@ -59,11 +79,15 @@ fn copy_up_to(
     part: &mut Part,
     log: &File,
     end: u64,
+    until: Until<'_>,
 ) -> Result<u64, CopyError> {
     let begin = part.taken();
     let mut window = part.window();
     read_at(part, log, &mut buffer[..window], begin - window as u64)?;
     while part.taken() < end {
+        if until.over() {
+            return Err(CopyError::Stopped);
+        }
         let wanted = usize::try_from(end - part.taken()).map_or(BLOCK, |left| left.min(BLOCK));
         let count = read_at(part, log, &mut buffer[window..window + wanted], part.taken())?;
         if count == 0 {

@@ -65,8 +65,15 @@ enum Named {
 
 /// Looks for the logs that `settings` speak of. Below `avoid` (our own directories) nothing is looked for.
 pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
-    let mut search =
-        Search { settings, avoid, seen: HashMap::new(), listed: HashSet::new(), discovery: Discovery::default() };
+    let avoid = avoid.iter().filter_map(|path| identity(path)).collect();
+    let mut search = Search {
+        settings,
+        avoid,
+        seen: HashMap::new(),
+        listed: HashSet::new(),
+        claimed: HashSet::new(),
+        discovery: Discovery::default(),
+    };
     for set in &settings.sets {
         for pattern in &set.paths {
             search.pattern(set, pattern);
@@ -79,11 +86,14 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
 
 struct Search<'a> {
     settings: &'a Settings,
-    avoid: &'a [PathBuf],
+    /// Device and inode of our own directories, whatever path leads there.
+    avoid: HashSet<(u64, u64)>,
     /// Device and inode of what was considered already: a log that two patterns name is taken once.
     seen: HashMap<(u64, u64), PathBuf>,
     /// Directories that were looked through for claimed files.
     listed: HashSet<PathBuf>,
+    /// Device and inode of the claimed files.
+    claimed: HashSet<(u64, u64)>,
     discovery: Discovery,
 }
 
@@ -113,7 +123,7 @@ impl Search<'_> {
         }
         let Some(dir) = path.parent().filter(|dir| self.listed.insert(dir.to_path_buf())) else { return };
         for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            self.note_claimed(&entry.path());
+            self.note_claimed(set, &entry.path());
         }
     }
 
@@ -123,15 +133,16 @@ impl Search<'_> {
             let is_dir = entry.file_type().is_dir();
             let skip =
                 is_dir && entry.depth() > 0 && (is_hidden(entry.file_name()) && !hidden || set.excludes(entry.path()));
-            !skip && !self.avoid.iter().any(|avoid| avoid == entry.path())
+            !(skip || is_dir && identity(entry.path()).is_some_and(|dir| self.avoid.contains(&dir)))
         };
         let walk = WalkDir::new(base).max_depth(depth).sort_by_file_name().into_iter().filter_entry(enter);
         let entries: Vec<_> = walk.collect();
         for entry in entries {
             match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
+                // The base itself may be a link to a directory.
+                Ok(entry) if entry.file_type().is_dir() || entry.depth() == 0 => {}
                 Ok(entry) => {
-                    let claimed = self.note_claimed(entry.path());
+                    let claimed = self.note_claimed(set, entry.path());
                     if !claimed && wanted(entry.path()) {
                         self.walked(set, &entry, named);
                     }
@@ -159,12 +170,11 @@ impl Search<'_> {
         self.refuse(path, format!("it can't be looked through: {why}"));
     }
 
-    /// Takes note of a claimed file; false when it is none.
-    fn note_claimed(&mut self, path: &Path) -> bool {
+    /// Takes note of a claimed file of a log that the set covers; false when it is none.
+    fn note_claimed(&mut self, set: &LogSet, path: &Path) -> bool {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
         let Some((claimed, log)) = ClaimedName::parse(name) else { return false };
-        let known = self.discovery.claimed.iter().any(|known| known.dir == dir && known.claimed == claimed);
-        if !known {
+        if set.covers(&dir.join(&log)) && identity(path).is_some_and(|file| self.claimed.insert(file)) {
             self.discovery.claimed.push(ClaimedFile { dir: dir.to_owned(), claimed, log });
         }
         true
@@ -179,18 +189,20 @@ impl Search<'_> {
         if !by_name && is_hidden(name) && named != (Named::ByPattern { hidden: true }) {
             return;
         }
-        if is_rotated(name) {
+        if is_rotated(path) {
             if by_name {
                 self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
             }
+            log::debug!("{}: left alone, as it is compressed or rotated already", path.display());
             return;
         }
         let status = Status::of(metadata);
         let file = (status.identity.dev, status.identity.ino);
-        if self.seen.get(&file).is_some_and(|seen| seen == path) {
+        // By another path it is the same log; several links are refused at each.
+        let again = self.seen.insert(file, path.to_owned());
+        if again.is_some_and(|seen| status.links == 1 || seen == path) {
             return;
         }
-        self.seen.insert(file, path.to_owned());
         match refusal(name, metadata, &status) {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
             None if status.size == 0 => self.discovery.empty += 1,
@@ -245,29 +257,56 @@ fn is_gone(error: &walkdir::Error) -> bool {
     error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// Whether a name is one that logrotate, savelog or a compressor gives.
-fn is_rotated(name: &OsStr) -> bool {
+/// Device and inode of what a path leads to.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Whether a file is one that logrotate, savelog or a compressor has made, by its name. A date in the middle may also be
+/// part of a job's own name: it counts only if there is a log without it.
+fn is_rotated(path: &Path) -> bool {
     const COMPRESSED: [&[u8]; 7] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".lzma", b".Z"];
-    let name = name.as_bytes();
-    COMPRESSED.iter().any(|end| name.ends_with(end)) || has_number(name) || has_date(name)
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let has_sibling = |without: Vec<u8>| path.with_file_name(OsStr::from_bytes(&without)).exists();
+    COMPRESSED.iter().any(|end| name.ends_with(end))
+        || has_number(name)
+        || has_date(name)
+        || without_inner_date(name).is_some_and(has_sibling)
 }
 
 /// `web.log.1`: a short number behind the last dot, and a name before it.
 fn has_number(name: &[u8]) -> bool {
     let Some(dot) = name.iter().rposition(|&b| b == b'.') else { return false };
     let number = &name[dot + 1..];
-    dot > 0 && (1..=4).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+    dot > 0 && (1..=3).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
 }
 
-/// `web.log-20261120`, also with seconds since 1970 or hours behind it (logrotate's `dateext` and `dateformat`).
+/// `web.log-20261120`, also with the hour (logrotate's `dateext` and `hourly`), and `web.log.20261120`.
 fn has_date(name: &[u8]) -> bool {
-    let mut parts = name.rsplit(|&b| b == b'-' || b == b'.');
-    let date = |part: &[u8]| (8..=10).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
-    let last_two = [parts.next(), parts.next()];
-    parts.next().is_some() && last_two.into_iter().flatten().any(date) || {
-        // A name of two parts has its date at the end.
-        name.iter().any(|b| b"-.".contains(b)) && last_two[0].is_some_and(date)
+    let at = name.iter().rposition(|b| b"-.".contains(b));
+    at.is_some_and(|at| at > 0 && is_date(&name[at + 1..]))
+}
+
+/// `web.log` for `web-20261120.log` (logrotate's `dateext` with `extension .log`).
+fn without_inner_date(name: &[u8]) -> Option<Vec<u8>> {
+    let dot = name.iter().rposition(|&b| b == b'.')?;
+    let dash = name[..dot].iter().rposition(|b| b"-.".contains(b))?;
+    is_date(&name[dash + 1..dot]).then(|| [&name[..dash], &name[dot..]].concat())
+}
+
+/// A year of this or the last century, a month and a day, perhaps an hour.
+fn is_date(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    if !(text.len() == 8 || text.len() == 10) || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
     }
+    let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(0);
+    let hour = if text.len() == 10 { number(8..10) } else { 0 };
+    (1900..2100).contains(&number(0..4))
+        && (1..=12).contains(&number(4..6))
+        && (1..=31).contains(&number(6..8))
+        && hour < 24
 }
 
 #[cfg(test)]
@@ -278,12 +317,27 @@ mod tests {
     fn rotated_siblings_are_known_by_their_names() {
         for name in ["web.log.1", "web.log.12", "web.log-20261120", "web.log-2026112003", "web.log.2.gz", "a.xz", "a.Z"]
         {
-            assert!(is_rotated(name.as_ref()), "{name}");
+            assert!(is_rotated(Path::new(name)), "{name}");
         }
-        for name in
-            ["web.log", "syslog", "app-2.log", "worker-12", "web.log.old.log", "v1.2-beta.log", "2026.log", ".1"]
-        {
-            assert!(!is_rotated(name.as_ref()), "{name}");
+    }
+
+    #[test]
+    fn jobs_with_numbers_in_their_names_are_logs_in_use() {
+        for name in [
+            "web.log",
+            "app-2.log",
+            "worker-12",
+            "job-12345678.log",
+            "job-1700000000.log",
+            "svc.8080",
+            "2026.log",
+            ".1",
+            "day-20261120.log",
+            "v1.2-beta.log",
+            "web.log.old.log",
+        ] {
+            assert!(!is_rotated(Path::new(name)), "{name}");
         }
+        assert_eq!(without_inner_date(b"web-20261120.log"), Some(b"web.log".to_vec()));
     }
 }

@@ -7,17 +7,27 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::copy;
-use super::{Rotation, problem_of};
-use crate::model::problem::{Effect, Problem};
+use super::Rotation;
+use super::copy::{self, CopyError, Until};
+use crate::model::problem::{Effect, Problem, chain};
 use crate::model::segment::Ended;
 use crate::spool::{Held, Part};
 use crate::sys::dir::Dir;
+use crate::sys::failure::{self, Context};
 use crate::sys::file::Status;
 use crate::sys::lease::{self, Writers};
+
+/// How long a log whose path leads to another file must be quiet where leases don't work. Upstart's longest time from
+/// unlink to reopening was 461 ms; a second writer would have to be slower than that to write unseen, and even then the
+/// inode is remembered.
+const QUIET_AFTER_REOPENING: Duration = Duration::from_millis(500);
+
+/// How long to wait for room in the spool before the bytes that an unlinked inode still gets are given up.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// An unlinked inode and the part that its bytes go to.
 pub(super) struct Draining {
@@ -30,6 +40,8 @@ pub(super) struct Draining {
     /// When the backlog of the copy was worked off: before that, the time says nothing about the writer.
     caught_up: Option<Instant>,
     grew: Instant,
+    /// Since when the spool has no room for it.
+    no_room: Option<Instant>,
 }
 
 /// What is known of a log at one look.
@@ -41,7 +53,7 @@ enum Look {
 
 impl Draining {
     pub(super) fn new(part: Part, log: File, place: Option<(Rc<Dir>, OsString)>, held: Option<Held>) -> Self {
-        Self { part, log, place, held, caught_up: None, grew: Instant::now() }
+        Self { part, log, place, held, caught_up: None, grew: Instant::now(), no_room: None }
     }
 
     /// Where leases don't work: the writer has let go when its path leads to another file.
@@ -50,49 +62,93 @@ impl Draining {
         let ours = self.part.segment().source.file;
         dir.look(name).ok().flatten().is_some_and(|entry| entry.status.identity != ours)
     }
+
+    /// Whether to go on waiting for room.
+    fn hopes_for_room(&mut self, error: &CopyError) -> bool {
+        let no_room = matches!(error, CopyError::Part(failure) if failure.no_room());
+        no_room && self.no_room.get_or_insert_with(Instant::now).elapsed() < WAIT_FOR_ROOM
+    }
 }
 
-/// How long a writer may keep writing to an unlinked inode before its growth is left to the next run. Upstart's longest
-/// time from unlink to reopening was 461 ms.
+/// How long a writer may keep writing to an unlinked inode before its growth is left to the next run.
 fn longest(settle: Duration) -> Duration {
     (settle * 5).max(Duration::from_secs(15))
 }
 
-/// Drains and seals all of `draining`.
-pub(super) fn drain(rotation: &mut Rotation<'_>, mut draining: Vec<Draining>) {
-    let mut pause = Duration::from_millis(1);
-    while !draining.is_empty() {
-        let mut waiting = Vec::with_capacity(draining.len());
-        for mut log in draining {
+/// The logs that are being drained.
+#[derive(Default)]
+pub(super) struct Drain {
+    logs: Vec<Draining>,
+    /// Logs whose segment could not be sealed: nothing that comes after it may be taken now.
+    pub(super) unsealed: Vec<PathBuf>,
+}
+
+impl Drain {
+    /// Takes logs that were just unlinked.
+    pub(super) fn add(&mut self, logs: Vec<Draining>) {
+        self.logs.extend(logs);
+    }
+
+    /// How many logs are being drained.
+    pub(super) fn len(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// Looks at each log once, without waiting.
+    pub(super) fn round(&mut self, rotation: &mut Rotation<'_>) {
+        for mut log in std::mem::take(&mut self.logs) {
             match look(rotation, &mut log) {
-                Ok(Look::Waits) => waiting.push(log),
-                Ok(Look::Ended(ended)) => seal(rotation, log, ended),
+                Ok(Look::Waits) => self.logs.push(log),
+                Ok(Look::Ended(ended)) => self.seal(rotation, log, ended),
                 Ok(Look::StillGrowing) => {
                     note_still_growing(rotation, &log);
-                    seal(rotation, log, Ended::Settled);
+                    self.seal(rotation, log, Ended::Settled);
                 }
-                Err(error) => {
-                    // Its part stays: the next run salvages it and looks for the inode.
-                    let problem = problem_of(&log.part.segment().path, error.failure());
-                    rotation.problem(problem);
-                }
+                Err(error) if log.hopes_for_room(&error) => self.logs.push(log),
+                Err(error) => self.give_up(rotation, &log, &error),
             }
         }
-        draining = waiting;
-        if !draining.is_empty() {
+    }
+
+    /// Waits until all logs are drained and sealed.
+    pub(super) fn finish(&mut self, rotation: &mut Rotation<'_>) {
+        let mut pause = Duration::from_millis(1);
+        self.round(rotation);
+        while !self.logs.is_empty() {
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
+            self.round(rotation);
         }
+    }
+
+    fn seal(&mut self, rotation: &mut Rotation<'_>, log: Draining, ended: Ended) {
+        let path = log.part.segment().path.clone();
+        if let Err(failure) = try_seal(rotation, log, ended) {
+            let problem = Problem::from_error(Effect::Waits, &path, &failure);
+            rotation.problem(problem.hint("what was read of it is in the spool; the next run seals and ships it"));
+            self.unsealed.push(path);
+        }
+    }
+
+    /// The part stays: the next run salvages it and looks for the inode.
+    fn give_up(&mut self, rotation: &mut Rotation<'_>, log: &Draining, error: &CopyError) {
+        let path = log.part.segment().path.clone();
+        let taken = log.part.taken();
+        let what = format!("{}; what its writer wrote behind byte {taken} before it reopened it is lost", chain(error));
+        let problem = Problem::new(Effect::Failed, &path, what);
+        rotation.problem(problem.hint("unless the writer still holds the file: then the next run ships it"));
+        self.unsealed.push(path);
     }
 }
 
-fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, copy::CopyError> {
+fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyError> {
     // First ask, then read: what was written before the last writer let go is read afterwards.
     let asked = Instant::now();
     let writers = lease::writers(&log.log);
     let reopened = writers == Writers::Unknown && log.was_reopened();
-    let copied = copy::copy(&mut rotation.encoder, &mut rotation.buffer, &mut log.part, &log.log)?;
-    if writers == Writers::None || reopened && copied == 0 {
+    let Rotation { encoder, buffer, .. } = &mut *rotation;
+    let copied = copy::copy(encoder, buffer, &mut log.part, &log.log, Until::TheEnd)?;
+    if writers == Writers::None {
         return Ok(Look::Ended(Ended::Released));
     }
     if copied > 0 {
@@ -101,22 +157,18 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, copy::C
     }
     let caught_up = *log.caught_up.get_or_insert_with(Instant::now);
     let settle = rotation.settings.settle;
+    let quiet = match copied {
+        0 => asked.saturating_duration_since(log.grew),
+        _ => Duration::ZERO,
+    };
     Ok(match () {
-        () if copied == 0 && asked.saturating_duration_since(log.grew) >= settle => Look::Ended(Ended::Settled),
+        () if quiet >= settle || reopened && quiet >= QUIET_AFTER_REOPENING => Look::Ended(Ended::Settled),
         () if asked.saturating_duration_since(caught_up) >= longest(settle) => Look::StillGrowing,
         () => Look::Waits,
     })
 }
 
-fn seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) {
-    let path = log.part.segment().path.clone();
-    if let Err(failure) = try_seal(rotation, log, ended) {
-        rotation.failed(&path, &failure);
-    }
-}
-
-fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> crate::sys::failure::Result<()> {
-    use crate::sys::failure::Context;
+fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure::Result<()> {
     let Draining { part, log, held, .. } = log;
     let path = part.segment().path.clone();
     let status = Status::of_file(&log).doing("look at", &path)?;
@@ -124,7 +176,8 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> crate::
         let what = "it was truncated by someone else while it was copied; what had been read is kept";
         rotation.problem(Problem::new(Effect::Failed, &path, what));
     }
-    if part.raw() == 0 {
+    let empty = part.raw() == 0;
+    if empty {
         // The growth of a held inode that turned out to be none.
         rotation.spool.discard(part.segment().name)?;
     } else {
@@ -133,8 +186,11 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> crate::
         log::info!("{}: {length} bytes, {ended}, sealed as {name}", path.display());
         rotation.outcome.sealed.push(sealed);
     }
-    // Only now: the new mark, if one is needed, is durable.
-    held.map_or(Ok(()), |held| rotation.spool.let_go(&held))
+    match held {
+        // The new mark, if one is needed, is durable now.
+        Some(held) if !empty || ended == Ended::Released => rotation.spool.let_go(&held),
+        _ => Ok(()),
+    }
 }
 
 fn note_still_growing(rotation: &mut Rotation<'_>, log: &Draining) {

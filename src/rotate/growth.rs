@@ -1,13 +1,14 @@
 //! What writers wrote into inodes that were unlinked by an earlier run while they still held them.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::{Item, Queues, Rotation};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Identity;
 use crate::spool::Held;
-use crate::sys::file::Status;
-use crate::sys::procfs;
+use crate::sys::file::{Kind, Status};
+use crate::sys::procfs::{self, Holder};
 
 /// What to do about a writer that does not reopen its log.
 pub(super) const DOES_NOT_REOPEN: &str = "nothing is lost while that process lives: each run ships what it wrote; \
@@ -43,13 +44,11 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
 fn look(
     rotation: &mut Rotation<'_>,
     held: Held,
-    holder: &procfs::Holder,
+    holder: &Holder,
     queues: &mut Queues,
 ) -> crate::sys::failure::Result<()> {
-    let Ok(file) = holder.open() else { return Ok(()) };
-    let Ok(status) = Status::of_file(&file) else { return Ok(()) };
-    // The process may have closed it and opened another file under that number.
-    if status.identity != held.file || status.size <= held.taken {
+    let grown = open(&held, holder).is_some_and(|(_, status)| status.size > held.taken);
+    if !grown {
         return Ok(());
     }
     let writer = format!("{} (pid {})", holder.name, holder.pid);
@@ -61,6 +60,14 @@ fn look(
     let path = last.segment.path.clone();
     let what = format!("{writer} still writes to the file that was taken out of use at {}", last.segment.claimed_at);
     rotation.problem(Problem::new(Effect::Noted, &path, what).hint(DOES_NOT_REOPEN));
-    queues.push(path.clone(), Item::Growth { path, held, file });
+    queues.push(path.clone(), Item::Growth { path, held, holder: holder.clone() });
     Ok(())
+}
+
+/// Opens a held inode, if the process holds it still: it may have closed it and opened something else by that number.
+pub(super) fn open(held: &Held, holder: &Holder) -> Option<(File, Status)> {
+    let file = holder.open().ok()?;
+    let metadata = file.metadata().ok()?;
+    let status = Status::of(&metadata);
+    (Kind::of(&metadata) == Kind::Regular && status.identity == held.file).then_some((file, status))
 }

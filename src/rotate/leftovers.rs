@@ -5,9 +5,10 @@
 //! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
 //! | the log is there, the same file | a part or none | it was never claimed, or someone took it back: discard |
 //! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
-//! | neither | none | the log was never touched: forget it |
-//! | can't be opened | a part or none | a lost mount: wait |
+//! | neither | none | the log was never touched, or is gone: forget it |
+//! | can't be opened, or is another one | a part or none | a lost mount: wait |
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Item, Queues, Rotation};
@@ -16,7 +17,7 @@ use crate::model::segment::{Ended, Segment};
 use crate::spool::Unfinished;
 use crate::sys::clock;
 use crate::sys::dir::Dir;
-use crate::sys::failure::Result;
+use crate::sys::failure::{Failure, Result};
 
 enum Verdict {
     CopyAgain,
@@ -28,6 +29,7 @@ enum Verdict {
 pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>, queues: &mut Queues) {
     for unfinished in unfinished {
         let path = unfinished.segment.path.clone();
+        queues.record(&unfinished.segment);
         match sort_out_one(rotation, unfinished, queues) {
             Ok(()) => {}
             Err(failure) => {
@@ -41,7 +43,7 @@ pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>,
 
 fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mut Queues) -> Result<()> {
     let Unfinished { segment, has_part } = unfinished;
-    match judge(&segment, has_part)? {
+    match judge(rotation, &segment, has_part)? {
         Verdict::CopyAgain => {
             let path = segment.path.clone();
             log::info!("{}: claimed by an earlier run, copied again", path.display());
@@ -56,7 +58,7 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
     }
 }
 
-fn judge(segment: &Segment, has_part: bool) -> Result<Verdict> {
+fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<Verdict> {
     let no_claim = if has_part { Verdict::Salvage } else { Verdict::Discard };
     let Some(claimed) = &segment.claimed else { return Ok(no_claim) };
     let (parent, name) = split(&segment.path);
@@ -64,14 +66,30 @@ fn judge(segment: &Segment, has_part: bool) -> Result<Verdict> {
     if dir.look(claimed.as_os_str())?.is_some() {
         return Ok(Verdict::CopyAgain);
     }
-    let never_left = dir.look(&name)?.is_some_and(|log| log.status.identity == segment.source.file);
-    Ok(if never_left { Verdict::Discard } else { no_claim })
+    let now = dir.status()?.identity;
+    if !now.is_same_but_for_device(&segment.directory) {
+        let why = "it is not the directory that the log was claimed in: is a file system not mounted?";
+        return Err(Failure::new("look for the log in", parent, io::Error::other(why)));
+    }
+    // If the unlink could still be undone by a power loss, the claimed file would come back after its bytes were shipped.
+    dir.sync()?;
+    let log = dir.look(&name)?.filter(|log| log.status.identity.is_same_but_for_device(&segment.source.file));
+    match log {
+        // Without a birth time it may be a new file by the number of the old one.
+        Some(log) if has_part && log.status.identity.born.is_none() => {
+            let part = rotation.spool.salvage_part(segment.clone())?;
+            let same = part.is_beginning_of(&dir.open_read(&name)?)?;
+            Ok(if same { Verdict::Discard } else { Verdict::Salvage })
+        }
+        Some(_) => Ok(Verdict::Discard),
+        None => Ok(no_claim),
+    }
 }
 
 fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
     let (name, path, claimed_at) = (segment.name, segment.path.clone(), segment.claimed_at);
     let part = match rotation.spool.salvage_part(segment) {
-        Err(failure) if failure.is(std::io::ErrorKind::InvalidData) => {
+        Err(failure) if failure.is(io::ErrorKind::InvalidData) => {
             return rotation.spool.put_part_aside(name, &failure.source.to_string());
         }
         other => other?,

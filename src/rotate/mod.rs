@@ -32,6 +32,7 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner};
 use crate::spool::{Held, Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
+use crate::sys::procfs::Holder;
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use discover::{Discovery, Found};
@@ -52,7 +53,7 @@ enum Item {
     /// A claimed file that no record speaks of.
     Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString },
     /// What a writer wrote into an inode after its segment was sealed.
-    Growth { path: PathBuf, held: Held, file: std::fs::File },
+    Growth { path: PathBuf, held: Held, holder: Holder },
     /// A log in use.
     Fresh(Found),
 }
@@ -89,11 +90,11 @@ impl<'a> Rotation<'a> {
         for found in discovery.found {
             queues.push(found.path.clone(), Item::Fresh(found));
         }
+        for failure in std::mem::take(&mut recovered.failed) {
+            let problem = Problem::from_error(Effect::Waits, &failure.path, &failure);
+            self.problem(problem.hint("this segment waits in the spool; the others are not held up by it"));
+        }
         while let Some(round) = queues.next_round() {
-            if self.stop.requested() {
-                self.note_stopped(round.len());
-                break;
-            }
             for path in reopens::take(&mut self, round) {
                 // What could not be taken must come before whatever else there is of that log.
                 queues.block(path);
@@ -105,16 +106,10 @@ impl<'a> Rotation<'a> {
     /// Claimed files that were found but that no unfinished segment speaks of: the state directory was lost or changed.
     fn adopt(&self, claimed: Vec<discover::ClaimedFile>, queues: &mut Queues) {
         for discover::ClaimedFile { dir, claimed, log } in claimed {
-            let path = dir.join(&log);
-            if !queues.knows(&path, &claimed) {
-                queues.push(path, Item::Adopted { dir, claimed, log });
+            if !queues.knows(&claimed) {
+                queues.push(dir.join(&log), Item::Adopted { dir, claimed, log });
             }
         }
-    }
-
-    fn note_stopped(&mut self, left: usize) {
-        let what = format!("stopped by a signal; {left} logs were left as they are");
-        self.problem(Problem::new(Effect::Waits, &self.settings.state_dir, what));
     }
 
     fn problem(&mut self, problem: Problem) {
@@ -128,14 +123,14 @@ impl<'a> Rotation<'a> {
 
     /// The segment that comes next in the stream of a log.
     fn next_segment(&mut self, begin: Beginning) -> Result<Segment> {
-        let Beginning { path, service, claimed, source } = begin;
+        let Beginning { path, service, claimed, source, directory } = begin;
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
         let now = clock::now();
         let name = match head {
             Some(head) => head.name,
-            None => SegmentName { stream: StreamId::from_random(random::bytes()?), seq: Seq::FIRST },
+            None => self.new_stream()?,
         };
         let StreamOwner { path, service, instance, to } = owner;
         let first = source.file.born.or(head.map(|head| head.last_claim)).unwrap_or(now);
@@ -150,15 +145,27 @@ impl<'a> Rotation<'a> {
             offset: head.map_or(0, |head| head.offset),
             previous: head.and_then(|head| head.previous),
             source,
+            directory,
             claimed_at: now,
             first,
         })
     }
+
+    /// The first segment of a stream that no other log has: among thousands of logs two may well draw the same name.
+    fn new_stream(&self) -> Result<SegmentName> {
+        loop {
+            let name = SegmentName { stream: StreamId::from_random(random::bytes()?), seq: Seq::FIRST };
+            if self.spool.is_free(name)? {
+                return Ok(name);
+            }
+        }
+    }
 }
 
-/// A failure as a problem of a log.
+/// A failure, before the unlink, as a problem of a log.
 fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
-    let effect = if failure.no_room() { Effect::Waits } else { Effect::Failed };
+    let waits = failure.no_room() || failure.is(std::io::ErrorKind::WouldBlock);
+    let effect = if waits { Effect::Waits } else { Effect::Failed };
     let problem = Problem::from_error(effect, path, failure);
     match failure.no_room() {
         true => problem.hint("the log's bytes stay where they are; make room, the next run goes on"),
@@ -172,13 +179,7 @@ struct Beginning {
     service: Service,
     claimed: ClaimedName,
     source: Source,
-}
-
-impl Beginning {
-    /// Of a whole file.
-    fn of_file(path: PathBuf, service: Service, claimed: ClaimedName, file: Identity) -> Self {
-        Self { path, service, claimed, source: Source { file, from: 0 } }
-    }
+    directory: Identity,
 }
 
 /// What is to be done, a queue for each log.
@@ -187,6 +188,9 @@ struct Queues {
     order: Vec<PathBuf>,
     items: HashMap<PathBuf, VecDeque<Item>>,
     blocked: HashSet<PathBuf>,
+    /// Claimed files that a record of the spool speaks of. Their names are random, so that the same one by another path
+    /// (a link to its directory) is known too.
+    recorded: HashSet<ClaimedName>,
 }
 
 impl Queues {
@@ -202,15 +206,19 @@ impl Queues {
         self.blocked.insert(path);
     }
 
-    /// Whether that claimed file is on the list, or must be left alone.
-    fn knows(&self, path: &std::path::Path, claimed: &ClaimedName) -> bool {
-        let same = |item: &Item| matches!(item, Item::Claimed(segment) if segment.claimed.as_ref() == Some(claimed));
-        self.blocked.contains(path) || self.items.get(path).is_some_and(|items| items.iter().any(same))
+    /// Takes note that a record speaks of a claimed file.
+    fn record(&mut self, segment: &Segment) {
+        self.recorded.extend(segment.claimed.clone());
+    }
+
+    /// Whether a record speaks of that claimed file.
+    fn knows(&self, claimed: &ClaimedName) -> bool {
+        self.recorded.contains(claimed)
     }
 
     /// The first item of each log that is left; `None` when none is.
     fn next_round(&mut self) -> Option<Vec<Item>> {
-        let Self { order, items, blocked } = self;
+        let Self { order, items, blocked, .. } = self;
         let open = order.iter().filter(|path| !blocked.contains(*path));
         let round: Vec<Item> = open.filter_map(|path| items.get_mut(path)?.pop_front()).collect();
         (!round.is_empty()).then_some(round)

@@ -14,27 +14,43 @@
 //! leaves the batch; what it has then is a state that the next run knows how to bring to its end.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::claim::{self, NotClaimed};
-use super::copy;
+use super::copy::{self, CopyError, Until};
 use super::discover::Found;
-use super::drain::{self, Draining};
+use super::drain::{Drain, Draining};
+use super::growth;
 use super::leftovers::split;
 use super::{Beginning, Item, Rotation};
 use crate::model::names::StreamId;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Segment, Source};
+use crate::model::segment::{ClaimedName, Identity, Segment, Source};
 use crate::spool::{Held, Part};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
+use crate::sys::file::Status;
+use crate::sys::lock::{self, Lock};
+use crate::sys::procfs::Holder;
 use crate::sys::{clock, host, random};
 
 /// How many logs go through the steps together.
 const BATCH: usize = 64;
+
+/// How many bytes of logs go through the steps together, but for the last of them.
+const BATCH_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often what was written meanwhile is read, and made durable, before the unlink.
+const TOP_UPS: usize = 3;
+
+/// How much room the spool's file system must have before a log is unlinked: what its writer still writes must not be
+/// lost for want of room. Single writes of 62 MB were seen, a tenth of that when compressed.
+const RESERVE: u64 = 8 * 1024 * 1024;
 
 /// Where a log's bytes are to be taken from.
 enum Place {
@@ -72,51 +88,68 @@ struct Copied {
 /// Takes one item of each log, and seals what it took. Returns the logs of which something is left that must come
 /// first.
 pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
-    // Each log keeps up to three descriptors open while it is drained: its own, the part's, the directory's.
-    let most = usize::try_from(host::raise_open_files() / 3).unwrap_or(usize::MAX).saturating_sub(2 * BATCH).max(BATCH);
-    let mut batches = Batches { rotation, dirs: HashMap::new(), left: Vec::new() };
-    let mut draining = Vec::new();
-    let mut items = items.into_iter();
-    loop {
-        let batch: Vec<Item> = items.by_ref().take(BATCH).collect();
-        if batch.is_empty() || batches.rotation.stop.requested() {
-            break;
-        }
-        draining.extend(batches.take(batch));
+    // Each log keeps up to four descriptors open while it is drained: its own, the part's, its directory's, and the one
+    // that locks the directory.
+    let most = usize::try_from(host::raise_open_files() / 4).unwrap_or(usize::MAX).saturating_sub(2 * BATCH).max(BATCH);
+    let mut batches = Batches { rotation, dirs: HashMap::new(), locks: HashMap::new(), left: Vec::new() };
+    let mut drain = Drain::default();
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() && !batches.rotation.stop.requested() {
+        let batch = next_batch(&mut items);
+        let unlinked = batches.take(batch);
+        drain.add(unlinked);
+        // What busy writers still wrote to files that they have let go of is read before the next logs are copied.
+        drain.round(batches.rotation);
         batches.dirs.clear();
-        if draining.len() >= most {
-            drain::drain(batches.rotation, std::mem::take(&mut draining));
+        if drain.len() >= most {
+            drain.finish(batches.rotation);
+            batches.locks.clear();
         }
     }
-    let Batches { rotation, left, .. } = batches;
-    drain::drain(rotation, draining);
-    left
+    drain.finish(batches.rotation);
+    batches.left.append(&mut drain.unsealed);
+    batches.note_stopped(items.count());
+    batches.left
+}
+
+/// The items that go through the steps together: not too many, and not too many bytes, since what their writers write
+/// meanwhile is read again at the end.
+fn next_batch(items: &mut impl Iterator<Item = Item>) -> Vec<Item> {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while batch.len() < BATCH && bytes < BATCH_BYTES {
+        let Some(item) = items.next() else { break };
+        bytes += match &item {
+            Item::Fresh(found) => found.size,
+            Item::Claimed(_) | Item::Adopted { .. } | Item::Growth { .. } => 0,
+        };
+        batch.push(item);
+    }
+    batch
 }
 
 struct Batches<'r, 'a> {
     rotation: &'r mut Rotation<'a>,
     /// Directories that are open for this batch.
     dirs: HashMap<PathBuf, Rc<Dir>>,
+    /// Directories that no other logferry, with another state directory, may take logs from meanwhile. They are locked,
+    /// not the logs: a writer may well lock its log, and must not have to wait for us.
+    locks: HashMap<Identity, Lock>,
     left: Vec<PathBuf>,
 }
 
 impl Batches<'_, '_> {
     fn take(&mut self, items: Vec<Item>) -> Vec<Draining> {
         let begun: Vec<Begun> = items.into_iter().filter_map(|item| self.begin(item)).collect();
-        if !self.synced_spool(&begun) {
-            return Vec::new();
-        }
+        let Some(begun) = self.synced_spool(begun) else { return Vec::new() };
         let claimed: Vec<Begun> = begun.into_iter().filter_map(|begun| self.claim(begun)).collect();
-        self.sync_dirs(claimed.iter().filter_map(|begun| begun.place.dir()));
+        let claimed = self.synced_claims(claimed);
         let copied: Vec<Copied> = claimed.into_iter().filter_map(|claimed| self.copy(claimed)).collect();
-        if let Err(failure) = self.rotation.spool.sync() {
-            // No part is known to be durable, so nothing is unlinked: the next run copies again.
-            self.rotation.failed(&failure.path.clone(), &failure);
-            return Vec::new();
-        }
+        let Some(copied) = self.durable(copied) else { return Vec::new() };
         let unlinked: Vec<Copied> = copied.into_iter().filter_map(|copied| self.unlink(copied)).collect();
         // Synced before any of them is sealed: a claimed file that came back after a power loss would be taken twice.
-        self.sync_dirs(unlinked.iter().filter_map(|copied| copied.place.dir()));
+        let dirs = unlinked.iter().filter_map(|copied| copied.place.dir().cloned()).collect();
+        self.sync_dirs(dirs);
         unlinked.into_iter().map(Copied::into_draining).collect()
     }
 
@@ -126,7 +159,7 @@ impl Batches<'_, '_> {
             Item::Fresh(found) => self.begin_fresh(found),
             Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
             Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
-            Item::Growth { held, file, .. } => self.begin_growth(held, file),
+            Item::Growth { held, holder, .. } => self.begin_growth(held, &holder),
         };
         match begun {
             Ok(begun) => Some(begun),
@@ -142,7 +175,8 @@ impl Batches<'_, '_> {
         let dir = self.open_dir(&parent)?;
         let log = claim::open(&dir, &name, found.identity)?;
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
-        let beginning = Beginning::of_file(found.path, found.service, claimed, found.identity);
+        let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
+        let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
@@ -155,6 +189,8 @@ impl Batches<'_, '_> {
         let Some((log, _)) = claim::reopen(&dir, claimed, Some(segment.source.file))? else {
             return Err(not_ours(&dir, claimed));
         };
+        // It is copied from the start.
+        self.rotation.spool.discard_part(segment.name)?;
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
     }
 
@@ -165,13 +201,15 @@ impl Batches<'_, '_> {
         };
         let path = parent.join(&name);
         let service = self.service_of(&path);
-        let beginning = Beginning::of_file(path, service, claimed, status.identity);
+        let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
+        let beginning = Beginning { path, service, claimed, source, directory };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
     }
 
-    fn begin_growth(&mut self, held: Held, log: File) -> std::result::Result<Begun, NotClaimed> {
+    fn begin_growth(&mut self, held: Held, holder: &Holder) -> std::result::Result<Begun, NotClaimed> {
+        let (log, _) = growth::open(&held, holder).ok_or(NotClaimed::Nothing)?;
         // Asked anew: another item of the same log may have been sealed in between.
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);
@@ -190,13 +228,50 @@ impl Batches<'_, '_> {
     }
 
     /// Makes the records durable before any log is touched.
-    fn synced_spool(&mut self, begun: &[Begun]) -> bool {
-        let Err(failure) = self.rotation.spool.sync() else { return true };
+    fn synced_spool(&mut self, begun: Vec<Begun>) -> Option<Vec<Begun>> {
+        let Err(failure) = self.rotation.spool.sync() else { return Some(begun) };
         self.rotation.failed(&failure.path.clone(), &failure);
-        for begun in begun {
-            self.forget(&begun.segment);
+        for Begun { segment, place, .. } in begun {
+            // Of a file that is claimed already the record is needed.
+            if matches!(place, Place::InUse { .. }) {
+                self.forget(&segment);
+            }
+            self.left.push(segment.path);
         }
-        false
+        None
+    }
+
+    /// Makes the claims durable. A log whose claim may be undone by a power loss must not be copied: it would be there
+    /// under its own name, and its part would be taken for one whose log was unlinked.
+    fn synced_claims(&mut self, claimed: Vec<Begun>) -> Vec<Begun> {
+        let unsynced = self.sync_dirs(claimed.iter().filter_map(|begun| begun.place.dir().cloned()).collect());
+        let (lost, kept): (Vec<_>, Vec<_>) = claimed
+            .into_iter()
+            .partition(|begun| begun.place.dir().is_some_and(|dir| unsynced.iter().any(|bad| Rc::ptr_eq(bad, dir))));
+        self.left.extend(lost.into_iter().map(|begun| begun.segment.path));
+        kept
+    }
+
+    /// Makes the parts' names durable, and sees that there is room for what is still to come: only then may a log be
+    /// unlinked. Where not, the logs stay claimed, and the next run copies them again.
+    fn durable(&mut self, copied: Vec<Copied>) -> Option<Vec<Copied>> {
+        let room = self.rotation.spool.sync().and_then(|()| self.rotation.spool.room());
+        let failure = match room {
+            Ok(room) if room >= RESERVE => return Some(copied),
+            Ok(room) => {
+                let why = format!("{room} bytes are left, less than the {RESERVE} that unlinking a log wants");
+                let error = io::Error::new(io::ErrorKind::StorageFull, why);
+                Failure::new("make room in", self.rotation.spool.root().path(), error)
+            }
+            Err(failure) => failure,
+        };
+        for Copied { part, .. } in copied {
+            let segment = part.segment();
+            let _ = self.rotation.spool.discard_part(segment.name);
+            self.rotation.failed(&segment.path, &failure);
+            self.left.push(segment.path.clone());
+        }
+        None
     }
 
     fn claim(&mut self, begun: Begun) -> Option<Begun> {
@@ -219,91 +294,114 @@ impl Batches<'_, '_> {
     fn copy(&mut self, begun: Begun) -> Option<Copied> {
         let Begun { segment, log, place } = begun;
         let (name, path) = (segment.name, segment.path.clone());
-        if self.rotation.stop.requested() {
-            let what = "stopped by a signal after it was claimed; the next run goes on from there";
-            self.rotation.problem(Problem::new(Effect::Waits, &path, what));
-            return None;
-        }
         let copied = self.try_copy(segment, &log);
         match copied {
-            Ok(part) if part.raw() == 0 && !matches!(place, Place::Unlinked(_)) => {
-                self.give_back(&part, &place);
-                None
-            }
+            Ok(part) if part.raw() == 0 && self.gave_back(&part, &place) => None,
             Ok(part) => Some(Copied { part, log, place }),
             Err(error) => {
                 // Without its part the state is "claimed": the next run copies again from the start.
                 let _ = self.rotation.spool.discard_part(name);
-                self.rotation.failed(&path, error.failure());
-                self.left.push(path);
+                self.copy_failed(path, &error);
                 None
             }
         }
     }
 
-    fn try_copy(&mut self, segment: Segment, log: &File) -> std::result::Result<Part, copy::CopyError> {
-        let Rotation { spool, encoder, buffer, .. } = &mut *self.rotation;
-        let mut part = spool.start_part(segment).map_err(copy::CopyError::Part)?;
-        copy::copy(encoder, buffer, &mut part, log)?;
-        part.sync().map_err(copy::CopyError::Part)?;
+    fn try_copy(&mut self, segment: Segment, log: &File) -> std::result::Result<Part, CopyError> {
+        let mut part = self.rotation.spool.start_part(segment).map_err(CopyError::Part)?;
+        self.copy_on(&mut part, log, Until::Stopped(self.rotation.stop))?;
+        part.sync().map_err(CopyError::Part)?;
         log::debug!("{}: {} bytes copied", part.segment().path.display(), part.raw());
         Ok(part)
     }
 
-    /// A log that was emptied by someone else between the look and the copy goes back under its name.
-    fn give_back(&mut self, part: &Part, place: &Place) {
-        let segment = part.segment();
-        if let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) {
-            let (_, name) = split(&segment.path);
-            if let Err(failure) = dir.rename_new(claimed.as_os_str(), &name) {
-                self.left.push(segment.path.clone());
-                return self.rotation.failed(&segment.path.clone(), &failure);
-            }
-        }
-        self.forget(&segment.clone());
-    }
-
-    fn unlink(&mut self, copied: Copied) -> Option<Copied> {
-        let segment = copied.part.segment();
-        let (Some(dir), Some(claimed)) = (copied.place.dir(), &segment.claimed) else { return Some(copied) };
-        let still = claim::is_still(dir, claimed.as_os_str(), &copied.log);
-        let unlinked = still.and_then(|still| match still {
-            true => dir.unlink(claimed.as_os_str()),
-            false => Err(not_ours(dir, claimed)),
-        });
-        match unlinked {
-            Ok(()) => self.read_at_once(copied),
-            Err(failure) => {
-                let path = segment.path.clone();
-                self.rotation.failed(&path, &failure);
-                self.left.push(path);
-                None
-            }
-        }
-    }
-
-    /// Reads what a write in flight has left behind the unlink, before anything else is done: should this run be killed
-    /// now, only what comes later is at risk.
-    fn read_at_once(&mut self, mut copied: Copied) -> Option<Copied> {
+    fn copy_on(&mut self, part: &mut Part, log: &File, until: Until<'_>) -> std::result::Result<u64, CopyError> {
         let Rotation { encoder, buffer, .. } = &mut *self.rotation;
-        match copy::copy(encoder, buffer, &mut copied.part, &copied.log) {
-            Ok(_) => Some(copied),
+        copy::copy(encoder, buffer, part, log, until)
+    }
+
+    fn copy_failed(&mut self, path: PathBuf, error: &CopyError) {
+        match error {
+            CopyError::Stopped => {
+                let what = "stopped by a signal after it was claimed; the next run goes on from there";
+                self.rotation.problem(Problem::new(Effect::Waits, &path, what));
+            }
+            CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(&path, failure),
+        }
+        self.left.push(path);
+    }
+
+    /// Puts a log back under its name that someone else has emptied between the look and the copy. Where the name is
+    /// taken meanwhile, false: the empty file goes on through the steps.
+    fn gave_back(&mut self, part: &Part, place: &Place) -> bool {
+        let segment = part.segment();
+        let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return false };
+        let (_, name) = split(&segment.path);
+        if dir.rename_new(claimed.as_os_str(), &name).is_err() {
+            return false;
+        }
+        self.forget(segment);
+        true
+    }
+
+    fn unlink(&mut self, mut copied: Copied) -> Option<Copied> {
+        if copied.place.dir().is_none() {
+            return Some(copied);
+        }
+        match self.try_unlink(&mut copied) {
+            Ok(()) => Some(copied),
             Err(error) => {
-                // Its part stays: the next run salvages it and looks for the inode.
-                let path = copied.part.segment().path.clone();
-                self.rotation.failed(&path, error.failure());
-                self.left.push(path);
+                let segment = copied.part.segment();
+                let _ = self.rotation.spool.discard_part(segment.name);
+                self.copy_failed(segment.path.clone(), &error);
                 None
             }
         }
     }
 
-    fn sync_dirs<'d>(&mut self, dirs: impl Iterator<Item = &'d Rc<Dir>>) {
-        let dirs: HashMap<&Path, &Rc<Dir>> = dirs.map(|dir| (dir.path(), dir)).collect();
-        for dir in dirs.into_values() {
-            if let Err(failure) = dir.sync() {
-                self.rotation.failed(dir.path(), &failure);
+    fn try_unlink(&mut self, Copied { part, log, place }: &mut Copied) -> std::result::Result<(), CopyError> {
+        // What its writer wrote while the others of the batch were copied.
+        for _ in 0..TOP_UPS {
+            if self.copy_on(part, log, Until::Stopped(self.rotation.stop))? == 0 {
+                break;
             }
+            part.sync().map_err(CopyError::Part)?;
+        }
+        let segment = part.segment();
+        let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(()) };
+        if !claim::is_still(dir, claimed.as_os_str(), log).map_err(CopyError::Log)? {
+            return Err(CopyError::Log(not_ours(dir, claimed)));
+        }
+        dir.unlink(claimed.as_os_str()).map_err(CopyError::Log)?;
+        let path = segment.path.clone();
+        if Status::of_file(log).is_ok_and(|status| status.links > 0) {
+            let what = "it was given another hard link while it was taken, so that its writer won't reopen it";
+            self.rotation.problem(Problem::new(Effect::Failed, &path, what).hint(growth::DOES_NOT_REOPEN));
+        }
+        // At once, what a write in flight has left behind the unlink: should this run be killed now, only what comes
+        // later is at risk. Where it fails, the drain tries again and says so.
+        let _ = self.copy_on(part, log, Until::TheEnd);
+        Ok(())
+    }
+
+    /// Syncs directories, each once; returns those that could not be.
+    fn sync_dirs(&mut self, dirs: Vec<Rc<Dir>>) -> Vec<Rc<Dir>> {
+        let dirs: HashMap<PathBuf, Rc<Dir>> = dirs.into_iter().map(|dir| (dir.path().to_owned(), dir)).collect();
+        let mut failed = Vec::new();
+        for (path, dir) in dirs {
+            if let Err(failure) = dir.sync() {
+                self.rotation.failed(&path, &failure);
+                failed.push(dir);
+            }
+        }
+        failed
+    }
+
+    fn note_stopped(&mut self, left: usize) {
+        if left > 0 {
+            let what = format!("stopped by a signal; {left} logs were left as they are");
+            let place = self.rotation.settings.state_dir.clone();
+            self.rotation.problem(Problem::new(Effect::Waits, place, what));
         }
     }
 
@@ -312,6 +410,14 @@ impl Batches<'_, '_> {
             return Ok(Rc::clone(dir));
         }
         let dir = Rc::new(Dir::open(path)?);
+        let identity = dir.status()?.identity;
+        if let Entry::Vacant(unlocked) = self.locks.entry(identity) {
+            let Some(lock) = lock::try_lock(&dir)? else {
+                let why = "another logferry, with another state directory, is at work there";
+                return Err(Failure::new("take logs from", path, io::Error::new(io::ErrorKind::WouldBlock, why)));
+            };
+            unlocked.insert(lock);
+        }
         self.dirs.insert(path.to_owned(), Rc::clone(&dir));
         Ok(dir)
     }

@@ -1,14 +1,14 @@
 //! Unlinked inodes that a writer may still hold: what it writes there later is the stream's next segment.
 //!
 //! Each is an empty file whose name says it all, so that one fsync of the directory makes any number of them durable:
-//! `TAG-STREAM-SEQ.DEV.INO.BORN.TAKEN` (numbers in decimal, `BORN` in nanoseconds or `x`). The one that took the most
-//! of an inode counts; the others are left over from a crash.
+//! `TAG-STREAM-SEQ.DEV.INO.BORN.TAKEN` (numbers in decimal, `BORN` in nanoseconds or `x`). Of several of one stream
+//! and inode the one with the highest number counts; the others are left over from a crash.
 
 use std::collections::HashMap;
 use std::io;
 
 use crate::model::names::{Seq, StreamId};
-use crate::model::segment::{Ended, Identity, PathTag, SealedSegment, SegmentName};
+use crate::model::segment::{Ended, Identity, OwnerTag, SealedSegment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
@@ -16,8 +16,8 @@ use crate::sys::failure::Result;
 /// An inode that a writer may still hold.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Of which log.
-    pub tag: PathTag,
+    /// Whose.
+    pub tag: OwnerTag,
     /// In which stream its bytes go.
     pub stream: StreamId,
     /// The last segment that was taken from it.
@@ -33,7 +33,7 @@ impl Held {
     fn of(sealed: &SealedSegment) -> Self {
         let SegmentName { stream, seq } = sealed.segment.name;
         let (file, taken) = (sealed.segment.source.file, sealed.taken());
-        let tag = PathTag::of(&sealed.segment.path);
+        let tag = OwnerTag::of(&StreamOwner::of(&sealed.segment));
         let born = file.born.map_or("x".to_owned(), |born| born.nanos().to_string());
         let file_name = format!("{}-{stream}-{seq}.{}.{}.{born}.{taken}", tag.as_str(), file.dev, file.ino);
         Self { tag, stream, seq, file, taken, file_name }
@@ -42,7 +42,7 @@ impl Held {
     fn parse(file_name: &str) -> Option<Self> {
         let mut parts = file_name.split('.');
         let mut names = parts.next()?.splitn(2, '-');
-        let tag = PathTag::parse(names.next()?)?;
+        let tag = OwnerTag::parse(names.next()?)?;
         let SegmentName { stream, seq } = SegmentName::parse(names.next()?)?;
         let (dev, ino) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let born = match parts.next()? {
@@ -68,22 +68,17 @@ pub(super) fn remember(dir: &Dir, sealed: &SealedSegment) -> Result<()> {
     dir.sync()
 }
 
-/// All that are remembered, one for each inode. Names that are none of ours are removed: they hold nothing.
+/// All that are remembered, one for each stream and inode. Names that are none of ours are removed: they hold nothing.
 pub(super) fn list(dir: &Dir) -> Result<Vec<Held>> {
-    let mut newest: HashMap<Identity, Held> = HashMap::new();
+    let mut newest: HashMap<(StreamId, Identity), Held> = HashMap::new();
     for name in dir.names()? {
         let Some(held) = name.to_str().and_then(Held::parse) else {
             dir.unlink_if_there(&name)?;
             continue;
         };
-        let known = newest.get(&held.file).map(|known| known.taken);
-        match known.is_some_and(|taken| taken > held.taken) {
-            true => dir.unlink_if_there(&held.file_name)?,
-            false => {
-                if let Some(older) = newest.insert(held.file, held) {
-                    dir.unlink_if_there(older.file_name)?;
-                }
-            }
+        // By name, and so by number: the later one replaces the earlier.
+        if let Some(older) = newest.insert((held.stream, held.file), held) {
+            dir.unlink_if_there(older.file_name)?;
         }
     }
     let mut held: Vec<Held> = newest.into_values().collect();

@@ -42,6 +42,7 @@ pub struct Spool {
     segments: Dir,
     held: Dir,
     damaged: Dir,
+    gaps: Dir,
     streams: Streams,
     damage: Vec<Damage>,
 }
@@ -54,13 +55,10 @@ impl Spool {
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
         let private = |name: &str| Dir::open_private(&root.path_of(name));
-        let (segments, held, damaged) = (private("spool")?, private("held")?, private("damaged")?);
-        let mut streams = Streams::new(private("streams")?);
-        for name in damaged.names()? {
-            let name = name.to_str().and_then(|name| SegmentName::parse(name.split('.').next()?));
-            name.into_iter().for_each(|name| streams.use_up(name));
-        }
-        Ok(Self { root, segments, held, damaged, streams, damage: Vec::new() })
+        let (segments, held, damaged, gaps) =
+            (private("spool")?, private("held")?, private("damaged")?, private("gaps")?);
+        let streams = Streams::new(private("streams")?);
+        Ok(Self { root, segments, held, damaged, gaps, streams, damage: Vec::new() })
     }
 
     /// Takes the state directory's lock; `None` when another run has it.
@@ -89,9 +87,28 @@ impl Spool {
     /// Writes down what a segment is going to be. Nothing of its log may be touched before [`Self::sync`].
     ///
     /// # Errors
-    /// Where it can't be written; nothing is left then.
+    /// `AlreadyExists` where there is a segment of that name, which is left as it is; else what keeps it from being
+    /// written, and then nothing is left.
     pub fn begin(&self, segment: &Segment) -> Result<()> {
-        self.write_record(&Record::open(segment.clone()))
+        let name = record_file(segment.name);
+        let text = Record::open(segment.clone()).to_json().doing("write", self.segments.path_of(&name))?;
+        self.segments.write_new(&name, text.as_bytes())
+    }
+
+    /// Whether no segment of that name is in the spool.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn is_free(&self, name: SegmentName) -> Result<bool> {
+        Ok(self.segments.look(record_file(name))?.is_none())
+    }
+
+    /// How many bytes the spool's file system has room for.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn room(&self) -> Result<u64> {
+        self.segments.room()
     }
 
     /// Makes the names of records, parts and sealed segments durable.
@@ -102,13 +119,12 @@ impl Spool {
         self.segments.sync()
     }
 
-    /// Starts a segment's part afresh; what an earlier run left of it is removed.
+    /// Starts a segment's part.
     ///
     /// # Errors
-    /// Where it can't be written.
+    /// `AlreadyExists` where there is one; else what keeps it from being written.
     pub fn start_part(&self, segment: Segment) -> Result<Part> {
         let name = part_file(segment.name);
-        self.segments.unlink_if_there(&name)?;
         let file = self.segments.create(&name, 0o600)?;
         Part::start(segment, file, self.segments.path_of(&name))
     }
@@ -213,19 +229,21 @@ impl Spool {
     ///
     /// # Errors
     /// Where something can't be removed; the next run does it then.
-    pub fn drop_shipped(&mut self, shipped: &[SealedSegment]) -> Result<()> {
+    pub fn drop_shipped(&self, shipped: &[SealedSegment]) -> Result<()> {
         if shipped.is_empty() {
             return Ok(());
         }
-        // No record may go before the mark is durable: a sealed segment without a record would be taken for damage.
+        // No record may go before the mark is durable, and no mark before the record is kept: a power loss in between
+        // must not leave what would be taken for damage.
         self.segments.sync()?;
         for sealed in shipped {
             let name = sealed.segment.name;
             self.segments.unlink_if_there(upload_file(name))?;
             self.streams.keep_last(&self.segments, &record_file(name), sealed)?;
-            self.segments.unlink_if_there(shipped_file(name))?;
         }
-        self.streams.sync()
+        self.streams.sync()?;
+        self.segments.sync()?;
+        shipped.iter().try_for_each(|sealed| self.segments.unlink_if_there(shipped_file(sealed.segment.name)))
     }
 
     /// What earlier runs left, brought into one of the known states.
@@ -244,8 +262,8 @@ impl Spool {
         held::list(&self.held)
     }
 
-    /// The newest segment of the log that a held inode was; the inode's growth comes after it. `None` where no sound
-    /// record of the log is left.
+    /// The newest segment of the log that a held inode was, by the same owner; the inode's growth comes after it. `None`
+    /// where no sound record of it is left.
     ///
     /// # Errors
     /// Where a damaged record can't be put aside.

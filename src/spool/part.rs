@@ -25,6 +25,12 @@ impl Part {
     }
 
     pub(super) fn salvage(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
+        let length = file.metadata().doing("look at", &path)?.len();
+        if length < gzip::HEADER_LENGTH {
+            // Cut short before it held anything.
+            file.set_len(0).doing("cut", &path)?;
+            return Self::start(segment, file, path);
+        }
         let member = gzip::salvage(&mut file).doing("salvage", &path)?;
         let mut part = Self { segment, file, path, member };
         part.cut()?;
@@ -52,6 +58,29 @@ impl Part {
     /// Where it can't be looked at.
     pub fn modified(&self) -> Result<Moment> {
         Status::of_file(&self.file).map(|status| status.modified).doing("look at", &self.path)
+    }
+
+    /// Whether a file begins with just the bytes that this segment holds: for file systems that keep no birth time, where
+    /// an inode's number is not enough to know it by.
+    ///
+    /// # Errors
+    /// Where the file can't be read.
+    pub fn is_beginning_of(&self, file: &File) -> Result<bool> {
+        use std::io::Read;
+        let mut crc = crc32fast::Hasher::new();
+        let mut left = self.raw();
+        let mut buffer = vec![0; gzip::BLOCK];
+        let mut reader = file.take(left);
+        while left > 0 {
+            match reader.read(&mut buffer).doing("read", &self.segment.path)? {
+                0 => return Ok(false),
+                count => {
+                    crc.update(&buffer[..count]);
+                    left -= count as u64;
+                }
+            }
+        }
+        Ok(crc.finalize() == self.member.crc())
     }
 
     /// How many raw bytes this segment holds.

@@ -28,17 +28,18 @@ impl Record {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
 
-    /// Reads a record; the error says what is wrong with it.
-    pub(super) fn parse(json: &str) -> Result<Self, String> {
+    /// The version of a record that a newer program wrote: it is sound, but may have other fields.
+    pub(super) fn newer_version(json: &str) -> Option<u32> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        // The version first: a record of another version may well have other fields.
-        let Version { version } = serde_json::from_str(json).map_err(|error| format!("not a record: {error}"))?;
-        if version > FORMAT {
-            return Err(format!("it has version {version}; this logferry knows versions up to {FORMAT}"));
-        }
-        serde_json::from_str(json).map_err(|error| format!("not a sound record: {error}"))
+        let Version { version } = serde_json::from_str(json).ok()?;
+        (version > FORMAT).then_some(version)
+    }
+
+    /// Reads a record; the error says what is wrong with it.
+    pub(super) fn parse(json: &str) -> Result<Self, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
     }
 }

@@ -13,7 +13,7 @@ use sha2::Digest as _;
 use crate::model::digest::Digest;
 use crate::model::segment::{Seal, SealedSegment, Segment, SegmentName};
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Context, Result};
+use crate::sys::failure::{Context, Failure, Result};
 
 use super::record::Record;
 use super::{Spool, part_file, record_file, sealed_file, shipped_file};
@@ -27,6 +27,8 @@ pub struct Recovered {
     pub sealed: Vec<SealedSegment>,
     /// Segments that the store has confirmed and that are to be dropped.
     pub shipped: Vec<SealedSegment>,
+    /// Segments that could not be looked at now; they stay as they are.
+    pub failed: Vec<Failure>,
 }
 
 /// A segment that was begun and not sealed.
@@ -63,6 +65,10 @@ impl Files {
 }
 
 pub(super) fn recover(spool: &mut Spool) -> Result<Recovered> {
+    for gap in spool.gaps.names()? {
+        let name = gap.to_str().and_then(SegmentName::parse);
+        name.into_iter().for_each(|name| spool.streams.use_up(name));
+    }
     let mut segments: BTreeMap<SegmentName, Files> = BTreeMap::new();
     for file_name in spool.segments.names()? {
         match classify(&file_name) {
@@ -78,7 +84,10 @@ pub(super) fn recover(spool: &mut Spool) -> Result<Recovered> {
     }
     let mut recovered = Recovered::default();
     for (name, files) in segments {
-        sort_out(spool, name, &files, &mut recovered)?;
+        // One segment that makes trouble must not keep the others from being shipped.
+        if let Err(failure) = sort_out(spool, name, &files, &mut recovered) {
+            recovered.failed.push(failure);
+        }
     }
     Ok(recovered)
 }
@@ -87,7 +96,7 @@ fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut
     if !(files.record || files.part || files.sealed || files.shipped) {
         return spool.forget_upload(name);
     }
-    let record = match read_record(&spool.segments, name, files) {
+    let record = match read_record(&spool.segments, name, files)? {
         Ok(record) => record,
         Err(why) if files.shipped => {
             // Its record was moved already, or is of no use any more: the store has the segment.
@@ -104,29 +113,30 @@ fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut
             spool.streams.advance(sealed.clone());
             recovered.shipped.push(sealed);
         }
-        (Some(seal), Files { sealed: true, .. }) => {
-            take_sealed(spool, SealedSegment { segment, seal }, files, recovered)?
-        }
+        (Some(seal), Files { sealed: true, .. }) => take_sealed(spool, SealedSegment { segment, seal }, recovered)?,
         (Some(seal), Files { part: true, .. }) => take_cut_short(spool, segment, seal, recovered)?,
         (Some(seal), _) => {
-            // The number was used: the stream goes on behind the gap, where `verify` will find it.
-            spool.streams.advance(SealedSegment { segment, seal });
-            put_all_aside(spool, name, files, "its segment is gone: only the record is left")?;
+            let why = "its segment is gone: only the record is left";
+            put_bytes_aside(spool, &SealedSegment { segment, seal }, why)?;
         }
-        (None, Files { sealed: true, .. }) => put_all_aside(spool, name, files, "it was never sealed, by its record")?,
+        (None, Files { sealed: true, .. }) => {
+            // A power loss undid the renaming of the record, but not that of the part: the seal is made anew.
+            spool.segments.rename_into(sealed_file(name), &spool.segments, part_file(name))?;
+            recovered.unfinished.push(Unfinished { segment, has_part: true });
+        }
         (None, files) => recovered.unfinished.push(Unfinished { segment, has_part: files.part }),
     }
     Ok(())
 }
 
 /// A sealed segment, if its file has the length that its record says. Its digest is checked when it is shipped.
-fn take_sealed(spool: &mut Spool, sealed: SealedSegment, files: &Files, recovered: &mut Recovered) -> Result<()> {
+fn take_sealed(spool: &mut Spool, sealed: SealedSegment, recovered: &mut Recovered) -> Result<()> {
     let name = sealed.segment.name;
     spool.streams.advance(sealed.clone());
     let size = spool.segments.look(sealed_file(name))?.map_or(0, |entry| entry.status.size);
     if size != sealed.seal.packed {
         let why = format!("it has {size} bytes, not the {} of its record", sealed.seal.packed);
-        return put_all_aside(spool, name, files, &why);
+        return put_bytes_aside(spool, &sealed, &why);
     }
     recovered.sealed.push(sealed);
     Ok(())
@@ -153,22 +163,28 @@ fn is_temporary(file_name: &OsStr) -> bool {
     file_name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
 }
 
-pub(super) fn read_record(segments: &Dir, name: SegmentName, files: &Files) -> std::result::Result<Record, String> {
+/// A segment's record, or what is wrong with it; a failure where it can't be read at all now.
+pub(super) fn read_record(
+    segments: &Dir,
+    name: SegmentName,
+    files: &Files,
+) -> Result<std::result::Result<Record, String>> {
     if !files.record {
-        return Err("it has no record".to_owned());
+        return Ok(Err("it has no record".to_owned()));
     }
-    let mut text = String::new();
-    let read = segments.open_read(record_file(name)).map(|mut file| file.read_to_string(&mut text));
-    match read {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(format!("its record can't be read: {error}")),
-        Err(failure) => return Err(format!("its record can't be read: {}", failure.source)),
+    let mut bytes = Vec::new();
+    let path = segments.path_of(record_file(name));
+    segments.open_read(record_file(name))?.read_to_end(&mut bytes).doing("read", &path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if let Some(version) = Record::newer_version(&text) {
+        let why = format!("its record has version {version}, which a newer logferry wrote; this one can't ship it");
+        return Err(Failure::new("read", &path, io::Error::new(io::ErrorKind::Unsupported, why)));
     }
-    let record = Record::parse(&text).map_err(|why| format!("its record is damaged: {why}"))?;
-    match record.segment.name == name {
-        true => Ok(record),
-        false => Err(format!("its record is that of {}", record.segment.name)),
-    }
+    Ok(match Record::parse(&text) {
+        Ok(record) if record.segment.name == name => Ok(record),
+        Ok(record) => Err(format!("its record is that of {}", record.segment.name)),
+        Err(why) => Err(format!("its record is damaged: {why}")),
+    })
 }
 
 fn digest(segments: &Dir, file_name: &str) -> Result<Digest> {
@@ -183,8 +199,9 @@ fn digest(segments: &Dir, file_name: &str) -> Result<Digest> {
     }
 }
 
+/// Puts a segment aside whose record is of no use. Its number is used up, for good: the gap stays visible.
 fn put_all_aside(spool: &mut Spool, name: SegmentName, files: &Files, why: &str) -> Result<()> {
-    spool.streams.use_up(name);
+    spool.use_up(name)?;
     let present = [(files.sealed, sealed_file(name)), (files.part, part_file(name)), (files.record, record_file(name))];
     for (_, file_name) in present.iter().filter(|(there, _)| *there) {
         spool.put_aside(file_name.as_ref(), why)?;
@@ -203,12 +220,21 @@ impl Spool {
         Ok(())
     }
 
+    /// Makes sure that a number is never used again, whatever becomes of the files under `damaged/`.
+    fn use_up(&mut self, name: SegmentName) -> Result<()> {
+        self.streams.use_up(name);
+        match self.gaps.create(name.to_string(), 0o600) {
+            Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => Err(failure),
+            _ => self.gaps.sync(),
+        }
+    }
+
     /// Puts an unfinished segment aside whose part can't be salvaged.
     ///
     /// # Errors
     /// Where it can't be moved.
     pub fn put_part_aside(&mut self, name: SegmentName, why: &str) -> Result<()> {
-        self.streams.use_up(name);
+        self.use_up(name)?;
         self.put_aside(part_file(name).as_ref(), why)?;
         self.put_aside(record_file(name).as_ref(), why)
     }
@@ -217,10 +243,22 @@ impl Spool {
     ///
     /// # Errors
     /// Where it can't be moved.
-    pub fn put_sealed_aside(&mut self, name: SegmentName, why: &str) -> Result<()> {
-        self.put_aside(sealed_file(name).as_ref(), why)?;
-        self.put_aside(record_file(name).as_ref(), why)
+    pub fn put_sealed_aside(&mut self, sealed: &SealedSegment, why: &str) -> Result<()> {
+        put_bytes_aside(self, sealed, why)
     }
+}
+
+/// Puts a segment aside whose record is sound. The record is kept as the stream's last, so that the stream goes on
+/// behind the gap with the right number, offset and digest.
+fn put_bytes_aside(spool: &mut Spool, sealed: &SealedSegment, why: &str) -> Result<()> {
+    let name = sealed.segment.name;
+    spool.streams.advance(sealed.clone());
+    let damage = move_aside(&spool.segments, &spool.damaged, sealed_file(name).as_ref(), why)?;
+    let lost = || Damage { path: spool.segments.path_of(sealed_file(name)), why: why.to_owned() };
+    let damage = damage.unwrap_or_else(lost);
+    spool.damage.push(damage);
+    spool.streams.keep_last(&spool.segments, &record_file(name), sealed)?;
+    spool.streams.sync()
 }
 
 /// Moves a file to the directory of damaged ones. `None` when it is gone already.

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use crate::model::digest::Digest;
 use crate::model::names::{Seq, StreamId};
-use crate::model::segment::{PathTag, SealedSegment, SegmentName, StreamOwner};
+use crate::model::segment::{OwnerTag, SealedSegment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure;
@@ -62,12 +62,10 @@ impl Streams {
         }
     }
 
+    /// What comes next in an owner's stream.
     pub(super) fn head(&self, owner: &StreamOwner) -> Result<Option<Head>, Unsound> {
-        let owned = |sealed: &SealedSegment| StreamOwner::of(&sealed.segment) == *owner;
-        let kept = self.kept(&PathTag::of(&owner.path))?;
-        let all = self.in_spool.values().chain(kept.as_ref()).filter(|sealed| owned(sealed));
-        let last = all.max_by(|a, b| by_age(a, b));
-        Ok(last.map(|last| self.after(last)))
+        let last = self.newest(&OwnerTag::of(owner))?;
+        Ok(last.map(|last| self.after(&last)))
     }
 
     /// What comes after a segment.
@@ -82,15 +80,16 @@ impl Streams {
         }
     }
 
-    /// The newest segment of that log, in whichever stream it is.
-    pub(super) fn newest(&self, tag: &PathTag) -> Result<Option<SealedSegment>, Unsound> {
+    /// The newest segment of that owner.
+    pub(super) fn newest(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unsound> {
         let kept = self.kept(tag)?;
-        let in_spool = self.in_spool.values().filter(|sealed| PathTag::of(&sealed.segment.path) == *tag);
+        let owned = |sealed: &&SealedSegment| OwnerTag::of(&StreamOwner::of(&sealed.segment)) == *tag;
+        let in_spool = self.in_spool.values().filter(owned);
         Ok(in_spool.cloned().chain(kept).max_by(by_age))
     }
 
-    /// The record that was kept of a log whose segments were dropped.
-    fn kept(&self, tag: &PathTag) -> Result<Option<SealedSegment>, Unsound> {
+    /// The record that was kept of an owner whose segments were dropped.
+    fn kept(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unsound> {
         let file_name = file_name(tag);
         let unsound = |why: String| Unsound { file_name: file_name.clone(), why };
         let mut text = String::new();
@@ -104,17 +103,12 @@ impl Streams {
         Ok(Some(SealedSegment { segment: record.segment, seal }))
     }
 
-    /// Moves the record of a segment that is dropped here, if it is the newest known of its log; else removes it.
-    pub(super) fn keep_last(
-        &mut self,
-        segments: &Dir,
-        record_file: &str,
-        sealed: &SealedSegment,
-    ) -> failure::Result<()> {
-        let tag = PathTag::of(&sealed.segment.path);
+    /// Moves the record of a segment that is dropped here, if it is the newest known of its owner; else removes it.
+    pub(super) fn keep_last(&self, segments: &Dir, record_file: &str, sealed: &SealedSegment) -> failure::Result<()> {
+        let tag = OwnerTag::of(&StreamOwner::of(&sealed.segment));
         // A kept record that can't be read is replaced: this one is sound.
-        let newer_is_kept = self.kept(&tag).ok().flatten().is_some_and(|kept| by_age(&kept, sealed).is_gt());
-        let moved = match newer_is_kept {
+        let kept = self.kept(&tag).ok().flatten();
+        let moved = match kept.is_some_and(|kept| by_age(&kept, sealed).is_gt()) {
             true => segments.unlink_if_there(record_file),
             false => segments.rename_into(record_file, &self.dir, file_name(&tag)),
         };
@@ -133,8 +127,8 @@ impl Streams {
     }
 }
 
-/// Which of two segments of a log is the newer one: within a stream its number says so, whatever the clock did;
-/// between streams only the time of the claim can.
+/// Which of two segments of an owner is the newer one: within a stream its number says so, whatever the clock did.
+/// Another stream of the same owner begins only after the record of the first was lost; then the time must do.
 fn by_age(a: &SealedSegment, b: &SealedSegment) -> Ordering {
     match a.segment.name.stream == b.segment.name.stream {
         true => a.segment.name.seq.cmp(&b.segment.name.seq),
@@ -142,6 +136,6 @@ fn by_age(a: &SealedSegment, b: &SealedSegment) -> Ordering {
     }
 }
 
-fn file_name(tag: &PathTag) -> String {
+fn file_name(tag: &OwnerTag) -> String {
     format!("{}.json", tag.as_str())
 }

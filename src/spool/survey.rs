@@ -33,7 +33,7 @@ pub fn survey(state_dir: &Path) -> Result<Survey> {
         let Some(name) = name else { continue };
         let shipped = segments.look(super::shipped_file(name))?.is_some();
         match read_record(&segments, name, &Files::with_record()) {
-            Ok(record) if !shipped => match record.seal {
+            Ok(Ok(record)) if !shipped => match record.seal {
                 Some(seal) => survey.sealed.push(SealedSegment { segment: record.segment, seal }),
                 None => survey.unfinished.push(record.segment),
             },

@@ -82,7 +82,7 @@ impl Object<'_> {
     fn read(&self, offset: u64, count: usize) -> Result<Vec<u8>, StoreError> {
         let mut bytes = vec![0; count];
         self.body.read_exact_at(&mut bytes, offset).map_err(|error| {
-            let kind = if error.kind() == io::ErrorKind::UnexpectedEof { Kind::Damaged } else { Kind::Local };
+            let kind = if error.kind() == io::ErrorKind::UnexpectedEof { Kind::Damaged } else { Kind::Unread };
             StoreError::new("read the segment for", self.key, kind, error)
         })?;
         Ok(bytes)
@@ -162,7 +162,9 @@ pub enum Kind {
     Rejected,
     /// The body is not what its digest says.
     Damaged,
-    /// This machine failed: the body can't be read, the directory has no room.
+    /// The body can't be read.
+    Unread,
+    /// This machine failed: the client can't be set up, the directory has no room.
     Local,
     /// A signal asked us to stop.
     Stopped,
@@ -176,7 +178,10 @@ impl Kind {
 
     /// Whether other objects would fail in the same way.
     pub fn concerns_the_store(self) -> bool {
-        !matches!(self, Self::Conflict | Self::Corrupted | Self::NoObject | Self::Rejected | Self::Damaged)
+        !matches!(
+            self,
+            Self::Conflict | Self::Corrupted | Self::NoObject | Self::Rejected | Self::Damaged | Self::Unread
+        )
     }
 
     /// What a person can do about it.
@@ -185,10 +190,13 @@ impl Kind {
             Self::Unreachable => Some("check the network, the endpoint (AWS_ENDPOINT_URL) and the region"),
             Self::Denied => Some(
                 "check which credentials are in force (environment, profile, instance role) and that they allow \
-                 s3:PutObject under the prefix",
+                 s3:PutObject under the prefix; reading back takes s3:ListBucket and s3:GetObject",
             ),
             Self::ClockSkew => Some("set this machine's clock; run chrony or systemd-timesyncd"),
-            Self::NoStore => Some("create it, or correct the destination (--to, or `to` in the configuration)"),
+            Self::NoStore => Some(
+                "create it: what is in the spool keeps its destination. For logs still to come, correct --to, or `to` \
+                 in the configuration",
+            ),
             Self::WrongRegion => Some("set AWS_REGION, or `region` in the profile, to the bucket's region"),
             Self::Damaged => Some("the copy in the spool was changed after it was sealed: check the disk"),
             _ => None,

@@ -13,6 +13,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
@@ -173,13 +174,28 @@ impl Dir {
         file.map(File::from).doing("open", self.path_of(name))
     }
 
-    /// Renames in this directory, never over something that exists (`renameat2(2)`, `RENAME_NOREPLACE`).
+    /// Renames in this directory, never over something that exists (`renameat2(2)`, `RENAME_NOREPLACE`). Where the
+    /// kernel (before 3.15) or the file system (NFS) has no such rename, it looks first.
     ///
     /// # Errors
-    /// `AlreadyExists` where the new name is taken; `InvalidInput` where the file system has no such rename.
+    /// `AlreadyExists` where the new name is taken.
     pub fn rename_new(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Result<()> {
-        renameat2(&self.file, from.as_ref(), &self.file, to.as_ref(), RenameFlags::RENAME_NOREPLACE)
-            .doing("rename", self.path_of(&from))
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        match renameat2(&self.file, from.as_ref(), &self.file, to.as_ref(), flags) {
+            Err(Errno::ENOSYS | Errno::EINVAL) if self.look(&to)?.is_none() => self.rename_into(&from, self, &to),
+            Err(Errno::ENOSYS | Errno::EINVAL) => Err(Failure::new("rename", self.path_of(&from), Errno::EEXIST)),
+            other => other.doing("rename", self.path_of(&from)),
+        }
+    }
+
+    /// How many bytes its file system has room for, for this user.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn room(&self) -> Result<u64> {
+        let found = nix::sys::statvfs::fstatvfs(&self.file).doing("look at the room in", &self.path)?;
+        let blocks = if host::user() == 0 { found.blocks_free() } else { found.blocks_available() };
+        Ok(blocks.saturating_mul(found.fragment_size()))
     }
 
     /// Renames from this directory into `other`, over what was there.
@@ -257,12 +273,24 @@ impl Dir {
     /// # Errors
     /// What keeps it from being written; the temporary file is removed then.
     pub fn write_synced(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_then(name, bytes, |temporary| self.rename_into(temporary, self, name))
+    }
+
+    /// As [`Self::write_synced`], but never over a file that exists.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where there is one; else what keeps it from being written.
+    pub fn write_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_then(name, bytes, |temporary| self.rename_new(temporary, name))
+    }
+
+    fn write_then(&self, name: &str, bytes: &[u8], rename: impl FnOnce(&str) -> Result<()>) -> Result<()> {
         use std::io::Write;
         let temporary = format!(".{name}.tmp");
         self.unlink_if_there(&temporary)?;
         let mut file = self.create(&temporary, 0o600)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all()).doing("write", self.path_of(&temporary));
-        let renamed = written.and_then(|()| self.rename_into(&temporary, self, name));
+        let renamed = written.and_then(|()| rename(&temporary));
         if renamed.is_err() {
             // Best effort: the next write of this file removes it as well.
             let _ = self.unlink_if_there(&temporary);

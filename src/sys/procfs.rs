@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::file::Status;
@@ -20,12 +21,14 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Opens the held file for reading.
+    /// Opens the held file for reading. The process may put something else in its place at any time, such as a FIFO,
+    /// which must not block us; the caller looks at what it got.
     ///
     /// # Errors
     /// Where the process has ended, or it isn't ours to look into.
     pub fn open(&self) -> std::io::Result<File> {
-        File::open(&self.through)
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        File::options().read(true).custom_flags(flags).open(&self.through)
     }
 }
 
@@ -38,7 +41,7 @@ pub struct Holders {
     pub complete: bool,
 }
 
-/// Looks for processes that have one of `files`, all of them unlinked, open for writing.
+/// Looks for processes that have one of `files`, all of them claimed and unlinked, open for writing.
 pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
     let wanted: HashMap<(u64, u64), Identity> = files.iter().map(|file| ((file.dev, file.ino), *file)).collect();
     let mut found = Holders { by_file: HashMap::new(), complete: true };
@@ -71,10 +74,11 @@ pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
     found
 }
 
-/// The wanted file behind a descriptor, if it is one and is open for writing. Only what the kernel marks as deleted
-/// is looked at more closely: a `stat` of some other file could hang on a dead network mount.
+/// The wanted file behind a descriptor, if it is one and is open for writing. Only what we have claimed
+/// and the kernel marks as deleted is looked at more closely: a `stat` of some other file could hang on a dead network
+/// mount, and inode numbers are used again.
 fn wanted_file(descriptor: &Path, wanted: &HashMap<(u64, u64), Identity>) -> Option<(Identity, PathBuf)> {
-    if !fs::read_link(descriptor).ok()?.as_os_str().as_bytes().ends_with(b" (deleted)") {
+    if !fs::read_link(descriptor).ok()?.as_os_str().as_bytes().ends_with(b".claimed (deleted)") {
         return None;
     }
     let status = Status::of(&fs::metadata(descriptor).ok()?);

@@ -1,0 +1,350 @@
+//! What runs that were cut short leave behind, and what the next run makes of it.
+
+use std::ffi::OsString;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Ended, Sandbox, Writer, Written, assert_whole, finish, wait_until};
+
+fn spool(sandbox: &Sandbox, extension: &str) -> Vec<PathBuf> {
+    let files = if sandbox.path("state/spool").exists() { sandbox.files("state/spool") } else { Vec::new() };
+    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == extension)).collect()
+}
+
+fn claimed(sandbox: &Sandbox) -> bool {
+    sandbox.files("log").iter().any(|file| file.to_string_lossy().ends_with(".claimed"))
+}
+
+/// Starts a run that has unlinked its log, and waits for a silent writer to let go.
+fn run_in_drain(sandbox: &Sandbox) -> Child {
+    let run = sandbox.logferry().arg("run").arg(sandbox.path("log")).stderr(Stdio::null()).spawn();
+    let run = run.expect("it starts");
+    wait_until("the log is unlinked", || {
+        !spool(sandbox, "part").is_empty() && !claimed(sandbox) && !sandbox.log("web.log").exists()
+    });
+    run
+}
+
+/// A run that was killed between unlink and release, under a writer that is silent.
+fn killed_in_drain(sandbox: &Sandbox) -> Vec<Written> {
+    let writer = Writer::start(sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
+    let mut run = run_in_drain(sandbox);
+    run.kill().expect("it lives");
+    run.wait().expect("it ends");
+    assert_eq!(spool(sandbox, "part").len(), 1);
+    writer.stop()
+}
+
+fn assert_cat(sandbox: &Sandbox, written: &Written) {
+    let mut cat = sandbox.logferry();
+    cat.args(["cat", "web"]);
+    assert_whole(cat, written);
+}
+
+fn run_to(sandbox: &Sandbox, to: &str) -> Ended {
+    let to: OsString = format!("file://{}", sandbox.path(to).display()).into();
+    sandbox.run(["run".into(), sandbox.path("log").into_os_string(), "--to".into(), to])
+}
+
+fn segments(sandbox: &Sandbox, store: &str) -> Vec<String> {
+    let files = sandbox.files(store).into_iter().filter_map(|file| {
+        let name = file.file_name()?.to_string_lossy().into_owned();
+        let name = name.strip_suffix(".log.gz")?.rsplit('_').next()?.to_owned();
+        Some(name[..15].to_owned())
+    });
+    let mut segments: Vec<String> = files.collect();
+    segments.sort();
+    segments
+}
+
+#[test]
+fn a_part_whose_log_was_unlinked_is_salvaged_and_named() {
+    let sandbox = Sandbox::new();
+    let written = killed_in_drain(&sandbox);
+    let ended = sandbox.run_all().expect(0);
+    assert!(
+        ended.stderr.contains("web.log: the run that took it at") && ended.stderr.contains("cut short"),
+        "{}",
+        ended.stderr
+    );
+    assert_cat(&sandbox, &written[0]);
+    sandbox.nothing_left_behind();
+    sandbox.run_all().quiet();
+}
+
+#[test]
+fn what_a_writer_still_writes_to_the_unlinked_file_follows_the_salvaged_part() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.log("web.log");
+    let script = format!("exec >> '{}'; echo one; read go; echo two; read go", log.display());
+    let mut writer = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh");
+    wait_until("it has written", || std::fs::metadata(&log).is_ok_and(|log| log.len() == 4));
+    let mut run = run_in_drain(&sandbox);
+    run.kill().expect("it lives");
+    run.wait().expect("it ends");
+    use std::io::Write;
+    let mut go = writer.stdin.take().expect("a pipe");
+    writeln!(go, "go").expect("sh reads");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let ended = sandbox.run_all().expect(0);
+    assert!(ended.stderr.contains("cut short") && ended.stderr.contains("sh (pid"), "{}", ended.stderr);
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "one\ntwo\n");
+    drop(go);
+    writer.wait().expect("sh ends");
+}
+
+#[test]
+fn what_is_written_while_other_logs_are_copied_is_durable_before_the_unlink() {
+    // A busy log beside large ones: while those are copied it grows on under its claimed name. All of it must be in the
+    // spool when it is unlinked, and what comes behind the unlink must not wait for the large logs that follow.
+    let sandbox = Sandbox::new();
+    let line = |n: u64| format!("{n:>9} a line of a large log, {}\n", n * 7919 % 10_007);
+    let text: String = (0..1_500_000).map(line).collect();
+    for name in ["x.log", "y.log", "z.log"] {
+        sandbox.write_log(name, text.repeat(2));
+    }
+    let writer = Writer::start(&sandbox, &["--writes-of", "300", "--every", "4"], &[sandbox.log("web.log")]);
+    // Sorted by name, the busy log comes first.
+    std::fs::rename(sandbox.log("x.log"), sandbox.log("web.log.x")).expect("a rename");
+    let mut run = sandbox.logferry();
+    run.arg("run").args(["web.log", "web.log.x", "y.log", "z.log"].map(|name| sandbox.log(name)));
+    let mut run = run.stderr(Stdio::null()).spawn().expect("it starts");
+    let web_is_claimed = || {
+        sandbox.files("log").iter().any(|file| {
+            let name = file.file_name().expect("a name").to_string_lossy();
+            name.starts_with(".web.log.2") && name.ends_with(".claimed")
+        })
+    };
+    wait_until("the log is claimed", web_is_claimed);
+    wait_until("the log is unlinked", || !web_is_claimed());
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    run.kill().expect("it is still at work on the others");
+    run.wait().expect("it ends");
+    let written = writer.stop();
+    sandbox.run_all().expect(0);
+    assert_cat(&sandbox, &written[0]);
+    assert_eq!(sandbox.run(["cat", "z"]).expect(0).stdout.len(), 2 * text.len());
+}
+
+#[test]
+fn a_part_waits_while_the_directory_of_its_log_is_another_one() {
+    // A lost mount: the empty mount point has neither the log nor the claimed file.
+    let sandbox = Sandbox::new();
+    let written = killed_in_drain(&sandbox);
+    std::fs::rename(sandbox.path("log"), sandbox.path("unmounted")).expect("a rename");
+    std::fs::create_dir(sandbox.path("log")).expect("a directory");
+    let ended = sandbox.run_all().expect(75);
+    assert!(ended.stderr.contains("not mounted"), "{}", ended.stderr);
+    assert_eq!(spool(&sandbox, "part").len(), 1);
+    std::fs::remove_dir(sandbox.path("log")).expect("an empty directory");
+    std::fs::rename(sandbox.path("unmounted"), sandbox.path("log")).expect("a rename");
+    sandbox.run_all().expect(0);
+    assert_cat(&sandbox, &written[0]);
+}
+
+#[test]
+fn a_part_that_never_held_anything_uses_up_no_number() {
+    let sandbox = Sandbox::new();
+    killed_in_drain(&sandbox);
+    let part = spool(&sandbox, "part").remove(0);
+    std::fs::write(&part, "").expect("a file");
+    sandbox.run_all().expect(0);
+    sandbox.nothing_left_behind();
+    assert_eq!(sandbox.files("state/damaged").len(), 0);
+    sandbox.write_log("web.log", "next\n");
+    sandbox.run_all().quiet();
+    assert!(segments(&sandbox, "store")[0].ends_with("-00000001"), "{:?}", segments(&sandbox, "store"));
+}
+
+#[test]
+fn a_claimed_file_that_two_paths_lead_to_is_shipped_once() {
+    let sandbox = Sandbox::new();
+    symlink(sandbox.path("log"), sandbox.path("link")).expect("a link");
+    sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "once\n");
+    sandbox.write_log("new.log", "once too\n");
+    let paths: [OsString; 3] = ["run".into(), sandbox.path("log/*.log").into(), sandbox.path("link/*.log").into()];
+    sandbox.run(paths).quiet();
+    sandbox.run_all().quiet();
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "once\n");
+    assert_eq!(sandbox.run(["cat", "new"]).expect(0).text(), "once too\n");
+}
+
+#[test]
+fn two_state_directories_do_not_take_the_same_log() {
+    let sandbox = Sandbox::new();
+    let writer = Writer::start(&sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
+    let mut first = run_in_drain(&sandbox);
+    sandbox.write_log("other.log", "beside it\n");
+    let mut second = sandbox.logferry();
+    second.env("LOGFERRY_STATE_DIR", sandbox.path("second")).arg("run").arg(sandbox.path("log"));
+    let ended = finish(&mut second).expect(75);
+    assert!(ended.stderr.contains("another logferry"), "{}", ended.stderr);
+    assert!(first.wait().expect("it ends").success());
+    let written = writer.stop();
+    finish(&mut second).quiet();
+    assert_cat(&sandbox, &written[0]);
+    assert_eq!(sandbox.run(["cat", "other"]).expect(0).text(), "beside it\n");
+}
+
+#[test]
+fn a_stream_stays_with_its_store() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("elsewhere")).expect("a directory");
+    for (round, to) in ["store", "elsewhere", "store", "elsewhere"].into_iter().enumerate() {
+        sandbox.write_log("web.log", format!("{round}\n"));
+        run_to(&sandbox, to).quiet();
+    }
+    for store in ["store", "elsewhere"] {
+        let segments = segments(&sandbox, store);
+        assert!(segments[0].ends_with("-00000001") && segments[1].ends_with("-00000002"), "{segments:?}");
+        assert_eq!(segments[0][..6], segments[1][..6], "one stream");
+    }
+}
+
+#[test]
+fn the_number_of_a_damaged_segment_is_never_used_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "first\n");
+    run_to(&sandbox, "store").quiet();
+    for (round, extension) in ["gz", "json"].into_iter().enumerate() {
+        sandbox.write_log("web.log", "lost\n");
+        let mounted = sandbox.path("store");
+        std::fs::rename(&mounted, sandbox.path("away")).expect("a rename");
+        run_to(&sandbox, "store").expect(75);
+        std::fs::rename(sandbox.path("away"), &mounted).expect("a rename");
+        std::fs::write(&spool(&sandbox, extension)[0], "garbage").expect("a file");
+        let ended = sandbox.run_all().expect(1);
+        assert!(ended.stderr.contains("put aside"), "{}", ended.stderr);
+        // As the message says.
+        for file in sandbox.files("state/damaged") {
+            std::fs::remove_file(file).expect("a file");
+        }
+        sandbox.write_log("web.log", "after\n");
+        sandbox.run_all().quiet();
+        let numbers: Vec<_> = segments(&sandbox, "store").iter().map(|name| name[7..].to_owned()).collect();
+        let expected: Vec<_> = (0..=round + 1).map(|n| format!("{:08}", 2 * n + 1)).collect();
+        assert_eq!(numbers, expected, "the gap stays visible");
+    }
+}
+
+#[test]
+fn one_bad_file_in_the_spool_does_not_stop_the_others() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "fine\n");
+    run_to(&sandbox, "missing").expect(75);
+    let record = spool(&sandbox, "json").remove(0);
+    let newer = std::fs::read_to_string(&record).expect("a record").replace("\"version\": 1", "\"version\": 99");
+    let newer = newer.replace("-00000001", "-00000007").replace("\"seq\": 1", "\"seq\": 7");
+    let name = record.file_name().expect("a name").to_string_lossy().replace("00000001", "00000007");
+    std::fs::write(record.with_file_name(&name), newer).expect("a file");
+    std::fs::write(record.with_file_name("what is this"), "?").expect("a file");
+    std::fs::create_dir(sandbox.path("missing")).expect("a directory");
+    let ended = sandbox.run_all().expect(75);
+    assert!(
+        ended.stderr.contains("a newer logferry") && ended.stderr.contains("none of the spool's files"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(segments(&sandbox, "missing").len(), 1, "the sound segment is shipped");
+    assert!(record.with_file_name(&name).exists(), "what a newer version wrote stays for it");
+}
+
+#[test]
+fn an_empty_claimed_file_does_not_keep_its_log_from_being_taken() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "");
+    sandbox.write_log("web.log", "new\n");
+    sandbox.run_all().quiet();
+    sandbox.run_all().quiet();
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "new\n");
+    sandbox.nothing_left_behind();
+}
+
+#[test]
+fn our_own_directories_are_not_shipped_whatever_path_leads_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    symlink(sandbox.path(""), sandbox.path("round-about")).expect("a link");
+    for _ in 0..2 {
+        sandbox.run(["run".into(), sandbox.path("round-about/log/../../round-about").into_os_string()]);
+        let all = ["run".into(), sandbox.path("").into_os_string(), sandbox.path("round-about").into_os_string()];
+        let ended = sandbox.run(all);
+        assert!(!ended.stderr.contains("state/"), "{}", ended.stderr);
+    }
+    let services = sandbox.run(["ls"]).expect(0).text();
+    assert!(!services.contains("instance.json") && !services.contains("store"), "{services}");
+}
+
+#[test]
+fn a_second_writer_is_not_forgotten_where_leases_do_not_work() {
+    // Leases need the file's owner or CAP_LEASE: the run is made as nobody, on a log of root's.
+    const NOBODY: u32 = 65534;
+    use std::os::unix::process::CommandExt;
+    let sandbox = Sandbox::new();
+    for path in ["", "log", "store"] {
+        std::os::unix::fs::chown(sandbox.path(path), Some(NOBODY), Some(NOBODY)).expect("chown, as root");
+    }
+    let log = sandbox.log("web.log");
+    let script = format!("exec >> '{0}'; echo one; read go; echo two; : > '{0}.done'; read go", log.display());
+    let mut slow = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh");
+    wait_until("it has written", || std::fs::metadata(&log).is_ok_and(|log| log.len() == 4));
+    let binary = sandbox.path("logferry");
+    finish(Command::new("install").args(["-m", "755", env!("CARGO_BIN_EXE_logferry")]).arg(&binary)).quiet();
+    let mut run = Command::new(&binary);
+    let environment = sandbox.logferry();
+    run.env_clear().envs(environment.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    run.args(["run", "--json"]).arg(&log).uid(NOBODY).gid(NOBODY).current_dir("/");
+    let child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    wait_until("the log is unlinked", || !spool(&sandbox, "part").is_empty() && !claimed(&sandbox) && !log.exists());
+    // Another writer has reopened; the slow one has not yet written its last line.
+    sandbox.write_log("web.log", "of another\n");
+    let output = child.wait_with_output().expect("it ends");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["sealed"][0]["ended"], "settled", "nobody has proved that it was released: {report}");
+    assert_eq!(sandbox.files("state/held").len(), 1);
+    drop(slow.stdin.take());
+    slow.wait().expect("sh ends");
+}
+
+#[test]
+fn a_full_spool_leaves_the_log_where_it_is_until_there_is_room() {
+    let sandbox = Sandbox::new();
+    let state = sandbox.path("state");
+    std::fs::create_dir(&state).expect("a directory");
+    let mount = |options: &str| {
+        let mut mount = Command::new("mount");
+        finish(mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&state)).quiet();
+    };
+    mount("size=12m,mode=0700");
+    let _unmount = Unmount(state.clone());
+    // What doesn't compress, and more of it than fits; and a log that fits.
+    let large: Vec<u8> = {
+        let mut state = 99_u64;
+        let next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        std::iter::repeat_with(next).take(20_000_000).collect()
+    };
+    let large_log = sandbox.write_log("large.log", &large);
+    let ended = sandbox.run_all().expect(75);
+    assert!(ended.stderr.contains("large.log") && ended.stderr.contains("make room"), "{}", ended.stderr);
+    assert!(claimed(&sandbox) && !large_log.exists(), "it is claimed, and whole");
+    assert!(spool(&sandbox, "part").is_empty(), "its part is removed, to make room for others");
+    sandbox.write_log("small.log", "fits\n");
+    sandbox.run_all().expect(75);
+    assert_eq!(sandbox.run(["cat", "small"]).expect(0).text(), "fits\n");
+    mount("remount,size=200m");
+    sandbox.run_all().quiet();
+    assert!(sandbox.run(["cat", "large"]).expect(0).stdout == large, "byte for byte");
+    sandbox.nothing_left_behind();
+}
+
+struct Unmount(PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
