@@ -153,7 +153,7 @@ fn runs_killed_at_any_time_lose_and_double_nothing() {
     let sandbox = Sandbox::new();
     let bucket = Bucket::new(&sandbox);
     let logs: Vec<_> = (0..4).map(|n| sandbox.log(format!("job-{n}.log"))).collect();
-    let writer = Writer::start(&sandbox, &["--writes-of", "300,5000,60000", "--every", "2"], &logs);
+    let writer = Writer::start(&sandbox, &["--writes-of", "300,5000,60000", "--every", "3"], &logs);
     let mut state = 12345_u64;
     for _ in 0..60 {
         let mut run = sandbox.logferry();

@@ -20,6 +20,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::claim::{self, NotClaimed};
 use super::copy::{self, CopyError, Until};
@@ -35,6 +36,7 @@ use crate::spool::{Held, Part};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
 use crate::sys::file::Status;
+use crate::sys::lease::{self, Writers};
 use crate::sys::lock::{self, Lock};
 use crate::sys::procfs::Holder;
 use crate::sys::{clock, host, random};
@@ -47,6 +49,9 @@ const BATCH_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How often what was written meanwhile is read, and made durable, before the unlink.
 const TOP_UPS: usize = 3;
+
+/// How long after the unlink a log is read again and again, before it is the next one's turn.
+const IN_FLIGHT: Duration = Duration::from_micros(100);
 
 /// How much room the spool's file system must have before a log is unlinked: what its writer still writes must not be
 /// lost for want of room. Single writes of 62 MB were seen, a tenth of that when compressed.
@@ -378,10 +383,19 @@ impl Batches<'_, '_> {
             let what = "it was given another hard link while it was taken, so that its writer won't reopen it";
             self.rotation.problem(Problem::new(Effect::Failed, &path, what).hint(growth::DOES_NOT_REOPEN));
         }
-        // At once, what a write in flight has left behind the unlink: should this run be killed now, only what comes
-        // later is at risk. Where it fails, the drain tries again and says so.
-        let _ = self.copy_on(part, log, Until::TheEnd);
+        self.read_in_flight(part, log);
         Ok(())
+    }
+
+    /// Reads a write that was in flight: it waits for the unlink inside of the kernel, and lands right behind it. Until
+    /// it is read, it would be lost if this run were killed. Where reading fails, the drain tries again and says so.
+    fn read_in_flight(&mut self, part: &mut Part, log: &File) {
+        let unlinked = Instant::now();
+        while lease::writers(log) != Writers::None && unlinked.elapsed() < IN_FLIGHT {
+            if self.copy_on(part, log, Until::TheEnd).is_err() {
+                return;
+            }
+        }
     }
 
     /// Syncs directories, each once; returns those that could not be.
