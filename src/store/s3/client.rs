@@ -49,7 +49,8 @@ pub(super) async fn client() -> Result<Client, Error> {
         .http_client(proxied)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        // A body in memory gets a header with the checksum that its request names, and never a trailer.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
         // A server of one's own is seldom set up for a host name for each bucket.
         .force_path_style(has_endpoint(&sdk))
         .build();
