@@ -235,7 +235,14 @@ struct Note<'a> {
 
 impl Uploads for Note<'_> {
     fn begun(&self, upload: &str) -> io::Result<()> {
-        self.spool.note_upload(self.name, upload).map_err(io::Error::other)
+        match self.spool.note_upload(self.name, upload) {
+            Err(failure) if failure.no_room() => {
+                // A full spool must be able to drain. If this run is cut short, the parts stay for the bucket's own rule.
+                log::info!("{}", crate::model::problem::chain(&failure));
+                Ok(())
+            }
+            noted => noted.map_err(io::Error::other),
+        }
     }
 
     fn ended(&self) {

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # OpenStack Swift with its S3 API on the loopback, as a second, independent store for tests.
 #
-#   swift.sh install DIR         fetch it into DIR (once; at once when it is there already)
-#   swift.sh start DIR [--tls]   start it on free ports; prints endpoint=, access_key=, secret_key= and ca= lines
-#   swift.sh stop DIR            end what start started, and wait for it
+#   swift.sh install DIR                fetch it into DIR (once; at once when it is there already)
+#   swift.sh start DIR [DATA] [--tls]   start it on free ports; prints endpoint=, access_key=, secret_key=, ca= lines
+#   swift.sh stop DATA                  end what start started, and wait for it
+#   swift.sh serve DIR [DATA] [--tls]   start; stop when stdin ends, so with whoever holds it, however that one ends
 #
-# Everything lives in DIR. Objects survive stop and start. Logs of the servers are in DIR/log.
+# The programs live in DIR; objects, logs and settings in DATA, which is DIR where it isn't given. Several may run at
+# the same time, each with its own DATA. Objects survive stop and start. Logs of the servers are in DATA/log.
 set -eu
 
 readonly VERSION=2.38.3
@@ -25,24 +27,33 @@ need() {
     command -v "$1" >/dev/null || die "$1 is missing" "apt-get install $2"
 }
 
-# The stamp is written last: an install that was interrupted starts anew.
+# Several may want it at the same time: one fetches it, the others wait.
 install_swift() {
-    [ -f "$ROOT/installed-$VERSION" ] && return
+    [ ! -f "$TOOLS/installed-$VERSION" ] || return 0
+    need flock util-linux
+    mkdir -p "$TOOLS"
+    (
+        flock 9
+        [ -f "$TOOLS/installed-$VERSION" ] || fetch_swift
+    ) 9>"$TOOLS/lock"
+}
+
+# The stamp is written last: an install that was interrupted starts anew.
+fetch_swift() {
     need python3 "python3 python3-venv"
-    rm -rf "$ROOT/venv"
-    mkdir -p "$ROOT"
-    python3 -m venv "$ROOT/venv" || die "can't make a virtual environment" "apt-get install python3-venv"
+    rm -rf "$TOOLS/venv"
+    python3 -m venv "$TOOLS/venv" || die "can't make a virtual environment" "apt-get install python3-venv"
     # setuptools: Swift still uses pkg_resources. anycrc: the CRC checksums of S3.
     "$BIN/pip" install -q "swift==$VERSION" anycrc 'setuptools<81' ||
         die "can't install swift $VERSION" "apt-get install build-essential python3-dev liberasurecode-dev, if a build failed"
     take_configuration_from_environment
-    : >"$ROOT/installed-$VERSION"
+    : >"$TOOLS/installed-$VERSION"
 }
 
 # Swift reads a fixed path at import; a second one on this machine must not meet ours.
 take_configuration_from_environment() {
     local module
-    for module in "$ROOT"/venv/lib/python3*/site-packages/swift/common/utils/__init__.py; do
+    for module in "$TOOLS"/venv/lib/python3*/site-packages/swift/common/utils/__init__.py; do
         sed -i "s#^SWIFT_CONF_FILE = .*#SWIFT_CONF_FILE = os.environ['SWIFT_CONF_FILE']#" "$module"
         grep -q "^SWIFT_CONF_FILE = os.environ" "$module" || die "swift $VERSION has changed: $module"
     done
@@ -184,9 +195,9 @@ storage_listens() {
     done
 }
 
+# start_swift SCHEME
 start_swift() {
-    local scheme=http CA='' account container object proxy
-    [ "${1:-}" = --tls ] && scheme=https
+    local scheme=$1 CA='' account container object proxy
     need curl curl
     [ ! -s "$ROOT/run/processes" ] || die "$ROOT is started already" "swift.sh stop $ROOT"
     install_swift
@@ -230,13 +241,33 @@ stop_swift() {
     rm "$ROOT/run/processes"
 }
 
-[ $# -ge 2 ] || die "usage: swift.sh install|start|stop DIR [--tls]"
-ROOT=$(realpath -m "$2")
-readonly ROOT BIN="$ROOT/venv/bin"
+# serve_swift SCHEME: a caller that is killed can't stop anything, but its end of the pipe is closed.
+serve_swift() {
+    trap stop_swift EXIT
+    trap 'exit 0' INT TERM HUP
+    start_swift "$1"
+    while read -r _; do :; done
+}
+
+COMMAND=${1:-}
+TOOLS=''
+ROOT=''
+SCHEME=http
+[ $# -eq 0 ] || shift
+for argument; do
+    case $argument in
+    --tls) SCHEME=https ;;
+    *) if [ -z "$TOOLS" ]; then TOOLS=$(realpath -m "$argument"); else ROOT=$(realpath -m "$argument"); fi ;;
+    esac
+done
+[ -n "$TOOLS" ] || die "usage: swift.sh install|start|stop|serve DIR [DATA] [--tls]"
+ROOT=${ROOT:-$TOOLS}
+readonly COMMAND SCHEME TOOLS ROOT BIN="$TOOLS/venv/bin"
 export SWIFT_CONF_FILE="$ROOT/etc/swift.conf"
-case $1 in
+case $COMMAND in
 install) install_swift ;;
-start) start_swift "${3:-}" ;;
+start) start_swift "$SCHEME" ;;
 stop) stop_swift ;;
-*) die "unknown command $1" "install, start or stop" ;;
+serve) serve_swift "$SCHEME" ;;
+*) die "unknown command $COMMAND" "install, start, stop or serve" ;;
 esac

@@ -1,13 +1,17 @@
 //! A directory as a store: an object is a file, its metadata a hidden JSON file beside it.
 //!
 //! ```text
-//! service=web/dt=2026-11-21/.web_….log.gz.json   first, durable: who lists the object finds its metadata
-//! service=web/dt=2026-11-21/.web_….log.gz.tmp    written, synced, read back
-//! service=web/dt=2026-11-21/web_….log.gz         a link to it, made without overwriting; directory synced
+//! service=web/dt=2026-11-21/.web_….log.gz.tmp    the body: written, its digest checked, synced
+//! service=web/dt=2026-11-21/.web_….log.gz.json   then, durable: who lists the object finds its metadata
+//! service=web/dt=2026-11-21/web_….log.gz         a link to the body, made without overwriting; directory synced
 //! ```
 //!
-//! A put that was cut short leaves a `.tmp` that the next put of the same key replaces. The root must exist: a mount
-//! that is missing must not be filled from below. Hidden names are what Hive and its kin don't read.
+//! Several machines may put the same key at once (they were made from one image, with segments in its spool), so each
+//! writes a file that nobody else writes to: who finds the `.tmp` taken, by a crash or by someone at work, takes a random
+//! name. Temporary files are cleared away only once the object is there; whoever misses his own then finds the object.
+//!
+//! The root must exist: a mount that is missing must not be filled from below. Hidden names are what Hive and its kin
+//! don't read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,13 +20,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use sha2::Digest as _;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::{Description, Kind, Listed, Object, Put, Store, StoreError, Uploads};
 use crate::model::digest::Digest;
-use crate::model::key::ObjectKey;
+use crate::model::key::{Leaf, ObjectKey};
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Failure, Result as SysResult};
+use crate::sys::failure::{Context, Failure, Result as SysResult};
+use crate::sys::file;
+use crate::sys::random;
 
 /// How many bytes are copied at once.
 const PIECE: usize = 256 * 1024;
@@ -73,39 +79,25 @@ impl DirectoryStore {
             StoreError::new("open", key, kind, failure)
         })
     }
-
-    /// Whether the file that is there already is the object. A directory has no rights of its own to keep others from
-    /// changing it, so it is read.
-    fn compare(&self, object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<Put, StoreError> {
-        let there = dir.open_read(leaf).and_then(|mut file| digest_of(&mut file, &dir.path_of(leaf)));
-        match there.map_err(|failure| local(object, failure))? {
-            digest if digest == object.sha256 => Ok(Put::AlreadyThere),
-            _ => {
-                let why = "another file is there under this name; it is left as it is";
-                Err(StoreError::new("put", object.key, Kind::Rejected, why))
-            }
-        }
-    }
 }
 
 impl Store for DirectoryStore {
     fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let (directory, leaf) = object.key.split();
         let dir = self.make_directory(directory).map_err(|failure| local(object, failure))?;
-        let temporary = format!(".{leaf}.tmp");
-        let metadata = serde_json::to_vec_pretty(object.metadata)
-            .map_err(|error| StoreError::new("write the metadata of", object.key, Kind::Local, error))?;
-        dir.write_durable(&metadata_file(leaf), &metadata).map_err(|failure| local(object, failure))?;
-        let written = write_temporary(object, &dir, &temporary);
-        let linked = written.and_then(|()| match dir.link(&temporary, leaf) {
-            Ok(()) => Ok(Put::Created),
-            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => self.compare(object, &dir, leaf),
-            Err(failure) => Err(local(object, failure)),
-        });
-        let removed = dir.unlink_if_there(&temporary).and_then(|()| dir.sync());
-        let put = linked?;
-        removed.map_err(|failure| local(object, failure))?;
-        Ok(put)
+        if dir.look(leaf).map_err(|failure| local(object, failure))?.is_some() {
+            return found(object, &dir, leaf);
+        }
+        let body = Temporary::create(&dir, format!(".{leaf}")).map_err(|failure| local(object, failure))?;
+        write_body(object, &body)?;
+        match put_metadata(object, &dir, leaf)? && body.link(leaf).map_err(|failure| local(object, failure))? {
+            true => {
+                let cleared = if body.was_taken { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) };
+                cleared.and_then(|()| dir.sync()).map_err(|failure| local(object, failure))?;
+                Ok(Put::Created)
+            }
+            false => found(object, &dir, leaf),
+        }
     }
 
     fn abandon(&self, _key: &ObjectKey, _upload: &str) -> Result<(), StoreError> {
@@ -120,9 +112,7 @@ impl Store for DirectoryStore {
         if !base.exists() {
             return Ok(());
         }
-        let shown =
-            |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-        for entry in WalkDir::new(base).sort_by(in_key_order).into_iter().filter_entry(shown) {
+        for entry in WalkDir::new(base).sort_by(in_key_order).into_iter().filter_entry(is_shown) {
             let entry = entry.map_err(failed)?;
             let below = entry.path().strip_prefix(root).ok().and_then(Path::to_str);
             let Some(key) = below.filter(|key| entry.file_type().is_file() && key.starts_with(prefix)) else {
@@ -166,9 +156,15 @@ fn local(object: &Object<'_>, failure: Failure) -> StoreError {
     StoreError::new("put", object.key, Kind::Local, failure)
 }
 
+/// Hidden names are not listed, but for objects of a service whose name begins with a dot.
+fn is_shown(entry: &DirEntry) -> bool {
+    let is_object = || entry.file_name().to_str().and_then(Leaf::parse).is_some();
+    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".") || is_object()
+}
+
 /// Keys are ordered as bytes, with a slash behind a directory's name; file names alone would sort `a.b` before `a/b`.
-fn in_key_order(a: &walkdir::DirEntry, b: &walkdir::DirEntry) -> std::cmp::Ordering {
-    let name = |entry: &walkdir::DirEntry| {
+fn in_key_order(a: &DirEntry, b: &DirEntry) -> std::cmp::Ordering {
+    let name = |entry: &DirEntry| {
         let mut name = entry.file_name().as_encoded_bytes().to_vec();
         if entry.file_type().is_dir() {
             name.push(b'/');
@@ -178,25 +174,120 @@ fn in_key_order(a: &walkdir::DirEntry, b: &walkdir::DirEntry) -> std::cmp::Order
     name(a).cmp(&name(b))
 }
 
-/// Writes the body, makes it durable, and verifies what was written.
-fn write_temporary(object: &Object<'_>, dir: &Dir, temporary: &str) -> Result<(), StoreError> {
-    dir.unlink_if_there(temporary).map_err(|failure| local(object, failure))?;
-    let mut file = dir.create(temporary, FILE_MODE).map_err(|failure| local(object, failure))?;
+/// A file that is being written, under a hidden name that nobody else writes to; removed when dropped.
+struct Temporary<'d> {
+    dir: &'d Dir,
+    name: String,
+    file: File,
+    /// Whether the first choice of a name was taken.
+    was_taken: bool,
+}
+
+impl<'d> Temporary<'d> {
+    fn create(dir: &'d Dir, hidden: String) -> SysResult<Self> {
+        let name = format!("{hidden}.tmp");
+        match dir.create(&name, FILE_MODE) {
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {
+                let name = format!("{hidden}.{:016x}.tmp", u64::from_le_bytes(random::bytes()?));
+                dir.create(&name, FILE_MODE).map(|file| Self { dir, name, file, was_taken: true })
+            }
+            other => other.map(|file| Self { dir, name, file, was_taken: false }),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> SysResult<()> {
+        (&self.file).write_all(bytes).doing("write", self.dir.path_of(&self.name))
+    }
+
+    fn sync(&self) -> SysResult<()> {
+        self.file.sync_all().doing("sync", self.dir.path_of(&self.name))
+    }
+
+    /// Gives it its name, unless someone else was faster.
+    fn link(&self, name: &str) -> SysResult<bool> {
+        match self.dir.link(&self.name, name) {
+            Ok(()) => Ok(true),
+            // Not found: who was faster has cleared this one away.
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) || failure.is(io::ErrorKind::NotFound) => {
+                Ok(false)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        // Best effort: the next put of the same key finds it taken, and clears it away.
+        let _ = self.dir.unlink_if_there(&self.name);
+    }
+}
+
+/// Writes the body, verifies what was written, and makes it durable.
+fn write_body(object: &Object<'_>, to: &Temporary<'_>) -> Result<(), StoreError> {
     let mut sha = sha2::Sha256::new();
     let mut offset = 0;
     while offset < object.length {
         let count = usize::try_from(object.length - offset).map_or(PIECE, |left| left.min(PIECE));
         let piece = object.read(offset, count)?;
         sha.update(&piece);
-        let written = file.write_all(&piece);
-        written.map_err(|error| local(object, Failure::new("write", dir.path_of(temporary), error)))?;
+        to.write(&piece).map_err(|failure| local(object, failure))?;
         offset += count as u64;
     }
-    file.sync_all().map_err(|error| local(object, Failure::new("sync", dir.path_of(temporary), error)))?;
-    match Digest(sha.finalize().into()) == object.sha256 {
-        true => Ok(()),
-        false => Err(object.damaged()),
+    if Digest(sha.finalize().into()) != object.sha256 {
+        return Err(object.damaged());
     }
+    to.sync().map_err(|failure| local(object, failure))
+}
+
+/// Puts the metadata beside an object, durable; whether it is there now.
+fn put_metadata(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<bool, StoreError> {
+    let text = serde_json::to_vec_pretty(object.metadata)
+        .map_err(|error| StoreError::new("write the metadata of", object.key, Kind::Local, error))?;
+    let name = metadata_file(leaf);
+    let put = || {
+        let temporary = Temporary::create(dir, name.clone())?;
+        temporary.write(&text)?;
+        temporary.sync()?;
+        // What is there already is that of an earlier put of the same segment.
+        let there = temporary.link(&name)? || dir.look(&name)?.is_some();
+        dir.sync()?;
+        Ok(there)
+    };
+    put().map_err(|failure| local(object, failure))
+}
+
+/// The name is taken: by the object itself, whose put is then completed, or by something else. A directory has no
+/// rights of its own to keep others from changing it, so the file is read.
+fn found(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<Put, StoreError> {
+    let entry = dir.look(leaf).map_err(|failure| local(object, failure))?;
+    let is_object = match entry {
+        Some(entry) if entry.kind == file::Kind::Regular => {
+            let digest = dir.open_read(leaf).and_then(|mut file| digest_of(&mut file, &dir.path_of(leaf)));
+            digest.map_err(|failure| local(object, failure))? == object.sha256
+        }
+        _ => false,
+    };
+    if !is_object {
+        let why = "something else is there under this name; it is left as it is";
+        return Err(StoreError::new("put", object.key, Kind::Rejected, why));
+    }
+    if dir.look(metadata_file(leaf)).map_err(|failure| local(object, failure))?.is_none() {
+        put_metadata(object, dir, leaf)?;
+    }
+    clear(dir, leaf).and_then(|()| dir.sync()).map_err(|failure| local(object, failure))?;
+    Ok(Put::AlreadyThere)
+}
+
+/// Removes all temporary files of an object that is there.
+fn clear(dir: &Dir, leaf: &str) -> SysResult<()> {
+    let ours = format!(".{leaf}.");
+    let names = dir.names()?.into_iter();
+    let mut left = names.filter(|name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(ours.as_bytes()) && name.ends_with(b".tmp")
+    });
+    left.try_for_each(|name| dir.unlink_if_there(name))
 }
 
 fn digest_of(file: &mut File, path: &Path) -> SysResult<Digest> {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Kind, StoreError};
 use crate::model::backoff::Backoff;
@@ -17,6 +17,9 @@ const BUDGET: u32 = 60;
 
 /// How long clearing up after a failed upload may take.
 const CLEARING_UP: Duration = Duration::from_secs(10);
+
+/// No further try of a request begins after this: a server that swallows requests must not hold up a run for hours.
+const LONGEST: Duration = Duration::from_secs(400);
 
 /// How often a request looks whether it is asked to stop.
 const ATTENTION: Duration = Duration::from_millis(100);
@@ -46,7 +49,7 @@ impl Retry {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut tried = 0;
+        let (begin, mut tried) = (Instant::now(), 0);
         loop {
             let error = match self.unless_stopped(request()).await? {
                 Ok(answer) => return Ok(answer),
@@ -54,7 +57,9 @@ impl Retry {
             };
             tried += 1;
             let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);
-            let wait = BACKOFF.wait_after(tried, random).filter(|_| error.kind.is_passing() && self.spend());
+            let wait = BACKOFF
+                .wait_after(tried, random)
+                .filter(|_| error.kind.is_passing() && begin.elapsed() < LONGEST && self.spend());
             let Some(wait) = wait else { return Err(error) };
             log::info!(
                 "try {tried} failed, again in {} ms: {}",

@@ -75,33 +75,20 @@ impl S3Store {
         self.conditionally(object.key, |condition| {
             let request = self.put_request(object).set_if_none_match(condition);
             let request = request.body(ByteStream::from(body.clone()));
-            async move {
-                let sent = request.send().await;
-                sent.map(drop).map_err(|error| error::of("put", object.key, error))
-            }
+            async move { error::creation("put", object.key, request.send().await) }
         })
         .await
     }
 
     /// Makes a request that creates an object, on condition that there is none, as far as the server knows conditions.
-    async fn conditionally<F>(&self, key: &ObjectKey, request: impl Fn(Option<String>) -> F) -> Result<Put, StoreError>
+    async fn conditionally<T, F>(&self, key: &ObjectKey, request: impl Fn(Option<String>) -> F) -> Result<T, StoreError>
     where
-        F: Future<Output = Result<(), error::Failed>>,
+        F: Future<Output = Result<T, StoreError>>,
     {
         loop {
             let conditional = self.conditional.load(Ordering::Relaxed);
             let condition = conditional.then(|| "*".to_owned());
-            let answer = self.retry.run(|| {
-                let sent = request(condition.clone());
-                async {
-                    match sent.await {
-                        Ok(()) => Ok(Put::Created),
-                        Err(error::Failed::Exists) => Ok(Put::AlreadyThere),
-                        Err(error::Failed::Store(error)) => Err(error),
-                    }
-                }
-            });
-            match answer.await {
+            match self.retry.run(|| request(condition.clone())).await {
                 Err(error) if error.kind == Kind::NotImplemented && conditional => {
                     log::info!("{key}: the store doesn't know conditional puts; a plain one follows");
                     self.conditional.store(false, Ordering::Relaxed);
@@ -213,14 +200,28 @@ impl Store for S3Store {
     }
 
     fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
-        let request = || self.client.get_object().bucket(self.bucket.as_str()).key(self.full_key(key)).send();
+        let request = || {
+            self.client
+                .get_object()
+                .bucket(self.bucket.as_str())
+                .key(self.full_key(key))
+                .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
+                .send()
+        };
         let opened = self.retry.run(|| async { request().await.map_err(|error| error::of_store("read", key, error)) });
         let body = self.runtime.block_on(opened)?.body;
         Ok(Box::new(BodyReader { runtime: &self.runtime, body, piece: bytes::Bytes::new() }))
     }
 
     fn describe(&self, key: &ObjectKey) -> Result<Description, StoreError> {
-        let request = || self.client.head_object().bucket(self.bucket.as_str()).key(self.full_key(key)).send();
+        let request = || {
+            self.client
+                .head_object()
+                .bucket(self.bucket.as_str())
+                .key(self.full_key(key))
+                .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
+                .send()
+        };
         let looked =
             self.retry.run(|| async { request().await.map_err(|error| error::of_store("look at", key, error)) });
         let head = self.runtime.block_on(looked)?;

@@ -16,10 +16,9 @@ use tokio::runtime::Runtime;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// No part takes longer than this to send and be answered: 8 MiB in it are 70 kB/s.
-const LONGEST_REQUEST: Duration = Duration::from_secs(120);
+/// No part takes longer than this to send and be answered: four of 8 MiB at once in it are 110 kB/s.
+const LONGEST_REQUEST: Duration = Duration::from_secs(300);
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// What drives the client: one thread; the threads that ship wait for it.
 pub(super) fn runtime() -> Result<Runtime, Error> {
@@ -31,7 +30,7 @@ pub(super) async fn client() -> Result<Client, Error> {
     let tls = tls()?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(LONGEST_CONNECT)
-        .read_timeout(LONGEST_SILENCE)
+        .read_timeout(LONGEST_REQUEST)
         .operation_attempt_timeout(LONGEST_REQUEST)
         .build();
     // Credentials and metadata are asked for without a proxy: the metadata service can't be reached through one.
@@ -49,7 +48,8 @@ pub(super) async fn client() -> Result<Client, Error> {
         .http_client(proxied)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        // A body in memory gets a header with the checksum that its request names, and never a trailer.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
         // A server of one's own is seldom set up for a host name for each bucket.
         .force_path_style(has_endpoint(&sdk))
         .build();

@@ -1,32 +1,24 @@
 //! What a failed request means.
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::store::{Kind, StoreError};
+use crate::model::problem;
+use crate::store::{Kind, Put, StoreError};
 
-/// A put that created nothing.
-pub(super) enum Failed {
-    /// The condition did not hold (412): the object is there.
-    Exists,
-    /// Anything else.
-    Store(StoreError),
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// The failure of a request that creates an object.
-pub(super) fn of<E>(doing: &'static str, what: impl ToString, error: SdkError<E, HttpResponse>) -> Failed
+/// What a request that creates an object came to: the condition does not hold (412) when the object is there.
+pub(super) fn creation<T, E>(
+    doing: &'static str,
+    what: impl ToString,
+    sent: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Put, StoreError>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    match status(&error) {
-        Some(412) => Failed::Exists,
-        _ => Failed::Store(of_store(doing, what, error)),
+    match sent {
+        Ok(_) => Ok(Put::Created),
+        Err(error) if status(&error) == Some(412) => Ok(Put::AlreadyThere),
+        Err(error) => Err(of_store(doing, what, error)),
     }
 }
 
@@ -101,6 +93,6 @@ where
         (Some(status), Some(code), Some(message)) => format!("{code} ({status}): {message}"),
         (Some(status), Some(code), None) => format!("{code} ({status})"),
         (Some(status), None, _) => format!("the store answered with status {status}"),
-        (None, ..) => DisplayErrorContext(error).to_string(),
+        (None, ..) => problem::chain(error),
     }
 }

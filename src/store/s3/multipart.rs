@@ -17,13 +17,32 @@ pub(super) const PART: u64 = 8 * 1024 * 1024;
 /// S3 takes no more parts than this.
 const MOST_PARTS: u64 = 10_000;
 
+/// How often an object's upload is begun in one put.
+const MOST_UPLOADS: u32 = 3;
+
 /// How large the parts of an object are.
 fn part_size(length: u64) -> u64 {
     length.div_ceil(MOST_PARTS).max(PART)
 }
 
 impl S3Store {
+    /// Puts an object in parts. When its completion meets another write of the same key, or the answer to the
+    /// completion was lost, only a new upload can tell how it ended
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>).
     pub(super) async fn put_in_parts(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
+        let mut begun = 1;
+        loop {
+            match self.upload(object, uploads).await {
+                Err(error) if error.kind == Kind::Conflict && begun < MOST_UPLOADS => {
+                    log::info!("{}; its upload begins anew", crate::model::problem::chain(&error));
+                    begun += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn upload(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let upload = self.create_upload(object).await?;
         let noted = uploads
             .begun(&upload)
@@ -122,7 +141,7 @@ impl S3Store {
 
     async fn complete(&self, key: &ObjectKey, upload: &str, parts: Vec<CompletedPart>) -> Result<Put, StoreError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        self.conditionally(key, |condition| {
+        let completed = self.conditionally(key, |condition| {
             let request = self
                 .client
                 .complete_multipart_upload()
@@ -133,11 +152,14 @@ impl S3Store {
                 .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
                 .multipart_upload(parts.clone());
             async move {
-                let sent = request.send().await;
-                sent.map(drop).map_err(|error| error::of("complete the upload of", key, error))
+                match error::creation("complete the upload of", key, request.send().await) {
+                    // To complete it once more can't help.
+                    Err(error) if error.kind == Kind::Conflict => Ok(Err(error)),
+                    other => other.map(Ok),
+                }
             }
-        })
-        .await
+        });
+        completed.await?
     }
 
     /// Removes an upload's parts. One that is gone already is no error: it was completed, or removed before.
