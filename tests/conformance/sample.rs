@@ -66,6 +66,7 @@ impl Sample {
             offset: u64::MAX,
             previous: Some(Digest::of(b"before")),
             source: Source { file: Identity { dev: 1, ino: 2, born: None }, from: 0 },
+            directory: Identity { dev: 1, ino: 1, born: None },
             claimed_at: first,
             first,
         };
