@@ -21,6 +21,16 @@ fn switched(fault: Fault) -> (Arc<AtomicBool>, FaultHook) {
     (on, hook)
 }
 
+/// A fault of the first request only.
+fn once(fault: Fault) -> FaultHook {
+    let (on, hook) = switched(fault);
+    Arc::new(move |parts| {
+        let fault = hook(parts);
+        on.store(false, Ordering::SeqCst);
+        fault
+    })
+}
+
 #[test]
 fn a_store_that_is_down_leaves_the_segment_in_the_spool_and_the_next_run_ships_it() {
     let sandbox = Sandbox::new();
@@ -89,13 +99,7 @@ fn wrong_credentials() {
 #[test]
 fn a_put_whose_answer_was_lost_counts_as_shipped_once() {
     let sandbox = Sandbox::new();
-    let (on, hook) = switched(Fault::CloseAfterHandling);
-    let first_only: FaultHook = Arc::new(move |parts| {
-        let fault = hook(parts);
-        on.store(false, Ordering::SeqCst);
-        fault
-    });
-    let bucket = Bucket::with(&sandbox, Transport::Http, Some(first_only));
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(once(Fault::CloseAfterHandling)));
     sandbox.write_log("web.log", "once\n");
     bucket.run_all(&sandbox).quiet();
     assert_eq!(bucket.run(&sandbox, ["ls"]).expect(0).text().lines().count(), 1);
@@ -300,13 +304,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 #[test]
 fn a_connection_that_breaks_before_the_body_is_tried_again() {
     let sandbox = Sandbox::new();
-    let (on, hook) = switched(Fault::CloseBeforeBody);
-    let first_only: FaultHook = Arc::new(move |parts| {
-        let fault = hook(parts);
-        on.store(false, Ordering::SeqCst);
-        fault
-    });
-    let bucket = Bucket::with(&sandbox, Transport::Http, Some(first_only));
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(once(Fault::CloseBeforeBody)));
     sandbox.write_log("web.log", "once\n");
     bucket.run_all(&sandbox).quiet();
     assert_eq!(bucket.run(&sandbox, ["cat", "web"]).expect(0).text(), "once\n");

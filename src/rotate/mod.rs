@@ -13,6 +13,7 @@
 //! another, since a segment begins with the offset and the digest of the one before it; all other logs go together, so
 //! that the settle time is paid once.
 
+mod begin;
 mod claim;
 mod copy;
 pub mod discover;

@@ -14,32 +14,28 @@
 //! leaves the batch; what it has then is a state that the next run knows how to bring to its end.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::claim::{self, NotClaimed};
+use super::begin::{Begun, Place, not_ours};
+use super::claim;
 use super::copy::{self, CopyError, Until};
-use super::discover::Found;
 use super::drain::{Drain, Draining};
 use super::growth;
 use super::leftovers::split;
-use super::{Beginning, Item, Rotation};
-use crate::model::names::StreamId;
+use super::{Item, Rotation};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Identity, Segment, Source};
-use crate::spool::{Held, Part};
+use crate::model::segment::{Identity, Segment};
+use crate::spool::Part;
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::Failure;
 use crate::sys::file::Status;
+use crate::sys::host;
 use crate::sys::lease::{self, Writers};
-use crate::sys::lock::{self, Lock};
-use crate::sys::procfs::Holder;
-use crate::sys::{clock, host, random};
+use crate::sys::lock::Lock;
 
 /// How many logs go through the steps together.
 const BATCH: usize = 64;
@@ -56,32 +52,6 @@ const IN_FLIGHT: Duration = Duration::from_micros(100);
 /// How much room the spool's file system must have before a log is unlinked: what its writer still writes must not be
 /// lost for want of room. Single writes of 62 MB were seen, a tenth of that when compressed.
 const RESERVE: u64 = 8 * 1024 * 1024;
-
-/// Where a log's bytes are to be taken from.
-enum Place {
-    /// In its directory, under its own name; to be claimed.
-    InUse { dir: Rc<Dir>, name: OsString },
-    /// In its directory, claimed by an earlier run.
-    Claimed { dir: Rc<Dir>, name: OsString },
-    /// In no directory any more.
-    Unlinked(Held),
-}
-
-impl Place {
-    fn dir(&self) -> Option<&Rc<Dir>> {
-        match self {
-            Self::InUse { dir, .. } | Self::Claimed { dir, .. } => Some(dir),
-            Self::Unlinked(_) => None,
-        }
-    }
-}
-
-/// A log whose segment was begun.
-struct Begun {
-    segment: Segment,
-    log: File,
-    place: Place,
-}
 
 /// A log whose bytes are in a part.
 struct Copied {
@@ -133,14 +103,16 @@ fn next_batch(items: &mut impl Iterator<Item = Item>) -> Vec<Item> {
     batch
 }
 
-struct Batches<'r, 'a> {
-    rotation: &'r mut Rotation<'a>,
+/// What the steps of a round need.
+pub(super) struct Batches<'r, 'a> {
+    pub(super) rotation: &'r mut Rotation<'a>,
     /// Directories that are open for this batch.
-    dirs: HashMap<PathBuf, Rc<Dir>>,
+    pub(super) dirs: HashMap<PathBuf, Rc<Dir>>,
     /// Directories that no other logferry, with another state directory, may take logs from meanwhile. They are locked,
     /// not the logs: a writer may well lock its log, and must not have to wait for us.
-    locks: HashMap<Identity, Lock>,
-    left: Vec<PathBuf>,
+    pub(super) locks: HashMap<Identity, Lock>,
+    /// Logs of which something is left that must come first.
+    pub(super) left: Vec<PathBuf>,
 }
 
 impl Batches<'_, '_> {
@@ -156,80 +128,6 @@ impl Batches<'_, '_> {
         let dirs = unlinked.iter().filter_map(|copied| copied.place.dir().cloned()).collect();
         self.sync_dirs(dirs);
         unlinked.into_iter().map(Copied::into_draining).collect()
-    }
-
-    fn begin(&mut self, item: Item) -> Option<Begun> {
-        let path = path_of(&item);
-        let begun = match item {
-            Item::Fresh(found) => self.begin_fresh(found),
-            Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
-            Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
-            Item::Growth { held, holder, .. } => self.begin_growth(held, &holder),
-        };
-        match begun {
-            Ok(begun) => Some(begun),
-            Err(error) => {
-                self.not_taken(path, &error);
-                None
-            }
-        }
-    }
-
-    fn begin_fresh(&mut self, found: Found) -> std::result::Result<Begun, NotClaimed> {
-        let (parent, name) = split(&found.path);
-        let dir = self.open_dir(&parent)?;
-        let log = claim::open(&dir, &name, found.identity)?;
-        let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
-        let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
-        let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory };
-        let segment = self.rotation.next_segment(beginning)?;
-        self.rotation.spool.begin(&segment)?;
-        Ok(Begun { segment, log, place: Place::InUse { dir, name } })
-    }
-
-    fn begin_claimed(&mut self, segment: Segment) -> Result<Begun> {
-        let (parent, name) = split(&segment.path);
-        let dir = self.open_dir(&parent)?;
-        let claimed = segment.claimed.as_ref().expect("only a claimed file is copied again");
-        let Some((log, _)) = claim::reopen(&dir, claimed, Some(segment.source.file))? else {
-            return Err(not_ours(&dir, claimed));
-        };
-        // It is copied from the start.
-        self.rotation.spool.discard_part(segment.name)?;
-        Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
-    }
-
-    fn begin_adopted(&mut self, parent: &Path, claimed: ClaimedName, name: OsString) -> Result<Begun> {
-        let dir = self.open_dir(parent)?;
-        let Some((log, status)) = claim::reopen(&dir, &claimed, None)? else {
-            return Err(not_ours(&dir, &claimed));
-        };
-        let path = parent.join(&name);
-        let service = self.service_of(&path);
-        let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
-        let beginning = Beginning { path, service, claimed, source, directory };
-        let segment = self.rotation.next_segment(beginning)?;
-        self.rotation.spool.begin(&segment)?;
-        Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
-    }
-
-    fn begin_growth(&mut self, held: Held, holder: &Holder) -> std::result::Result<Begun, NotClaimed> {
-        let (log, _) = growth::open(&held, holder).ok_or(NotClaimed::Nothing)?;
-        // Asked anew: another item of the same log may have been sealed in between.
-        let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
-        let head = self.rotation.spool.after(&last);
-        let segment = Segment {
-            name: head.name,
-            claimed: None,
-            offset: head.offset,
-            previous: head.previous,
-            source: Source { file: held.file, from: held.taken },
-            claimed_at: clock::now(),
-            first: last.seal.last,
-            ..last.segment
-        };
-        self.rotation.spool.begin(&segment)?;
-        Ok(Begun { segment, log, place: Place::Unlinked(held) })
     }
 
     /// Makes the records durable before any log is touched.
@@ -419,46 +317,9 @@ impl Batches<'_, '_> {
         }
     }
 
-    fn open_dir(&mut self, path: &Path) -> Result<Rc<Dir>> {
-        if let Some(dir) = self.dirs.get(path) {
-            return Ok(Rc::clone(dir));
-        }
-        let dir = Rc::new(Dir::open(path)?);
-        let identity = dir.status()?.identity;
-        if let Entry::Vacant(unlocked) = self.locks.entry(identity) {
-            let Some(lock) = lock::try_lock(&dir)? else {
-                let why = "another logferry, with another state directory, is at work there";
-                return Err(Failure::new("take logs from", path, io::Error::new(io::ErrorKind::WouldBlock, why)));
-            };
-            unlocked.insert(lock);
-        }
-        self.dirs.insert(path.to_owned(), Rc::clone(&dir));
-        Ok(dir)
-    }
-
-    fn service_of(&self, path: &Path) -> crate::model::names::Service {
-        let settings = self.rotation.settings;
-        let set = settings.treated_as.iter().chain(&settings.sets).find(|set| set.covers(path));
-        set.map_or_else(crate::config::ServiceTemplate::default, |set| set.service.clone()).service(path)
-    }
-
     fn forget(&mut self, segment: &Segment) {
         if let Err(failure) = self.rotation.spool.discard(segment.name) {
             self.rotation.failed(&segment.path, &failure);
-        }
-    }
-
-    fn not_taken(&mut self, path: PathBuf, error: &NotClaimed) {
-        match error {
-            NotClaimed::Nothing => log::debug!("{}: nothing to take", path.display()),
-            NotClaimed::Refused(_) => {
-                self.rotation.problem(Problem::new(Effect::Failed, &path, error));
-                self.left.push(path);
-            }
-            NotClaimed::Failed(failure) => {
-                self.rotation.failed(&path, failure);
-                self.left.push(path);
-            }
         }
     }
 }
@@ -473,18 +334,4 @@ impl Copied {
             Place::Unlinked(held) => Draining::new(part, log, None, Some(held)),
         }
     }
-}
-
-fn path_of(item: &Item) -> PathBuf {
-    match item {
-        Item::Claimed(segment) => segment.path.clone(),
-        Item::Adopted { dir, log, .. } => dir.join(log),
-        Item::Growth { path, .. } => path.clone(),
-        Item::Fresh(found) => found.path.clone(),
-    }
-}
-
-fn not_ours(dir: &Dir, claimed: &ClaimedName) -> Failure {
-    let why = std::io::Error::other("it is not the file that was claimed; it is left alone");
-    Failure::new("take", dir.path_of(claimed.as_os_str()), why)
 }

@@ -1,0 +1,180 @@
+//! Beginning a segment: its log is found and opened, its directory locked, and its record written.
+//!
+//! Nothing of the log is touched yet. What can't be begun is named and left as it is.
+
+use std::collections::hash_map::Entry;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::claim::{self, NotClaimed};
+use super::discover::Found;
+use super::growth;
+use super::leftovers::split;
+use super::reopens::Batches;
+use super::{Beginning, Item};
+use crate::model::names::{Service, StreamId};
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{ClaimedName, Segment, Source};
+use crate::spool::Held;
+use crate::sys::dir::Dir;
+use crate::sys::failure::{Failure, Result};
+use crate::sys::procfs::Holder;
+use crate::sys::{clock, lock, random};
+
+/// Where a log's bytes are to be taken from.
+pub(super) enum Place {
+    /// In its directory, under its own name; to be claimed.
+    InUse { dir: Rc<Dir>, name: OsString },
+    /// In its directory, claimed by an earlier run.
+    Claimed { dir: Rc<Dir>, name: OsString },
+    /// In no directory any more.
+    Unlinked(Held),
+}
+
+impl Place {
+    pub(super) fn dir(&self) -> Option<&Rc<Dir>> {
+        match self {
+            Self::InUse { dir, .. } | Self::Claimed { dir, .. } => Some(dir),
+            Self::Unlinked(_) => None,
+        }
+    }
+}
+
+/// A log whose segment was begun.
+pub(super) struct Begun {
+    pub(super) segment: Segment,
+    pub(super) log: File,
+    pub(super) place: Place,
+}
+
+impl Batches<'_, '_> {
+    /// Begins the segment of an item.
+    pub(super) fn begin(&mut self, item: Item) -> Option<Begun> {
+        let path = path_of(&item);
+        let begun = match item {
+            Item::Fresh(found) => self.begin_fresh(found),
+            Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
+            Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
+            Item::Growth { held, holder, .. } => self.begin_growth(held, &holder),
+        };
+        match begun {
+            Ok(begun) => Some(begun),
+            Err(error) => {
+                self.not_taken(path, &error);
+                None
+            }
+        }
+    }
+
+    fn begin_fresh(&mut self, found: Found) -> std::result::Result<Begun, NotClaimed> {
+        let (parent, name) = split(&found.path);
+        let dir = self.open_dir(&parent)?;
+        let log = claim::open(&dir, &name, found.identity)?;
+        let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
+        let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
+        let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory };
+        let segment = self.rotation.next_segment(beginning)?;
+        self.rotation.spool.begin(&segment)?;
+        Ok(Begun { segment, log, place: Place::InUse { dir, name } })
+    }
+
+    fn begin_claimed(&mut self, segment: Segment) -> Result<Begun> {
+        let (parent, name) = split(&segment.path);
+        let dir = self.open_dir(&parent)?;
+        let claimed = segment.claimed.as_ref().expect("only a claimed file is copied again");
+        let Some((log, _)) = claim::reopen(&dir, claimed, Some(segment.source.file))? else {
+            return Err(not_ours(&dir, claimed));
+        };
+        // It is copied from the start.
+        self.rotation.spool.discard_part(segment.name)?;
+        Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
+    }
+
+    fn begin_adopted(&mut self, parent: &Path, claimed: ClaimedName, name: OsString) -> Result<Begun> {
+        let dir = self.open_dir(parent)?;
+        let Some((log, status)) = claim::reopen(&dir, &claimed, None)? else {
+            return Err(not_ours(&dir, &claimed));
+        };
+        let path = parent.join(&name);
+        let service = self.service_of(&path);
+        let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
+        let beginning = Beginning { path, service, claimed, source, directory };
+        let segment = self.rotation.next_segment(beginning)?;
+        self.rotation.spool.begin(&segment)?;
+        Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
+    }
+
+    fn begin_growth(&mut self, held: Held, holder: &Holder) -> std::result::Result<Begun, NotClaimed> {
+        let (log, _) = growth::open(&held, holder).ok_or(NotClaimed::Nothing)?;
+        // Asked anew: another item of the same log may have been sealed in between.
+        let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
+        let head = self.rotation.spool.after(&last);
+        let segment = Segment {
+            name: head.name,
+            claimed: None,
+            offset: head.offset,
+            previous: head.previous,
+            source: Source { file: held.file, from: held.taken },
+            claimed_at: clock::now(),
+            first: last.seal.last,
+            ..last.segment
+        };
+        self.rotation.spool.begin(&segment)?;
+        Ok(Begun { segment, log, place: Place::Unlinked(held) })
+    }
+
+    fn open_dir(&mut self, path: &Path) -> Result<Rc<Dir>> {
+        if let Some(dir) = self.dirs.get(path) {
+            return Ok(Rc::clone(dir));
+        }
+        let dir = Rc::new(Dir::open(path)?);
+        let identity = dir.status()?.identity;
+        if let Entry::Vacant(unlocked) = self.locks.entry(identity) {
+            let Some(lock) = lock::try_lock(&dir)? else {
+                let why = "another logferry, with another state directory, is at work there";
+                return Err(Failure::new("take logs from", path, io::Error::new(io::ErrorKind::WouldBlock, why)));
+            };
+            unlocked.insert(lock);
+        }
+        self.dirs.insert(path.to_owned(), Rc::clone(&dir));
+        Ok(dir)
+    }
+
+    fn service_of(&self, path: &Path) -> Service {
+        let settings = self.rotation.settings;
+        let set = settings.treated_as.iter().chain(&settings.sets).find(|set| set.covers(path));
+        set.map_or_else(crate::config::ServiceTemplate::default, |set| set.service.clone()).service(path)
+    }
+
+    pub(super) fn not_taken(&mut self, path: PathBuf, error: &NotClaimed) {
+        match error {
+            NotClaimed::Nothing => log::debug!("{}: nothing to take", path.display()),
+            NotClaimed::Refused(_) => {
+                self.rotation.problem(Problem::new(Effect::Failed, &path, error));
+                self.left.push(path);
+            }
+            NotClaimed::Failed(failure) => {
+                self.rotation.failed(&path, failure);
+                self.left.push(path);
+            }
+        }
+    }
+}
+
+fn path_of(item: &Item) -> PathBuf {
+    match item {
+        Item::Claimed(segment) => segment.path.clone(),
+        Item::Adopted { dir, log, .. } => dir.join(log),
+        Item::Growth { path, .. } => path.clone(),
+        Item::Fresh(found) => found.path.clone(),
+    }
+}
+
+/// The failure of a name that does not stand for the file that was claimed.
+pub(super) fn not_ours(dir: &Dir, claimed: &ClaimedName) -> Failure {
+    let why = std::io::Error::other("it is not the file that was claimed; it is left alone");
+    Failure::new("take", dir.path_of(claimed.as_os_str()), why)
+}
