@@ -15,6 +15,7 @@ mod conformance;
 mod faults;
 mod house;
 mod names;
+mod objects;
 mod recovery;
 mod refusals;
 mod rotation;

@@ -14,7 +14,7 @@
 //! DIR, which it writes, and no other variable that tells the SDK something.
 //!
 //! Flow: start the server or take the one that is there, make the bucket, try one promise after the other, each in a
-//! prefix or directory of its own and within [`LONGEST`]. Without names all are tried.
+//! prefix or directory of its own and within `LONGEST`. Without names all are tried.
 //!
 //! How it fails: a promise that panics or takes too long is not kept; the program's own trouble is on stderr, exit code 1.
 

@@ -1,0 +1,191 @@
+//! What is in the store: names, metadata, one gzip member each; and who the machine is in them.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use logferry::model::digest::Digest;
+use logferry::model::key::Leaf;
+use logferry::model::names::Seq;
+
+use crate::support::{Bucket, Sandbox, finish};
+
+/// The objects of the directory store, in order of their numbers, with what their keys and their metadata say.
+fn objects(sandbox: &Sandbox) -> Vec<(Vec<u8>, Leaf, BTreeMap<String, String>)> {
+    let files = sandbox.files("store").into_iter().filter(|file| file.extension().is_some_and(|end| end == "gz"));
+    let mut objects: Vec<_> = files
+        .map(|file| {
+            let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+            let metadata = std::fs::read(file.with_file_name(format!(".{name}.json"))).expect("its metadata");
+            let leaf = Leaf::parse(&name).expect("a key of ours");
+            let day = file.parent().and_then(Path::file_name).expect("a day").to_string_lossy().into_owned();
+            assert_eq!(day, format!("dt={}", leaf.first.day()));
+            let bytes = std::fs::read(&file).expect("an object");
+            (bytes, leaf, serde_json::from_slice(&metadata).expect("JSON"))
+        })
+        .collect();
+    objects.sort_by_key(|(_, leaf, _)| leaf.seq);
+    objects
+}
+
+#[test]
+fn each_object_is_one_member_and_says_where_it_belongs() {
+    let sandbox = Sandbox::new();
+    let texts = ["one\r\ntwo\r\nhal", "f a line\r", "\nand the rest\r\n"];
+    for text in texts {
+        sandbox.write_log("web.log", text);
+        sandbox.run_all().quiet();
+    }
+    let (mut offset, mut previous) = (0, None);
+    for (number, (bytes, leaf, metadata)) in objects(&sandbox).iter().enumerate() {
+        let mut text = String::new();
+        let mut member = flate2::read::GzDecoder::new(&bytes[..]);
+        member.read_to_string(&mut text).expect("a sound member");
+        assert!(member.into_inner().is_empty(), "nothing follows the one member");
+        assert_eq!(text, texts[number]);
+        let digest = Digest::of(bytes);
+        assert_eq!((leaf.seq, &leaf.digest), (Seq(u32::try_from(number + 1).expect("small")), &digest.short()));
+        let expected = [
+            ("format", "1".to_owned()),
+            ("path", sandbox.log("web.log").display().to_string()),
+            ("service", "web".to_owned()),
+            ("instance", leaf.instance.to_string()),
+            ("stream", leaf.stream.to_string()),
+            ("seq", (number + 1).to_string()),
+            ("offset", offset.to_string()),
+            ("length", text.len().to_string()),
+            ("lines", text.matches('\n').count().to_string()),
+            ("sha256", digest.to_string()),
+            ("ended", "released".to_owned()),
+        ];
+        for (name, value) in expected {
+            assert_eq!(metadata.get(name), Some(&value), "{name} of number {number}");
+        }
+        assert_eq!(metadata.get("previous").cloned(), previous);
+        assert!(metadata["first"] <= metadata["last"] && !metadata["host"].is_empty());
+        (offset, previous) = (offset + text.len(), Some(digest.to_string()));
+    }
+    // A reader that is not ours: the joined objects are the log.
+    let mut gzip = Command::new("sh");
+    let joined =
+        finish(gzip.args(["-c", "cat store/service=web/*/*_*-*.log.gz | gzip -dc"]).current_dir(sandbox.path("")));
+    assert_eq!(joined.expect(0).stdout.len(), texts.concat().len());
+}
+
+#[test]
+fn what_is_made_is_private_to_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    let nowhere = format!("file://{}", sandbox.path("nowhere").display());
+    sandbox.run(["run".into(), sandbox.path("log").into_os_string(), "--to".into(), nowhere.into()]).expect(75);
+    for entry in walkdir::WalkDir::new(sandbox.path("state")) {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("its mode").permissions().mode() & 0o7777;
+        let expected = if entry.file_type().is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode, expected, "{}", entry.path().display());
+    }
+}
+
+/// An instance metadata service, version 2: a token by PUT, then what is asked for with it.
+struct Metadata {
+    endpoint: String,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Metadata {
+    fn start(instance: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        // It ends with the tests' process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                while answer(&stream, instance, &count).is_some() {}
+            }
+        });
+        Self { endpoint, asked }
+    }
+}
+
+/// Answers one request; `None` when the client has gone.
+fn answer(mut stream: &TcpStream, instance: &str, count: &AtomicUsize) -> Option<()> {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let request = lines.next()?;
+    let headers: Vec<String> = lines.map(|line| line.to_lowercase()).collect();
+    let with_token = headers.iter().any(|line| line == "x-aws-ec2-metadata-token: a-token");
+    let (status, body) = match request.as_str() {
+        line if line.starts_with("PUT /latest/api/token ") => ("200 OK", "a-token"),
+        _ if !with_token => ("401 Unauthorized", ""),
+        line if line.starts_with("GET /latest/meta-data/instance-id ") => {
+            count.fetch_add(1, Ordering::SeqCst);
+            ("200 OK", instance)
+        }
+        _ => ("404 Not Found", ""),
+    };
+    let ttl = "x-aws-ec2-metadata-token-ttl-seconds: 21600";
+    write!(stream, "HTTP/1.1 {status}\r\n{ttl}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok()
+}
+
+fn run_with_metadata(sandbox: &Sandbox, endpoint: &str) {
+    let mut run = sandbox.logferry();
+    run.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
+    finish(run.arg("run").arg(sandbox.path("log"))).quiet();
+}
+
+#[test]
+fn an_instance_goes_by_its_id_which_is_asked_for_once() {
+    let sandbox = Sandbox::new();
+    let metadata = Metadata::start("i-0123456789abcdef0");
+    for _ in 0..3 {
+        sandbox.write_log("web.log", "x\n");
+        run_with_metadata(&sandbox, &metadata.endpoint);
+    }
+    let objects = objects(&sandbox);
+    assert_eq!(objects.len(), 3);
+    assert!(objects.iter().all(|(_, leaf, _)| leaf.instance.as_str() == "i-0123456789abcdef0"));
+    assert_eq!(metadata.asked.load(Ordering::SeqCst), 1, "the answer is kept for the boot");
+}
+
+#[test]
+fn a_metadata_service_that_does_not_answer_costs_a_second_once_and_the_host_name_stands_in() {
+    let sandbox = Sandbox::new();
+    // It takes connections and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut took = Vec::new();
+    for _ in 0..2 {
+        sandbox.write_log("web.log", "x\n");
+        let begin = Instant::now();
+        run_with_metadata(&sandbox, &endpoint);
+        took.push(begin.elapsed());
+    }
+    assert!(took[0] < Duration::from_secs(5), "{took:?}");
+    let host = hostname::get().expect("a host name");
+    let host = logferry::model::names::Instance::from_host(&host);
+    assert!(objects(&sandbox).iter().all(|(_, leaf, _)| leaf.instance == host));
+    assert!(std::fs::read_to_string(sandbox.path("state/instance.json")).expect("kept").contains("null"));
+}
+
+#[test]
+fn an_object_in_a_bucket_is_plain_gzip_with_its_metadata() {
+    let sandbox = Sandbox::new();
+    let bucket = Bucket::new(&sandbox);
+    sandbox.write_log("web.log", "x\n");
+    bucket.run_all(&sandbox).quiet();
+    let requests = bucket.server.requests();
+    let headers = &requests[0].headers;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    assert_eq!(header("content-type"), Some("application/gzip"));
+    assert_eq!(header("content-encoding"), None);
+    assert_eq!(header("if-none-match"), Some("*"));
+    assert!(header("x-amz-checksum-sha256").is_some());
+    assert_eq!(header("x-amz-meta-lines"), Some("1"));
+    assert_eq!(header("x-amz-meta-path"), sandbox.log("web.log").to_str());
+}
