@@ -28,13 +28,16 @@ enum Verdict {
 /// Salvages or discards what can be at once, and puts claimed files on the list.
 pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>, queues: &mut Queues) {
     for unfinished in unfinished {
-        let path = unfinished.segment.path.clone();
+        let (path, name) = (unfinished.segment.path.clone(), unfinished.segment.name);
         queues.record(&unfinished.segment);
         match sort_out_one(rotation, unfinished, queues) {
             Ok(()) => {}
             Err(failure) => {
                 let problem = Problem::from_error(Effect::Waits, &path, &failure);
-                rotation.problem(problem.hint("an earlier run took this log and did not come to its end; it waits"));
+                rotation.problem(problem.hint(format!(
+                    "an earlier run took this log and did not come to its end; it waits. If that directory is gone for \
+                     good, move {name}.json and {name}.part out of the spool"
+                )));
                 queues.block(path);
             }
         }
