@@ -189,3 +189,29 @@ fn an_object_in_a_bucket_is_plain_gzip_with_its_metadata() {
     assert_eq!(header("x-amz-meta-lines"), Some("1"));
     assert_eq!(header("x-amz-meta-path"), sandbox.log("web.log").to_str());
 }
+
+#[test]
+fn cat_says_what_is_damaged_or_missing_and_shows_the_rest() {
+    let sandbox = Sandbox::new();
+    for text in ["one\n", "two\n", "three\n", "four\n"] {
+        sandbox.write_log("web.log", text);
+        sandbox.run_all().quiet();
+    }
+    let object = |number: u32| {
+        let marked = format!("-{number:08}-");
+        let files = sandbox.files("store").into_iter().filter(|file| file.extension().is_some_and(|end| end == "gz"));
+        files.into_iter().find(|file| file.to_string_lossy().contains(&marked)).expect("an object")
+    };
+    // Another member in the place of one that was shipped; rubbish in that of another; one gone.
+    let mut other = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    other.write_all(b"forged\n").expect("it fits");
+    std::fs::write(object(1), other.finish().expect("it fits")).expect("a file");
+    let ended = sandbox.run(["cat", "web"]).expect(1);
+    assert_eq!(ended.text(), "forged\ntwo\nthree\nfour\n");
+    assert!(ended.stderr.contains("not those that its key names"), "{}", ended.stderr);
+    std::fs::write(object(1), "rubbish").expect("a file");
+    std::fs::remove_file(object(3)).expect("a file");
+    let ended = sandbox.run(["cat", "web"]).expect(1);
+    assert_eq!(ended.text(), "two\nfour\n");
+    assert!(ended.stderr.contains("nothing is there between number 2 and 4"), "{}", ended.stderr);
+}

@@ -171,20 +171,31 @@ fn a_claimed_file_that_two_paths_lead_to_is_shipped_once() {
 }
 
 #[test]
-fn two_state_directories_do_not_take_the_same_log() {
+fn two_state_directories_do_not_take_the_same_claimed_file() {
     let sandbox = Sandbox::new();
-    let writer = Writer::start(&sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
-    let mut first = run_in_drain(&sandbox);
-    sandbox.write_log("other.log", "beside it\n");
+    // The first run is still copying when the second one finds its claimed file.
+    let line = |n: u64| format!("{n:>9} a line of a large log, {}\n", n * 7919 % 10_007);
+    let text: String = (0..2_000_000).map(line).collect();
+    sandbox.write_log("web.log", text.repeat(3));
+    let mut first = sandbox.logferry().arg("run").arg(sandbox.path("log")).spawn().expect("it starts");
+    wait_until("the first run copies", || claimed(&sandbox) && !spool(&sandbox, "part").is_empty());
     let mut second = sandbox.logferry();
     second.env("LOGFERRY_STATE_DIR", sandbox.path("second")).arg("run").arg(sandbox.path("log"));
     let ended = finish(&mut second).expect(75);
-    assert!(ended.stderr.contains("another logferry"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("another logferry (pid"), "{}", ended.stderr);
     assert!(first.wait().expect("it ends").success());
-    let written = writer.stop();
     finish(&mut second).quiet();
-    assert_cat(&sandbox, &written[0]);
-    assert_eq!(sandbox.run(["cat", "other"]).expect(0).text(), "beside it\n");
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).stdout.len(), 3 * text.len());
+}
+
+#[test]
+fn a_stranger_who_locks_the_log_directory_stops_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    let directory = std::fs::File::open(sandbox.path("log")).expect("it can be read");
+    let _lock = nix::fcntl::Flock::lock(directory, nix::fcntl::FlockArg::LockExclusiveNonblock).expect("a lock");
+    sandbox.run_all().quiet();
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "x\n");
 }
 
 #[test]

@@ -108,7 +108,16 @@ fn a_directory_behind_a_link_that_someone_else_may_have_made() {
 #[test]
 fn compressed_rotated_and_hidden_files_are_left_alone_without_a_word() {
     let sandbox = Sandbox::new();
-    let names = ["web.log.1", "web.log.2.gz", "web.log-20261120", "old.gz", ".hidden.log", ".web.log.swp"];
+    let names = [
+        "web.log.1",
+        "web.log.2.gz",
+        "web.log-20261120",
+        "old.gz",
+        ".hidden.log",
+        ".web.log.swp",
+        "web.log.old",
+        "a.tgz",
+    ];
     for name in names {
         sandbox.write_log(name, "keep\n");
     }
@@ -178,4 +187,17 @@ fn output_that_can_not_be_written_is_a_failure() {
         let ended = finish(shell.args(["-c", &script]).current_dir(sandbox.path(""))).expect(1);
         assert!(ended.stderr.contains("write the output"), "{args}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn siblings_of_a_log_with_other_dates_are_left_alone() {
+    let sandbox = Sandbox::new();
+    let siblings = ["web.log-2026-11-20", "web.log.2026-11-20", "web.log-1700000000", "web-20261120.log"];
+    for name in siblings {
+        sandbox.write_log(name, "rotated\n");
+    }
+    sandbox.write_log("web.log", "in use\n");
+    sandbox.run_all().quiet();
+    assert_eq!(sandbox.files("log").len(), siblings.len());
+    assert_eq!(sandbox.run(["ls"]).expect(0).text().lines().count(), 1);
 }

@@ -160,7 +160,7 @@ fn few_open_files_are_enough_for_many_logs() {
         sandbox.write_log(format!("job-{n:03}.log"), format!("line of {n}\n"));
     }
     let mut command = Command::new("sh");
-    let run = "ulimit -n 256; exec \"$0\" \"$@\"";
+    let run = "ulimit -n 64; exec \"$0\" \"$@\"";
     command.args(["-c", run, env!("CARGO_BIN_EXE_logferry"), "run"]).arg(sandbox.path("log"));
     command.envs([("LOGFERRY_TO", sandbox.directory()), ("AWS_EC2_METADATA_DISABLED", "true".to_owned())]);
     command.env("LOGFERRY_STATE_DIR", sandbox.path("state")).env("LOGFERRY_CONFIG", sandbox.path("logferry.toml"));

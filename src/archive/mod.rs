@@ -4,7 +4,9 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
 use flate2::read::MultiGzDecoder;
+use sha2::Digest as _;
 
+use crate::model::digest::Digest;
 use crate::model::key::{Leaf, ObjectKey, service_directory};
 use crate::model::names::Service;
 use crate::model::problem;
@@ -66,20 +68,53 @@ pub enum ReadError {
     Output(#[source] io::Error),
 }
 
-/// Writes the bytes that the log had to `output`.
+/// Numbers that are missing between two segments of a stream. What is missing before the first may have expired.
+pub fn gaps(shipped: &[Shipped]) -> Vec<String> {
+    let pairs = shipped.windows(2).map(|pair| (&pair[0].leaf, &pair[1].leaf));
+    let gap = pairs.filter(|(a, b)| a.stream == b.stream && b.seq > a.seq.next());
+    gap.map(|(a, b)| format!("stream {}: nothing is there between number {} and {}", a.stream, a.seq.0, b.seq.0))
+        .collect()
+}
+
+/// A body, and the digest of what was read of it.
+struct Hashed<R> {
+    body: R,
+    sha: sha2::Sha256,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.body.read(buffer)?;
+        self.sha.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// Writes the bytes that the log had to `output`, and verifies that the object is the one that its key names.
 ///
 /// # Errors
-/// What kept the object from being read or the output from being written.
+/// What kept the object from being read or the output from being written, or that it is another object; by then its
+/// bytes are written.
 pub fn read(store: &dyn Store, shipped: &Shipped, output: &mut dyn Write) -> Result<(), ReadError> {
     let body = store.open(&shipped.key).map_err(|error| ReadError::Store(problem::chain(&error)))?;
+    let body = Hashed { body, sha: sha2::Sha256::new() };
     let mut decoder = MultiGzDecoder::new(io::BufReader::with_capacity(128 * 1024, body));
+    copy(&mut decoder, &shipped.key, output)?;
+    let Hashed { sha, .. } = decoder.into_inner().into_inner();
+    match Digest(sha.finalize().into()).short() == shipped.leaf.digest {
+        true => Ok(()),
+        false => Err(ReadError::Store(format!("verify {}: its bytes are not those that its key names", shipped.key))),
+    }
+}
+
+fn copy(decoder: &mut impl Read, key: &ObjectKey, output: &mut dyn Write) -> Result<(), ReadError> {
     let mut buffer = vec![0; 128 * 1024];
     loop {
         match decoder.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => output.write_all(&buffer[..count]).map_err(ReadError::Output)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(ReadError::Store(format!("read {}: {error}", shipped.key))),
+            Err(error) => return Err(ReadError::Store(format!("read {key}: {error}"))),
         }
     }
 }

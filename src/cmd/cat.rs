@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use crate::archive::{self, ReadError};
+use crate::archive::{self, ReadError, Shipped};
 use crate::cli::Cat;
 use crate::exit::Exit;
 use crate::model::names::Service;
 use crate::model::problem;
 use crate::report::steps;
+use crate::store::Store;
 
 /// Writes all objects of a service, decompressed, to standard output.
 pub fn cat(args: Cat) -> Exit {
@@ -27,23 +28,34 @@ pub fn cat(args: Cat) -> Exit {
         steps::complain(&format!("nothing of {service} is there; `logferry ls` shows what is"));
         return Exit::Failed;
     }
+    let gaps = archive::gaps(&shipped);
+    gaps.iter().for_each(|gap| steps::complain(gap));
+    let exit = if gaps.is_empty() { Exit::Done } else { Exit::Failed };
+    write(store.as_ref(), &shipped).map_or_else(|error| ended(&error), |written| written.max(exit))
+}
+
+/// Writes object after object; one that can't be read is complained of, and the others follow.
+fn write(store: &dyn Store, shipped: &[Shipped]) -> io::Result<Exit> {
     let mut output = io::BufWriter::with_capacity(128 * 1024, io::stdout().lock());
-    for object in &shipped {
-        match archive::read(store.as_ref(), object, &mut output) {
+    let mut exit = Exit::Done;
+    for object in shipped {
+        match archive::read(store, object, &mut output) {
             Ok(()) => {}
-            Err(error) => return ended(&error),
+            Err(ReadError::Output(error)) => return Err(error),
+            Err(error) => {
+                steps::complain(&problem::chain(&error));
+                exit = Exit::Failed;
+            }
         }
     }
-    output.flush().map_or_else(|error| ended(&ReadError::Output(error)), |()| Exit::Done)
+    output.flush().map(|()| exit)
 }
 
 /// A reader that has seen enough (`head`) is no failure.
-fn ended(error: &ReadError) -> Exit {
-    match error {
-        ReadError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        error => {
-            steps::complain(&problem::chain(error));
-            Exit::Failed
-        }
+fn ended(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Exit::Done;
     }
+    steps::complain(&format!("write the output: {error}"));
+    Exit::Failed
 }

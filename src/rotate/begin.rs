@@ -1,8 +1,7 @@
-//! Beginning a segment: its log is found and opened, its directory locked, and its record written.
+//! Beginning a segment: its log is found and opened, and its record written.
 //!
 //! Nothing of the log is touched yet. What can't be begun is named and left as it is.
 
-use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -21,8 +20,8 @@ use crate::model::segment::{ClaimedName, Segment, Source};
 use crate::spool::Held;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
-use crate::sys::procfs::Holder;
-use crate::sys::{clock, lock, random};
+use crate::sys::procfs::{self, Holder};
+use crate::sys::{clock, random};
 
 /// Where a log's bytes are to be taken from.
 pub(super) enum Place {
@@ -70,6 +69,8 @@ impl Batches<'_, '_> {
     }
 
     fn begin_fresh(&mut self, found: Found) -> std::result::Result<Begun, NotClaimed> {
+        // Looked at before the claim too: where there is no room, people better find the log under its own name.
+        self.require_room()?;
         let (parent, name) = split(&found.path);
         let dir = self.open_dir(&parent)?;
         let log = claim::open(&dir, &name, found.identity)?;
@@ -98,6 +99,12 @@ impl Batches<'_, '_> {
         let Some((log, status)) = claim::reopen(&dir, &claimed, None)? else {
             return Err(not_ours(&dir, &claimed));
         };
+        // A run with another state directory may have claimed it a moment ago: then it has it open.
+        if let Some(pid) = procfs::another_of_us_with(status.identity) {
+            let why = format!("another logferry (pid {pid}), with another state directory, is at work on it");
+            let error = io::Error::new(io::ErrorKind::WouldBlock, why);
+            return Err(Failure::new("take", dir.path_of(claimed.as_os_str()), error));
+        }
         let path = parent.join(&name);
         let service = self.service_of(&path);
         let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
@@ -131,14 +138,6 @@ impl Batches<'_, '_> {
             return Ok(Rc::clone(dir));
         }
         let dir = Rc::new(Dir::open(path)?);
-        let identity = dir.status()?.identity;
-        if let Entry::Vacant(unlocked) = self.locks.entry(identity) {
-            let Some(lock) = lock::try_lock(&dir)? else {
-                let why = "another logferry, with another state directory, is at work there";
-                return Err(Failure::new("take logs from", path, io::Error::new(io::ErrorKind::WouldBlock, why)));
-            };
-            unlocked.insert(lock);
-        }
         self.dirs.insert(path.to_owned(), Rc::clone(&dir));
         Ok(dir)
     }

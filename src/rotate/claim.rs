@@ -52,7 +52,11 @@ pub(super) fn claim(
     claimed: &ClaimedName,
     file: &File,
 ) -> std::result::Result<(), NotClaimed> {
-    dir.rename_new(name, claimed.as_os_str())?;
+    match dir.rename_new(name, claimed.as_os_str()) {
+        // Someone else was faster.
+        Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Err(NotClaimed::Nothing),
+        renamed => renamed?,
+    }
     let open = Status::of_file(file).doing("look at", dir.path_of(name))?;
     let is_ours = |entry: &Entry| entry.kind == Kind::Regular && entry.status.identity == open.identity;
     let found = dir.look(claimed.as_os_str())?;

@@ -266,13 +266,17 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Whether a file is one that logrotate, savelog or a compressor has made, by its name. A date in the middle may also be
 /// part of a job's own name: it counts only if there is a log without it.
 fn is_rotated(path: &Path) -> bool {
-    const COMPRESSED: [&[u8]; 7] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".lzma", b".Z"];
+    const SET_ASIDE: [&[u8]; 16] = [
+        b".gz", b".bz2", b".xz", b".zst", b".lz4", b".lzma", b".Z", b".zip", b".tgz", b".tar", b".old", b".bak",
+        b".orig", b".save", b".swp", b"~",
+    ];
     let name = path.file_name().unwrap_or_default().as_bytes();
     let has_sibling = |without: Vec<u8>| path.with_file_name(OsStr::from_bytes(&without)).exists();
-    COMPRESSED.iter().any(|end| name.ends_with(end))
+    SET_ASIDE.iter().any(|end| name.ends_with(end))
         || has_number(name)
         || has_date(name)
         || without_inner_date(name).is_some_and(has_sibling)
+        || behind_log(name).is_some_and(has_sibling)
 }
 
 /// `web.log.1`: a short number behind the last dot, and a name before it.
@@ -295,6 +299,12 @@ fn without_inner_date(name: &[u8]) -> Option<Vec<u8>> {
     is_date(&name[dash + 1..dot]).then(|| [&name[..dash], &name[dot..]].concat())
 }
 
+/// `web.log` for whatever follows it behind a dash or a dot: `web.log-2026-11-20`, `web.log.1700000000`.
+fn behind_log(name: &[u8]) -> Option<Vec<u8>> {
+    let at = memchr::memmem::rfind(name, b".log")? + b".log".len();
+    name.get(at).is_some_and(|b| b"-.".contains(b)).then(|| name[..at].to_vec())
+}
+
 /// A year of this or the last century, a month and a day, perhaps an hour.
 fn is_date(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
@@ -315,8 +325,17 @@ mod tests {
 
     #[test]
     fn rotated_siblings_are_known_by_their_names() {
-        for name in ["web.log.1", "web.log.12", "web.log-20261120", "web.log-2026112003", "web.log.2.gz", "a.xz", "a.Z"]
-        {
+        for name in [
+            "web.log.1",
+            "web.log.12",
+            "web.log-20261120",
+            "web.log-2026112003",
+            "web.log.2.gz",
+            "a.xz",
+            "a.tgz",
+            "web.log.old",
+            "web.log~",
+        ] {
             assert!(is_rotated(Path::new(name)), "{name}");
         }
     }

@@ -28,16 +28,15 @@ use super::growth;
 use super::leftovers::split;
 use super::{Item, Rotation};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Identity, Segment};
+use crate::model::segment::Segment;
 use crate::spool::Part;
 use crate::sys::dir::Dir;
-use crate::sys::failure::Failure;
+use crate::sys::failure::{Failure, Result};
 use crate::sys::file::Status;
 use crate::sys::host;
 use crate::sys::lease::{self, Writers};
-use crate::sys::lock::Lock;
 
-/// How many logs go through the steps together.
+/// How many logs go through the steps together, where enough files may be open.
 const BATCH: usize = 64;
 
 /// How many bytes of logs go through the steps together, but for the last of them.
@@ -63,14 +62,14 @@ struct Copied {
 /// Takes one item of each log, and seals what it took. Returns the logs of which something is left that must come
 /// first.
 pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
-    // Each log keeps up to four descriptors open while it is drained: its own, the part's, its directory's, and the one
-    // that locks the directory.
-    let most = usize::try_from(host::raise_open_files() / 4).unwrap_or(usize::MAX).saturating_sub(2 * BATCH).max(BATCH);
-    let mut batches = Batches { rotation, dirs: HashMap::new(), locks: HashMap::new(), left: Vec::new() };
+    // Each log keeps up to three descriptors open while it is drained: its own, the part's, its directory's.
+    let files = usize::try_from(host::raise_open_files()).unwrap_or(usize::MAX);
+    let (batch, most) = (BATCH.min(files / 10).max(1), (files / 4).max(1));
+    let mut batches = Batches { rotation, dirs: HashMap::new(), left: Vec::new() };
     let mut drain = Drain::default();
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() && !batches.rotation.stop.requested() {
-        let batch = next_batch(&mut items);
+        let batch = next_batch(&mut items, batch);
         let unlinked = batches.take(batch);
         drain.add(unlinked);
         // What busy writers still wrote to files that they have let go of is read before the next logs are copied.
@@ -78,7 +77,6 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
         batches.dirs.clear();
         if drain.len() >= most {
             drain.finish(batches.rotation);
-            batches.locks.clear();
         }
     }
     drain.finish(batches.rotation);
@@ -89,10 +87,10 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
 
 /// The items that go through the steps together: not too many, and not too many bytes, since what their writers write
 /// meanwhile is read again at the end.
-fn next_batch(items: &mut impl Iterator<Item = Item>) -> Vec<Item> {
+fn next_batch(items: &mut impl Iterator<Item = Item>, count: usize) -> Vec<Item> {
     let mut batch = Vec::new();
     let mut bytes = 0;
-    while batch.len() < BATCH && bytes < BATCH_BYTES {
+    while batch.len() < count && bytes < BATCH_BYTES {
         let Some(item) = items.next() else { break };
         bytes += match &item {
             Item::Fresh(found) => found.size,
@@ -108,9 +106,6 @@ pub(super) struct Batches<'r, 'a> {
     pub(super) rotation: &'r mut Rotation<'a>,
     /// Directories that are open for this batch.
     pub(super) dirs: HashMap<PathBuf, Rc<Dir>>,
-    /// Directories that no other logferry, with another state directory, may take logs from meanwhile. They are locked,
-    /// not the logs: a writer may well lock its log, and must not have to wait for us.
-    pub(super) locks: HashMap<Identity, Lock>,
     /// Logs of which something is left that must come first.
     pub(super) left: Vec<PathBuf>,
 }
@@ -155,19 +150,21 @@ impl Batches<'_, '_> {
         kept
     }
 
+    /// Fails where the spool's file system has less room than a log that is unlinked may still need.
+    pub(super) fn require_room(&self) -> Result<()> {
+        let room = self.rotation.spool.room()?;
+        if room >= RESERVE {
+            return Ok(());
+        }
+        let why = format!("{room} bytes are left, less than the {RESERVE} that unlinking a log wants");
+        let error = io::Error::new(io::ErrorKind::StorageFull, why);
+        Err(Failure::new("make room in", self.rotation.spool.root().path(), error))
+    }
+
     /// Makes the parts' names durable, and sees that there is room for what is still to come: only then may a log be
     /// unlinked. Where not, the logs stay claimed, and the next run copies them again.
     fn durable(&mut self, copied: Vec<Copied>) -> Option<Vec<Copied>> {
-        let room = self.rotation.spool.sync().and_then(|()| self.rotation.spool.room());
-        let failure = match room {
-            Ok(room) if room >= RESERVE => return Some(copied),
-            Ok(room) => {
-                let why = format!("{room} bytes are left, less than the {RESERVE} that unlinking a log wants");
-                let error = io::Error::new(io::ErrorKind::StorageFull, why);
-                Failure::new("make room in", self.rotation.spool.root().path(), error)
-            }
-            Err(failure) => failure,
-        };
+        let Err(failure) = self.rotation.spool.sync().and_then(|()| self.require_room()) else { return Some(copied) };
         for Copied { part, .. } in copied {
             let segment = part.segment();
             let _ = self.rotation.spool.discard_part(segment.name);
@@ -311,7 +308,8 @@ impl Batches<'_, '_> {
 
     fn note_stopped(&mut self, left: usize) {
         if left > 0 {
-            let what = format!("stopped by a signal; {left} logs were left as they are");
+            let (noun, verb) = if left == 1 { ("log", "was") } else { ("logs", "were") };
+            let what = format!("stopped by a signal; {left} {noun} {verb} left for the next run");
             let place = self.rotation.settings.state_dir.clone();
             self.rotation.problem(Problem::new(Effect::Waits, place, what));
         }

@@ -18,11 +18,22 @@ const BUDGET: u32 = 60;
 /// How long clearing up after a failed upload may take.
 const CLEARING_UP: Duration = Duration::from_secs(10);
 
-/// No further try of a request begins after this: a server that swallows requests must not hold up a run for hours.
-const LONGEST: Duration = Duration::from_secs(400);
+/// No further try of a request begins after this: a server that swallows requests must not hold up a run for long.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How long a request may take, but for its body.
+const FOR_AN_ANSWER: Duration = Duration::from_secs(30);
+
+/// The least that a body is sent with, in bytes a second, while others go up beside it.
+const SLOWEST: u64 = 50_000;
 
 /// How often a request looks whether it is asked to stop.
 const ATTENTION: Duration = Duration::from_millis(100);
+
+/// How long a request with a body of that many bytes may take.
+pub(super) fn time_for(bytes: usize) -> Duration {
+    FOR_AN_ANSWER + Duration::from_secs(bytes as u64 / SLOWEST)
+}
 
 /// Tries requests again.
 pub(super) struct Retry {
@@ -44,16 +55,32 @@ impl Retry {
         tokio::time::timeout(CLEARING_UP, request()).await.map_err(late)?
     }
 
-    /// Makes a request until it succeeds, fails for good, or has been tried enough.
-    pub(super) async fn run<T, F>(&self, mut request: impl FnMut() -> F) -> Result<T, StoreError>
+    /// Makes a request without a large body until it succeeds, fails for good, or has been tried enough.
+    pub(super) async fn run<T, F>(&self, request: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        self.run_within(FOR_AN_ANSWER, request).await
+    }
+
+    /// As [`Self::run`], for a request each try of which may take longer.
+    pub(super) async fn run_within<T, F>(
+        &self,
+        limit: Duration,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         let (begin, mut tried) = (Instant::now(), 0);
         loop {
-            let error = match self.unless_stopped(request()).await? {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+            let error = match self.unless_stopped(tokio::time::timeout(limit, request())).await? {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let why = format!("no answer in {} s", limit.as_secs());
+                    StoreError::new("wait for", "the store", Kind::Unreachable, why)
+                }
             };
             tried += 1;
             let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
@@ -22,7 +23,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use tokio::runtime::Runtime;
 
-use super::retry::Retry;
+use super::retry::{Retry, time_for};
 use super::{Description, Kind, Listed, Object, Put, Store, StoreError, Uploads};
 use crate::model::destination::Bucket;
 use crate::model::digest::Digest;
@@ -72,7 +73,7 @@ impl S3Store {
         if Digest::of(&body) != object.sha256 {
             return Err(object.damaged());
         }
-        self.conditionally(object.key, |condition| {
+        self.conditionally(object.key, time_for(length), |condition| {
             let request = self.put_request(object).set_if_none_match(condition);
             let request = request.body(ByteStream::from(body.clone()));
             async move { error::creation("put", object.key, request.send().await) }
@@ -81,14 +82,19 @@ impl S3Store {
     }
 
     /// Makes a request that creates an object, on condition that there is none, as far as the server knows conditions.
-    async fn conditionally<T, F>(&self, key: &ObjectKey, request: impl Fn(Option<String>) -> F) -> Result<T, StoreError>
+    async fn conditionally<T, F>(
+        &self,
+        key: &ObjectKey,
+        limit: Duration,
+        request: impl Fn(Option<String>) -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         loop {
             let conditional = self.conditional.load(Ordering::Relaxed);
             let condition = conditional.then(|| "*".to_owned());
-            match self.retry.run(|| request(condition.clone())).await {
+            match self.retry.run_within(limit, || request(condition.clone())).await {
                 Err(error) if error.kind == Kind::NotImplemented && conditional => {
                     log::info!("{key}: the store doesn't know conditional puts; a plain one follows");
                     self.conditional.store(false, Ordering::Relaxed);

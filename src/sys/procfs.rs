@@ -96,6 +96,19 @@ fn open_for_writing(descriptor: &Path) -> bool {
     flags.is_some_and(|flags| flags & 0o3 != 0)
 }
 
+/// Another process of our own name that has a file open.
+pub fn another_of_us_with(file: Identity) -> Option<u32> {
+    let own = (std::process::id(), comm(Path::new("/proc/self")));
+    let is_it = |descriptor: fs::DirEntry| {
+        fs::metadata(descriptor.path()).is_ok_and(|metadata| Status::of(&metadata).identity == file)
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|process| Some((process.file_name().to_str()?.parse().ok()?, process.path())));
+    let others = pids.filter(|(pid, path)| *pid != own.0 && comm(path) == own.1);
+    let holds = |path: &Path| fs::read_dir(path.join("fd")).into_iter().flatten().flatten().any(is_it);
+    others.into_iter().find(|(_, path)| holds(path)).map(|(pid, _)| pid)
+}
+
 fn comm(process: &Path) -> String {
     fs::read_to_string(process.join("comm")).map_or_else(|_| "?".to_owned(), |name| name.trim_end().to_owned())
 }

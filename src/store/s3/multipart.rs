@@ -1,5 +1,7 @@
 //! A segment that is too large for one request: in parts, one after another, from one part's memory.
 
+use std::time::Duration;
+
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -8,11 +10,15 @@ use sha2::Digest as _;
 use super::{CONTENT_TYPE, S3Store, algorithm, error, owned};
 use crate::model::digest::Digest;
 use crate::model::key::ObjectKey;
+use crate::store::retry::time_for;
 use crate::store::{Kind, Object, Put, StoreError, Uploads};
 
 /// Up to this many bytes an object goes up in one request; larger ones in parts of at least this size. S3 wants 5 MiB
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).
 pub(super) const PART: u64 = 8 * 1024 * 1024;
+
+/// How long S3 may take to join the parts; "several minutes", says the reference of CompleteMultipartUpload.
+const TO_COMPLETE: Duration = Duration::from_secs(280);
 
 /// S3 takes no more parts than this.
 const MOST_PARTS: u64 = 10_000;
@@ -125,8 +131,9 @@ impl S3Store {
                 .body(ByteStream::from(bytes.clone()))
                 .send()
         };
+        let size = bytes.len();
         let failed = |error| error::of_store("upload a part of", key, error);
-        let sent = self.retry.run(|| async { request().await.map_err(failed) }).await?;
+        let sent = self.retry.run_within(time_for(size), || async { request().await.map_err(failed) }).await?;
         // A composite checksum is made of the parts' own, which the server wants to see again. Servers that don't give
         // them back don't want them either.
         Ok(CompletedPart::builder()
@@ -141,7 +148,7 @@ impl S3Store {
 
     async fn complete(&self, key: &ObjectKey, upload: &str, parts: Vec<CompletedPart>) -> Result<Put, StoreError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let completed = self.conditionally(key, |condition| {
+        let completed = self.conditionally(key, TO_COMPLETE, |condition| {
             let request = self
                 .client
                 .complete_multipart_upload()
