@@ -92,6 +92,8 @@ fn wrong_credentials() {
     run.envs(bucket.env()).env_remove("AWS_SECRET_ACCESS_KEY").env_remove("AWS_ACCESS_KEY_ID").arg("run");
     let ended = finish(run.arg(sandbox.path("log"))).expect(75);
     assert!(ended.stderr.contains("hint: check which credentials"), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 2, "one line and its hint: {}", ended.stderr);
+    assert!(!ended.stderr.contains('\u{fffd}'), "{}", ended.stderr);
     bucket.run_all(&sandbox).quiet();
     assert_eq!(bucket.run(&sandbox, ["cat", "web"]).expect(0).text(), "x\n");
 }

@@ -93,6 +93,7 @@ where
         (Some(status), Some(code), Some(message)) => format!("{code} ({status}): {message}"),
         (Some(status), Some(code), None) => format!("{code} ({status})"),
         (Some(status), None, _) => format!("the store answered with status {status}"),
-        (None, ..) => problem::chain(error),
+        // Some of the SDK's texts have several lines.
+        (None, ..) => problem::chain(error).split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
