@@ -54,10 +54,11 @@ fn a_write_that_lands_after_the_unlink_is_drained() {
     // Between the writer's look at the link count and its write lie 30 ms: often the unlink falls into them.
     let args = ["--writes-of", "20000", "--every", "5", "--pause-before-write", "30"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
-    let mut runs = 0;
-    while runs < 40 {
+    let (begin, mut runs) = (Instant::now(), 0);
+    while begin.elapsed() < Duration::from_secs(5) {
         sandbox.run_all().quiet();
         runs += 1;
+        std::thread::sleep(Duration::from_millis(20));
     }
     let written = writer.stop();
     sandbox.run_all().quiet();
