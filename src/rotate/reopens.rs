@@ -272,7 +272,12 @@ impl Batches<'_, '_> {
         if !claim::is_still(dir, claimed.as_os_str(), log).map_err(CopyError::Log)? {
             return Err(CopyError::Log(not_ours(dir, claimed)));
         }
-        dir.unlink(claimed.as_os_str()).map_err(CopyError::Log)?;
+        if let Err(failure) = dir.unlink(claimed.as_os_str()) {
+            // If the name is gone all the same, the part is all there is: it must not be discarded.
+            if !matches!(dir.look(claimed.as_os_str()), Ok(None)) {
+                return Err(CopyError::Log(failure));
+            }
+        }
         let path = segment.path.clone();
         if Status::of_file(log).is_ok_and(|status| status.links > 0) {
             let what = "it was given another hard link while it was taken, so that its writer won't reopen it";
