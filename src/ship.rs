@@ -17,6 +17,7 @@ use crate::model::segment::{SealedSegment, SegmentName};
 use crate::spool::Spool;
 use crate::store::{self, Kind, Object, Put, Store, StoreError, Uploads};
 use crate::sys::failure::Failure;
+use crate::sys::fault::{self, Point};
 use crate::sys::signals::Stop;
 
 /// How many segments are put at once: latency, not bandwidth, is what small objects wait for.
@@ -157,7 +158,10 @@ fn put(spool: &Spool, store: &dyn Store, sealed: &SealedSegment) -> Answer {
         Ok(Some(upload)) => {
             // Left by a run that was cut short. If its parts can't be removed, that is no reason not to ship.
             match store.abandon(&key, &upload) {
-                Ok(()) => drop(spool.forget_upload(name)),
+                Ok(()) => {
+                    fault::reached(Point::UploadAbandoned);
+                    drop(spool.forget_upload(name));
+                }
                 Err(error) => log::info!("{}", crate::model::problem::chain(&error)),
             }
         }
@@ -170,11 +174,13 @@ fn put(spool: &Spool, store: &dyn Store, sealed: &SealedSegment) -> Answer {
     };
     let (length, sha256) = (sealed.seal.packed, sealed.seal.sha256);
     let object = Object { key: &key, body: &body, length, sha256, metadata: &metadata };
+    fault::reached(Point::BeforePut);
     match store.put(&object, &Note { spool, name }) {
         Ok(Put::Created) => log::info!("{key}: shipped, {length} bytes"),
         Ok(Put::AlreadyThere) => log::info!("{key}: was there already"),
         Err(error) => return Answer::Failed(error),
     }
+    fault::reached(Point::AfterPut);
     // On the spot: what is confirmed is not sent again, whatever happens to this run.
     match spool.mark_shipped(name) {
         Ok(()) => Answer::Confirmed,

@@ -18,6 +18,7 @@ use crate::model::segment::Ended;
 use crate::spool::{Held, Part};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{self, Context};
+use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
 use crate::sys::lease::{self, Writers};
 
@@ -169,6 +170,7 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyErr
 }
 
 fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure::Result<()> {
+    fault::reached(Point::Drained);
     let Draining { part, log, held, .. } = log;
     let path = part.segment().path.clone();
     let status = Status::of_file(&log).doing("look at", &path)?;

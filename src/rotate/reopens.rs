@@ -32,6 +32,7 @@ use crate::model::segment::Segment;
 use crate::spool::Part;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
+use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
 use crate::sys::host;
 use crate::sys::lease::{self, Writers};
@@ -114,14 +115,18 @@ impl Batches<'_, '_> {
     fn take(&mut self, items: Vec<Item>) -> Vec<Draining> {
         let begun: Vec<Begun> = items.into_iter().filter_map(|item| self.begin(item)).collect();
         let Some(begun) = self.synced_spool(begun) else { return Vec::new() };
+        fault::reached(Point::RecordsDurable);
         let claimed: Vec<Begun> = begun.into_iter().filter_map(|begun| self.claim(begun)).collect();
         let claimed = self.synced_claims(claimed);
+        fault::reached(Point::ClaimsDurable);
         let copied: Vec<Copied> = claimed.into_iter().filter_map(|claimed| self.copy(claimed)).collect();
         let Some(copied) = self.durable(copied) else { return Vec::new() };
+        fault::reached(Point::CopiesDurable);
         let unlinked: Vec<Copied> = copied.into_iter().filter_map(|copied| self.unlink(copied)).collect();
         // Synced before any of them is sealed: a claimed file that came back after a power loss would be taken twice.
         let dirs = unlinked.iter().filter_map(|copied| copied.place.dir().cloned()).collect();
         self.sync_dirs(dirs);
+        fault::reached(Point::UnlinksDurable);
         unlinked.into_iter().map(Copied::into_draining).collect()
     }
 
@@ -180,6 +185,7 @@ impl Batches<'_, '_> {
         let claimed = segment.claimed.as_ref().expect("a log in use has a name to be claimed under");
         match claim::claim(dir, name, claimed, &log) {
             Ok(()) => {
+                fault::reached(Point::Claimed);
                 log::info!("{}: claimed as {}", segment.path.display(), Path::new(claimed.as_os_str()).display());
                 Some(Begun { segment, log, place })
             }
@@ -210,7 +216,9 @@ impl Batches<'_, '_> {
     fn try_copy(&mut self, segment: Segment, log: &File) -> std::result::Result<Part, CopyError> {
         let mut part = self.rotation.spool.start_part(segment).map_err(CopyError::Part)?;
         self.copy_on(&mut part, log, Until::Stopped(self.rotation.stop))?;
+        fault::reached(Point::Copied);
         part.sync().map_err(CopyError::Part)?;
+        fault::reached(Point::CopyDurable);
         log::debug!("{}: {} bytes copied", part.segment().path.display(), part.raw());
         Ok(part)
     }
@@ -240,6 +248,7 @@ impl Batches<'_, '_> {
         if dir.rename_new(claimed.as_os_str(), &name).is_err() {
             return false;
         }
+        fault::reached(Point::GivenBack);
         self.forget(segment);
         true
     }
@@ -267,6 +276,7 @@ impl Batches<'_, '_> {
             }
             part.sync().map_err(CopyError::Part)?;
         }
+        fault::reached(Point::ToppedUp);
         let segment = part.segment();
         let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(()) };
         if !claim::is_still(dir, claimed.as_os_str(), log).map_err(CopyError::Log)? {
@@ -278,12 +288,14 @@ impl Batches<'_, '_> {
                 return Err(CopyError::Log(failure));
             }
         }
+        fault::reached(Point::Unlinked);
         let path = segment.path.clone();
         if Status::of_file(log).is_ok_and(|status| status.links > 0) {
             let what = "it was given another hard link while it was taken, so that its writer won't reopen it";
             self.rotation.problem(Problem::new(Effect::Failed, &path, what).hint(growth::DOES_NOT_REOPEN));
         }
         self.read_in_flight(part, log);
+        fault::reached(Point::InFlightRead);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::model::segment::{Ended, Identity, OwnerTag, SealedSegment, SegmentNam
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
+use crate::sys::fault::{self, Point};
 
 /// An inode that a writer may still hold.
 #[derive(Clone, Debug)]
@@ -65,7 +66,10 @@ pub(super) fn remember(dir: &Dir, sealed: &SealedSegment) -> Result<()> {
         Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {}
         Err(failure) => return Err(failure),
     }
-    dir.sync()
+    fault::reached(Point::HeldNoted);
+    dir.sync()?;
+    fault::reached(Point::HeldDurable);
+    Ok(())
 }
 
 /// All that are remembered, one for each stream and inode. Names that are none of ours are removed: they hold nothing.

@@ -32,6 +32,7 @@ use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
+use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use record::Record;
 use streams::{Streams, Unsound};
@@ -126,6 +127,7 @@ impl Spool {
     pub fn start_part(&self, segment: Segment) -> Result<Part> {
         let name = part_file(segment.name);
         let file = self.segments.create(&name, 0o600)?;
+        fault::reached(Point::PartMade);
         Part::start(segment, file, self.segments.path_of(&name))
     }
 
@@ -144,8 +146,10 @@ impl Spool {
     /// # Errors
     /// Where they can't be removed.
     pub fn discard(&self, name: SegmentName) -> Result<()> {
-        self.segments.unlink_if_there(part_file(name))?;
-        self.segments.unlink_if_there(record_file(name))
+        self.discard_part(name)?;
+        self.segments.unlink_if_there(record_file(name))?;
+        fault::reached(Point::RecordDiscarded);
+        Ok(())
     }
 
     /// Removes only a segment's part, so that its log is copied again by the next run.
@@ -153,7 +157,9 @@ impl Spool {
     /// # Errors
     /// Where it can't be removed.
     pub fn discard_part(&self, name: SegmentName) -> Result<()> {
-        self.segments.unlink_if_there(part_file(name))
+        self.segments.unlink_if_there(part_file(name))?;
+        fault::reached(Point::PartDiscarded);
+        Ok(())
     }
 
     /// Seals a part: trailer, fsync, final record, what is still held, rename, fsync of the directory.
@@ -163,6 +169,7 @@ impl Spool {
     pub fn seal(&mut self, part: Part, last: Moment, ended: crate::model::segment::Ended) -> Result<SealedSegment> {
         let sealed = part.finish(last, ended)?;
         self.write_record(&Record::sealed(sealed.clone()))?;
+        fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
         Ok(sealed)
     }
@@ -172,7 +179,9 @@ impl Spool {
         held::remember(&self.held, sealed)?;
         let name = sealed.segment.name;
         self.segments.rename_into(part_file(name), &self.segments, sealed_file(name))?;
+        fault::reached(Point::SealRenamed);
         self.segments.sync()?;
+        fault::reached(Point::Sealed);
         self.streams.advance(sealed.clone());
         Ok(())
     }
@@ -190,7 +199,9 @@ impl Spool {
     /// # Errors
     /// Where it can't be renamed.
     pub fn mark_shipped(&self, name: SegmentName) -> Result<()> {
-        self.segments.rename_into(sealed_file(name), &self.segments, shipped_file(name))
+        self.segments.rename_into(sealed_file(name), &self.segments, shipped_file(name))?;
+        fault::reached(Point::MarkedShipped);
+        Ok(())
     }
 
     /// Notes that a segment goes up in parts, under that name of the store's, so that they can be removed if this run
@@ -199,7 +210,9 @@ impl Spool {
     /// # Errors
     /// Where it can't be written.
     pub fn note_upload(&self, name: SegmentName, upload: &str) -> Result<()> {
-        self.segments.write_durable(&upload_file(name), upload.as_bytes())
+        self.segments.write_durable(&upload_file(name), upload.as_bytes())?;
+        fault::reached(Point::UploadNoted);
+        Ok(())
     }
 
     /// The upload in parts that was noted of a segment.
@@ -236,14 +249,21 @@ impl Spool {
         // No record may go before the mark is durable, and no mark before the record is kept: a power loss in between
         // must not leave what would be taken for damage.
         self.segments.sync()?;
+        fault::reached(Point::MarksDurable);
         for sealed in shipped {
             let name = sealed.segment.name;
             self.segments.unlink_if_there(upload_file(name))?;
             self.streams.keep_last(&self.segments, &record_file(name), sealed)?;
+            fault::reached(Point::RecordKept);
         }
         self.streams.sync()?;
         self.segments.sync()?;
-        shipped.iter().try_for_each(|sealed| self.segments.unlink_if_there(shipped_file(sealed.segment.name)))
+        fault::reached(Point::StreamsDurable);
+        for sealed in shipped {
+            self.segments.unlink_if_there(shipped_file(sealed.segment.name))?;
+            fault::reached(Point::Dropped);
+        }
+        Ok(())
     }
 
     /// What earlier runs left, brought into one of the known states.
@@ -299,7 +319,9 @@ impl Spool {
     /// # Errors
     /// Where its mark can't be removed.
     pub fn let_go(&self, held: &Held) -> Result<()> {
-        self.held.unlink_if_there(&held.file_name)
+        self.held.unlink_if_there(&held.file_name)?;
+        fault::reached(Point::LetGo);
+        Ok(())
     }
 
     fn write_record(&self, record: &Record) -> Result<()> {

@@ -8,6 +8,7 @@ use crate::gzip::{self, Encoder, Member};
 use crate::model::segment::{Ended, Seal, SealedSegment, Segment};
 use crate::model::time::Moment;
 use crate::sys::failure::{Context, Result};
+use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
 
 /// An open `.part` file.
@@ -34,6 +35,7 @@ impl Part {
         let member = gzip::salvage(&mut file).doing("salvage", &path)?;
         let mut part = Self { segment, file, path, member };
         part.cut()?;
+        fault::reached(Point::PartCut);
         Ok(part)
     }
 
@@ -121,7 +123,9 @@ impl Part {
 
     pub(super) fn finish(mut self, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let whole = self.member.finish(&mut self.file).doing("write", &self.path)?;
+        fault::reached(Point::MemberEnded);
         self.file.sync_all().doing("sync", &self.path)?;
+        fault::reached(Point::MemberDurable);
         let last = last.max(self.segment.first);
         let gzip::Whole { raw: length, lines, packed, sha256 } = whole;
         Ok(SealedSegment { segment: self.segment, seal: Seal { length, lines, packed, sha256, last, ended } })

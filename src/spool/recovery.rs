@@ -14,6 +14,7 @@ use crate::model::digest::Digest;
 use crate::model::segment::{Seal, SealedSegment, Segment, SegmentName};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::fault::{self, Point};
 
 use super::record::Record;
 use super::{Spool, part_file, record_file, sealed_file, shipped_file};
@@ -122,6 +123,7 @@ fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut
         (None, Files { sealed: true, .. }) => {
             // A power loss undid the renaming of the record, but not that of the part: the seal is made anew.
             spool.segments.rename_into(sealed_file(name), &spool.segments, part_file(name))?;
+            fault::reached(Point::SealUndone);
             recovered.unfinished.push(Unfinished { segment, has_part: true });
         }
         (None, files) => recovered.unfinished.push(Unfinished { segment, has_part: files.part }),
@@ -226,7 +228,9 @@ impl Spool {
         match self.gaps.create(name.to_string(), 0o600) {
             Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => Err(failure),
             _ => self.gaps.sync(),
-        }
+        }?;
+        fault::reached(Point::GapNoted);
+        Ok(())
     }
 
     /// Puts an unfinished segment aside whose part can't be salvaged.
@@ -274,6 +278,7 @@ pub(super) fn move_aside(from: &Dir, damaged: &Dir, file_name: &OsStr, why: &str
         Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(None),
         other => other?,
     }
+    fault::reached(Point::PutAside);
     damaged.sync()?;
     Ok(Some(Damage { path: damaged.path_of(&free), why: why.to_owned() }))
 }

@@ -27,6 +27,7 @@ use crate::model::digest::Digest;
 use crate::model::key::{Leaf, ObjectKey};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result as SysResult};
+use crate::sys::fault::{self, Point};
 use crate::sys::file;
 use crate::sys::random;
 
@@ -90,9 +91,12 @@ impl Store for DirectoryStore {
         }
         let body = Temporary::create(&dir, format!(".{leaf}")).map_err(|failure| local(object, failure))?;
         write_body(object, &body)?;
+        fault::reached(Point::BodyWritten);
         match put_metadata(object, &dir, leaf)? && body.link(leaf).map_err(|failure| local(object, failure))? {
             true => {
+                fault::reached(Point::ObjectLinked);
                 let cleared = if body.was_taken { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) };
+                fault::reached(Point::HiddenCleared);
                 cleared.and_then(|()| dir.sync()).map_err(|failure| local(object, failure))?;
                 Ok(Put::Created)
             }
@@ -251,6 +255,7 @@ fn put_metadata(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<bool, Stor
         temporary.sync()?;
         // What is there already is that of an earlier put of the same segment.
         let there = temporary.link(&name)? || dir.look(&name)?.is_some();
+        fault::reached(Point::MetadataPut);
         dir.sync()?;
         Ok(there)
     };

@@ -19,6 +19,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::failure::{Context, Failure, Result};
+use super::fault::{self, Point};
 use super::file::{Kind, Status};
 use super::host;
 
@@ -289,8 +290,14 @@ impl Dir {
         let temporary = format!(".{name}.tmp");
         self.unlink_if_there(&temporary)?;
         let mut file = self.create(&temporary, 0o600)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all()).doing("write", self.path_of(&temporary));
-        let renamed = written.and_then(|()| rename(&temporary));
+        fault::reached(Point::TemporaryMade);
+        let written = file.write_all(bytes).and_then(|()| {
+            fault::reached(Point::TemporaryWritten);
+            file.sync_all()
+        });
+        fault::reached(Point::TemporaryDurable);
+        let renamed = written.doing("write", self.path_of(&temporary)).and_then(|()| rename(&temporary));
+        fault::reached(Point::TemporaryRenamed);
         if renamed.is_err() {
             // Best effort: the next write of this file removes it as well.
             let _ = self.unlink_if_there(&temporary);

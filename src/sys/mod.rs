@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod dir;
 pub mod failure;
+pub mod fault;
 pub mod file;
 pub mod host;
 pub mod lease;

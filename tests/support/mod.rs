@@ -1,5 +1,8 @@
 //! A place of its own for each test: directories, the binary, a bucket, writers.
 
+pub(crate) mod proof;
+pub(crate) mod tally;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

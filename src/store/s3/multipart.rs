@@ -12,6 +12,7 @@ use crate::model::digest::Digest;
 use crate::model::key::ObjectKey;
 use crate::store::retry::time_for;
 use crate::store::{Kind, Object, Put, StoreError, Uploads};
+use crate::sys::fault::{self, Point};
 
 /// Up to this many bytes an object goes up in one request; larger ones in parts of at least this size. S3 wants 5 MiB
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).
@@ -50,6 +51,7 @@ impl S3Store {
 
     async fn upload(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let upload = self.create_upload(object).await?;
+        fault::reached(Point::UploadMade);
         let noted = uploads
             .begun(&upload)
             .map_err(|error| StoreError::new("note the upload of", object.key, Kind::Local, error));
@@ -59,7 +61,10 @@ impl S3Store {
         };
         // When the condition failed, the upload is still open.
         let cleared = match put {
-            Ok(Put::Created) => Ok(()),
+            Ok(Put::Created) => {
+                fault::reached(Point::UploadCompleted);
+                Ok(())
+            }
             _ => self.abort(object.key, &upload).await,
         };
         match cleared {
@@ -104,7 +109,9 @@ impl S3Store {
             offset += count;
             let number = i32::try_from(parts.len() + 1).expect("at most 10,000 parts");
             parts.push(self.send_part(object.key, upload, number, bytes).await?);
+            fault::reached(Point::UploadPartSent);
         }
+        fault::reached(Point::UploadSent);
         // Before the parts become an object: each was what was read, but only this says that it is what was sealed.
         match Digest(sha.finalize().into()) == object.sha256 {
             true => self.complete(object.key, upload, parts).await,

@@ -1,0 +1,215 @@
+//! Named points between the durable steps of a run, at which tests kill it or hold it up.
+//!
+//! Promise: every step after which the disk tells another story than before has a point behind it, and every point is
+//! in [`Point::ALL`]; the test that walks that list fails at a point that no run ever reaches. Without the feature
+//! `fault-points`, which only tests switch on, [`reached`] is empty.
+//!
+//! With it, the environment decides:
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `LOGFERRY_FAULT=kill@NAME#COUNT` | SIGKILL to this process when the point is reached for the COUNT-th time |
+//! | `LOGFERRY_FAULT=stop@NAME#COUNT` | SIGSTOP there: who sends SIGCONT lets it go on |
+//! | `LOGFERRY_FAULT_TRACE=FILE` | the name of each point that is reached, a line each |
+
+macro_rules! points {
+    ($($(#[$doc:meta])* $point:ident = $name:literal,)*) => {
+        /// A point between two durable steps.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Point {
+            $($(#[$doc])* $point,)*
+        }
+
+        impl Point {
+            /// All points, in the order in which a run comes to them.
+            pub const ALL: &[Self] = &[$(Self::$point,)*];
+
+            /// The name that tests use.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$point => $name,)*
+                }
+            }
+        }
+    };
+}
+
+points! {
+    // Any file that is written under a temporary name (sys/dir.rs).
+    /// A temporary file was made.
+    TemporaryMade = "temporary-made",
+    /// It was written, and is not durable.
+    TemporaryWritten = "temporary-written",
+    /// It is durable, under its temporary name.
+    TemporaryDurable = "temporary-durable",
+    /// It has its name, which is not durable.
+    TemporaryRenamed = "temporary-renamed",
+
+    // Recovery (spool/recovery.rs, rotate/leftovers.rs).
+    /// A file of the state directory that makes no sense was moved away.
+    PutAside = "put-aside",
+    /// A number that must not be used again was noted.
+    GapNoted = "gap-noted",
+    /// A sealed segment became a part again, since the record of its seal was lost.
+    SealUndone = "seal-undone",
+    /// The part of an interrupted run was cut behind its last whole block.
+    PartCut = "part-cut",
+    /// A part was removed, its record not yet.
+    PartDiscarded = "part-discarded",
+    /// A record was removed.
+    RecordDiscarded = "record-discarded",
+
+    // Taking a log (rotate/reopens.rs).
+    /// The records of a batch are durable.
+    RecordsDurable = "records-durable",
+    /// A log has its claimed name.
+    Claimed = "claimed",
+    /// The claims of a batch are durable.
+    ClaimsDurable = "claims-durable",
+    /// A log that someone else had emptied got its name back.
+    GivenBack = "given-back",
+    /// A part was made.
+    PartMade = "part-made",
+    /// A log is copied, the copy not durable.
+    Copied = "copied",
+    /// A log's copy is durable, its name not.
+    CopyDurable = "copy-durable",
+    /// The copies of a batch and their names are durable.
+    CopiesDurable = "copies-durable",
+    /// What was written meanwhile is durable; the log is about to be unlinked.
+    ToppedUp = "topped-up",
+    /// A log was unlinked.
+    Unlinked = "unlinked",
+    /// What was in flight at the unlink was read.
+    InFlightRead = "in-flight-read",
+    /// The unlinks of a batch are durable.
+    UnlinksDurable = "unlinks-durable",
+
+    // Sealing (rotate/drain.rs, spool/part.rs, spool/mod.rs).
+    /// A log is drained, its segment about to be sealed.
+    Drained = "drained",
+    /// The part has its trailer, not durable.
+    MemberEnded = "member-ended",
+    /// The part is whole and durable.
+    MemberDurable = "member-durable",
+    /// The record says that the segment is sealed.
+    SealRecorded = "seal-recorded",
+    /// The inode that a writer may still hold was noted, not durable.
+    HeldNoted = "held-noted",
+    /// The inode that a writer may still hold is noted.
+    HeldDurable = "held-durable",
+    /// The part has its final name, not durable.
+    SealRenamed = "seal-renamed",
+    /// The segment is sealed.
+    Sealed = "sealed",
+    /// An inode that was held was forgotten.
+    LetGo = "let-go",
+
+    // Shipping (ship.rs, store/).
+    /// A segment is about to be put.
+    BeforePut = "before-put",
+    /// The store has made an upload in parts, and nobody knows yet.
+    UploadMade = "upload-made",
+    /// The upload is noted.
+    UploadNoted = "upload-noted",
+    /// A part of it was sent.
+    UploadPartSent = "upload-part-sent",
+    /// All parts were sent; the object is not there yet.
+    UploadSent = "upload-sent",
+    /// The object is there; the note of its upload is too.
+    UploadCompleted = "upload-completed",
+    /// The parts of an upload that was cut short were removed from the store.
+    UploadAbandoned = "upload-abandoned",
+    /// In a directory: the object's body is durable, under a hidden name.
+    BodyWritten = "body-written",
+    /// In a directory: the metadata are there.
+    MetadataPut = "metadata-put",
+    /// In a directory: the object has its name.
+    ObjectLinked = "object-linked",
+    /// In a directory: the hidden names are gone.
+    HiddenCleared = "hidden-cleared",
+    /// The store has confirmed a segment.
+    AfterPut = "after-put",
+    /// The spool knows that it has.
+    MarkedShipped = "marked-shipped",
+
+    // Dropping (spool/mod.rs).
+    /// The marks of what was shipped are durable.
+    MarksDurable = "marks-durable",
+    /// A stream has the record of its last segment.
+    RecordKept = "record-kept",
+    /// The streams' records are durable.
+    StreamsDurable = "streams-durable",
+    /// A shipped segment was removed.
+    Dropped = "dropped",
+}
+
+/// Says that a run has come to a point.
+#[cfg(not(feature = "fault-points"))]
+#[inline(always)]
+pub fn reached(_point: Point) {}
+
+#[cfg(feature = "fault-points")]
+pub use ordered::reached;
+
+#[cfg(feature = "fault-points")]
+mod ordered {
+    use std::fs::File;
+    use std::io::Write;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use nix::sys::signal::{Signal, raise};
+
+    use super::Point;
+
+    /// What the environment has ordered.
+    struct Orders {
+        fault: Option<Fault>,
+        trace: Option<File>,
+    }
+
+    struct Fault {
+        signal: Signal,
+        name: String,
+        count: u32,
+    }
+
+    impl Fault {
+        fn parse(order: &str) -> Option<Self> {
+            let (what, place) = order.split_once('@')?;
+            let (name, count) = place.split_once('#').unwrap_or((place, "1"));
+            let signal = match what {
+                "kill" => Signal::SIGKILL,
+                "stop" => Signal::SIGSTOP,
+                _ => return None,
+            };
+            let known = Point::ALL.iter().any(|point| point.name() == name);
+            known.then_some(Self { signal, name: name.to_owned(), count: count.parse().ok()? })
+        }
+    }
+
+    fn orders() -> &'static Orders {
+        static ORDERS: OnceLock<Orders> = OnceLock::new();
+        ORDERS.get_or_init(|| {
+            // A test that misspells its order must not pass as one at whose point nothing happens.
+            let fault = std::env::var("LOGFERRY_FAULT").ok();
+            let fault = fault.map(|order| Fault::parse(&order).unwrap_or_else(|| panic!("LOGFERRY_FAULT={order}")));
+            let open = |path| File::options().append(true).create(true).open(path).expect("LOGFERRY_FAULT_TRACE");
+            Orders { fault, trace: std::env::var_os("LOGFERRY_FAULT_TRACE").map(open) }
+        })
+    }
+
+    /// Says that a run has come to a point.
+    pub fn reached(point: Point) {
+        static TIMES: AtomicU32 = AtomicU32::new(0);
+        let Orders { fault, trace } = orders();
+        if let Some(mut trace) = trace.as_ref() {
+            writeln!(trace, "{}", point.name()).expect("LOGFERRY_FAULT_TRACE");
+        }
+        let Some(fault) = fault.as_ref().filter(|fault| fault.name == point.name()) else { return };
+        if TIMES.fetch_add(1, Ordering::SeqCst) + 1 == fault.count {
+            raise(fault.signal).expect("a signal to ourselves");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Proof, without logferry, that a store holds what writers wrote: each byte once and in order.
+//!
+//! Promise: objects are read from the store's disk, decompressed by another gzip reader, and held against what the key
+//! and the metadata say; a stream's numbers, offsets and digests must join; and joined, its bytes must be those that the
+//! writer made. What is missing or there twice is told with its place.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use sha2::Digest as _;
+
+use super::Written;
+use crate::stream::Stream;
+
+/// An object as it lies in a store.
+pub(crate) struct Stored {
+    pub(crate) key: String,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) raw: Vec<u8>,
+    pub(crate) sha256: String,
+}
+
+impl Stored {
+    fn read(key: String, metadata: BTreeMap<String, String>, packed: &[u8]) -> Self {
+        let mut raw = Vec::new();
+        let mut member = flate2::bufread::GzDecoder::new(packed);
+        member.read_to_end(&mut raw).unwrap_or_else(|error| panic!("{key}: {error}"));
+        assert!(member.into_inner().is_empty(), "{key}: something follows its one gzip member");
+        let sha256 = sha2::Sha256::digest(packed).iter().map(|byte| format!("{byte:02x}")).collect();
+        let stored = Self { key, metadata, raw, sha256 };
+        stored.check();
+        stored
+    }
+
+    pub(crate) fn says(&self, name: &str) -> &str {
+        self.metadata.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        self.says(name).parse().unwrap_or_else(|_| panic!("{}: {name} is {:?}", self.key, self.says(name)))
+    }
+
+    /// The key, the metadata and the bytes tell the same.
+    fn check(&self) {
+        let key = &self.key;
+        assert_eq!(self.says("sha256"), self.sha256, "{key}: its digest");
+        assert_eq!(self.number("length"), self.raw.len() as u64, "{key}: its length");
+        let lines = self.raw.iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(self.number("lines"), lines as u64, "{key}: its lines");
+        let end = format!("_{}-{:08}-{}.log.gz", self.says("stream"), self.number("seq"), &self.sha256[..8]);
+        assert!(key.ends_with(&end), "{key} doesn't end in {end}");
+    }
+}
+
+/// All objects of a directory store.
+pub(crate) fn of_directory(root: &Path) -> Vec<Stored> {
+    let files = walkdir::WalkDir::new(root).into_iter().map(|entry| entry.expect("an entry"));
+    let mut objects = Vec::new();
+    for file in files.filter(|entry| entry.file_type().is_file()) {
+        let (path, name) = (file.path(), file.file_name().to_string_lossy().into_owned());
+        // A hidden JSON file goes with its object; of any other hidden file nothing may be left.
+        let stripped = name.strip_prefix('.').and_then(|name| name.strip_suffix(".json"));
+        if stripped.is_some_and(|object| path.with_file_name(object).exists()) {
+            continue;
+        }
+        let metadata = std::fs::read(path.with_file_name(format!(".{name}.json"))).unwrap_or_else(|error| {
+            panic!("{} has no metadata: {error}", path.display());
+        });
+        let metadata = serde_json::from_slice(&metadata).expect("metadata are JSON");
+        let key = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+        objects.push(Stored::read(key, metadata, &std::fs::read(path).expect("an object")));
+    }
+    objects
+}
+
+/// All objects of the embedded S3 server's bucket, which lies at `root`.
+pub(crate) fn of_bucket(root: &Path) -> Vec<Stored> {
+    let entries = std::fs::read_dir(root.join("objects")).into_iter().flatten();
+    let records = entries.map(|entry| entry.expect("an entry").path());
+    let mut objects = Vec::new();
+    for path in records.filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("a record")).expect("JSON");
+        let metadata = record["attributes"]["metadata"].clone();
+        let metadata = serde_json::from_value(metadata).expect("metadata are texts");
+        let key = record["key"].as_str().expect("a key").to_owned();
+        objects.push(Stored::read(key, metadata, &std::fs::read(path.with_extension("data")).expect("an object")));
+    }
+    objects
+}
+
+/// Segments of one stream, in order.
+pub(crate) type Segments = Vec<Stored>;
+
+/// The streams of all objects: numbered from 1 without gap or doubling, each segment beginning where the one before it
+/// ended and naming its digest.
+pub(crate) fn streams(objects: Vec<Stored>) -> BTreeMap<String, Segments> {
+    let mut streams: BTreeMap<String, Segments> = BTreeMap::new();
+    for object in objects {
+        streams.entry(object.says("stream").to_owned()).or_default().push(object);
+    }
+    for segments in streams.values_mut() {
+        segments.sort_by_key(|segment| segment.number("seq"));
+        let mut offset = 0;
+        for (index, segment) in segments.iter().enumerate() {
+            let key = &segment.key;
+            assert_eq!(segment.number("seq"), index as u64 + 1, "{key}: a number is missing or there twice");
+            assert_eq!(segment.number("offset"), offset, "{key}: the bytes before it");
+            let previous = index.checked_sub(1).map_or("", |before| &segments[before].sha256);
+            assert_eq!(segment.says("previous"), previous, "{key}: the digest of the segment before it");
+            offset += segment.raw.len() as u64;
+        }
+    }
+    streams
+}
+
+/// How a log's segments compare with what its writer wrote.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    /// Bytes that are missing.
+    pub(crate) lost: u64,
+    /// Bytes that are there again.
+    pub(crate) doubled: u64,
+    /// Where bytes are missing: the offset, how many, and how the segment before them ended.
+    pub(crate) gaps: Vec<(u64, u64, String)>,
+}
+
+/// Compares the segments of a writer's log with its content.
+pub(crate) fn compare(segments: &[Stored], written: &Written) -> Comparison {
+    let mut content = Vec::new();
+    Stream::new(&written.name).fill(&mut content, usize::try_from(written.bytes).expect("it fits in memory"));
+    content.truncate(usize::try_from(written.bytes).expect("it fits in memory"));
+    let (mut comparison, mut at, mut ended) = (Comparison::default(), 0, "the start");
+    for segment in segments {
+        let raw = &segment.raw;
+        let found = match content[at.min(content.len())..].starts_with(raw) {
+            true => at,
+            // Lines are numbered: a piece of this length stands in one place.
+            false => {
+                let piece = &raw[..raw.len().min(300)];
+                let found = memchr::memmem::find(&content, piece);
+                found.unwrap_or_else(|| panic!("{}: not what {} wrote", segment.key, written.path))
+            }
+        };
+        assert!(content[found..].starts_with(raw), "{}: its bytes do not follow one another", segment.key);
+        if found > at {
+            comparison.lost += (found - at) as u64;
+            comparison.gaps.push((at as u64, (found - at) as u64, ended.to_owned()));
+        }
+        comparison.doubled += at.saturating_sub(found) as u64;
+        at = at.max(found + raw.len());
+        ended = segment.says("ended");
+    }
+    if at < content.len() {
+        comparison.lost += (content.len() - at) as u64;
+        comparison.gaps.push((at as u64, (content.len() - at) as u64, ended.to_owned()));
+    }
+    comparison
+}
+
+/// Compares all logs of writers with the objects of a store. A log has one stream; a stream whose log nobody wrote
+/// fails the test.
+pub(crate) fn compare_all(objects: Vec<Stored>, written: &[Written]) -> Comparison {
+    let mut streams = streams(objects);
+    let mut all = Comparison::default();
+    for log in written {
+        let service = log.name.strip_suffix(".log").unwrap_or(&log.name);
+        let of_log = |segments: &Segments| segments[0].says("service") == service;
+        let ids: Vec<String> =
+            streams.iter().filter(|(_, segments)| of_log(segments)).map(|(id, _)| id.clone()).collect();
+        assert!(ids.len() <= 1, "{service} has several streams: {ids:?}");
+        let segments = ids.first().and_then(|id| streams.remove(id)).unwrap_or_default();
+        let Comparison { lost, doubled, gaps } = compare(&segments, log);
+        all.lost += lost;
+        all.doubled += doubled;
+        all.gaps.extend(gaps);
+    }
+    assert!(streams.is_empty(), "streams of nobody's: {:?}", streams.keys());
+    all
+}
