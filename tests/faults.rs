@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::s3_server::{Fault, FaultHook, Transport};
-use crate::support::{Bucket, Sandbox, Writer, assert_whole, finish, wait_until};
+use crate::support::{Bucket, Sandbox, finish, noise, wait_until};
 
 /// A fault that lasts for as long as the switch is on.
 fn switched(fault: Fault) -> (Arc<AtomicBool>, FaultHook) {
@@ -155,34 +155,6 @@ fn a_signal_ends_a_run_soon_and_the_next_one_goes_on() {
 }
 
 #[test]
-fn runs_killed_at_any_time_lose_and_double_nothing() {
-    let sandbox = Sandbox::new();
-    let bucket = Bucket::new(&sandbox);
-    let logs: Vec<_> = (0..4).map(|n| sandbox.log(format!("job-{n}.log"))).collect();
-    let writer = Writer::start(&sandbox, &["--writes-of", "300,5000,60000", "--every", "3"], &logs);
-    let mut state = 12345_u64;
-    for _ in 0..60 {
-        let mut run = sandbox.logferry();
-        let run = run.envs(bucket.env()).arg("run").arg(sandbox.path("log"));
-        let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        std::thread::sleep(Duration::from_millis((state >> 33) % 120));
-        let _ = run.kill();
-        run.wait().expect("it ends");
-    }
-    // The runs that follow find what the killed ones left, and may say that one was cut short.
-    bucket.run_all(&sandbox).expect(0);
-    let written = writer.stop();
-    bucket.run_all(&sandbox).expect(0);
-    for log in &written {
-        let mut cat = sandbox.logferry();
-        cat.envs(bucket.env()).args(["cat", log.name.strip_suffix(".log").expect("a log")]);
-        assert_whole(cat, log);
-    }
-    sandbox.nothing_left_behind();
-}
-
-#[test]
 fn a_claimed_file_is_found_again_even_when_the_state_directory_was_lost() {
     let sandbox = Sandbox::new();
     sandbox.write_log(".web.log.20261120T115959Z-abc123.claimed", "older\n");
@@ -322,12 +294,7 @@ fn a_large_segment_whose_run_was_killed_leaves_no_parts_behind() {
         if second { hook(parts) } else { Fault::Pass }
     });
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(second_part));
-    let mut state = 7_u64;
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33).to_le_bytes()[0]
-    };
-    let bytes: Vec<u8> = std::iter::repeat_with(next).take(20_000_000).collect();
+    let bytes = noise(20_000_000);
     sandbox.write_log("web.log", &bytes);
     let mut run = sandbox.logferry();
     let mut run = run.envs(bucket.env()).arg("run").arg(sandbox.path("log")).spawn().expect("it starts");

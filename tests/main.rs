@@ -12,6 +12,7 @@ mod stream;
 mod support;
 
 mod conformance;
+mod crashes;
 mod faults;
 mod house;
 mod names;

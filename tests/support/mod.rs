@@ -134,6 +134,16 @@ impl Sandbox {
     }
 }
 
+/// Bytes that don't compress, the same each time.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33).to_le_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Ended {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -244,12 +254,36 @@ impl Writer {
         kill(pid, signal).expect("the writer lives");
     }
 
+    /// Has a silent writer write once more to each log; returns when it has.
+    pub(crate) fn turn(&self) {
+        let total = || self.written().iter().map(|log| log.bytes).sum::<u64>();
+        self.signal(Signal::SIGUSR2);
+        wait_until("the writer has reported", || self.report.exists());
+        let before = total();
+        self.signal(Signal::SIGUSR1);
+        wait_until("the writer has written", || {
+            self.signal(Signal::SIGUSR2);
+            total() > before
+        });
+        // What the report says may be of the middle of the turn.
+        let mut last = 0;
+        wait_until("the writer is silent again", || {
+            std::thread::sleep(Duration::from_millis(10));
+            self.signal(Signal::SIGUSR2);
+            std::mem::replace(&mut last, total()) == last
+        });
+    }
+
+    fn written(&self) -> Vec<Written> {
+        let json = std::fs::read(&self.report).expect("the writer's report");
+        serde_json::from_slice::<WriterReport>(&json).expect("a sound report").logs
+    }
+
     /// Ends the writer; returns what it wrote into each log.
     pub(crate) fn stop(mut self) -> Vec<Written> {
         self.signal(Signal::SIGTERM);
         self.child.wait().expect("the writer ends");
-        let json = std::fs::read(&self.report).expect("the writer's report");
-        serde_json::from_slice::<WriterReport>(&json).expect("a sound report").logs
+        self.written()
     }
 }
 

@@ -125,52 +125,71 @@ pub(crate) struct Comparison {
     pub(crate) gaps: Vec<(u64, u64, String)>,
 }
 
-/// Compares the segments of a writer's log with its content.
-pub(crate) fn compare(segments: &[Stored], written: &Written) -> Comparison {
-    let mut content = Vec::new();
-    Stream::new(&written.name).fill(&mut content, usize::try_from(written.bytes).expect("it fits in memory"));
-    content.truncate(usize::try_from(written.bytes).expect("it fits in memory"));
+/// Compares the segments of a log with what was written to it.
+pub(crate) fn compare(segments: &[Stored], content: &[u8]) -> Comparison {
     let (mut comparison, mut at, mut ended) = (Comparison::default(), 0, "the start");
+    let missing = |at: usize, count: usize, ended: &str, comparison: &mut Comparison| {
+        comparison.lost += count as u64;
+        comparison.gaps.push((at as u64, count as u64, ended.to_owned()));
+    };
     for segment in segments {
         let raw = &segment.raw;
-        let found = match content[at.min(content.len())..].starts_with(raw) {
+        let found = match content[at..].starts_with(raw) {
             true => at,
             // Lines are numbered: a piece of this length stands in one place.
             false => {
                 let piece = &raw[..raw.len().min(300)];
-                let found = memchr::memmem::find(&content, piece);
-                found.unwrap_or_else(|| panic!("{}: not what {} wrote", segment.key, written.path))
+                let found = memchr::memmem::find(content, piece);
+                found.unwrap_or_else(|| panic!("{}: nobody wrote this", segment.key))
             }
         };
         assert!(content[found..].starts_with(raw), "{}: its bytes do not follow one another", segment.key);
         if found > at {
-            comparison.lost += (found - at) as u64;
-            comparison.gaps.push((at as u64, (found - at) as u64, ended.to_owned()));
+            missing(at, found - at, ended, &mut comparison);
         }
         comparison.doubled += at.saturating_sub(found) as u64;
         at = at.max(found + raw.len());
         ended = segment.says("ended");
     }
     if at < content.len() {
-        comparison.lost += (content.len() - at) as u64;
-        comparison.gaps.push((at as u64, (content.len() - at) as u64, ended.to_owned()));
+        missing(at, content.len() - at, ended, &mut comparison);
     }
     comparison
 }
 
-/// Compares all logs of writers with the objects of a store. A log has one stream; a stream whose log nobody wrote
-/// fails the test.
-pub(crate) fn compare_all(objects: Vec<Stored>, written: &[Written]) -> Comparison {
+/// What was written to the log of a service.
+pub(crate) struct Content {
+    pub(crate) service: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Content {
+    pub(crate) fn new(service: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { service: service.to_owned(), bytes: bytes.into() }
+    }
+}
+
+impl From<&Written> for Content {
+    fn from(log: &Written) -> Self {
+        let mut bytes = Vec::new();
+        let length = usize::try_from(log.bytes).expect("it fits in memory");
+        Stream::new(&log.name).fill(&mut bytes, length);
+        bytes.truncate(length);
+        Self::new(log.name.strip_suffix(".log").unwrap_or(&log.name), bytes)
+    }
+}
+
+/// Compares all logs with the objects of a store. A log has one stream; a stream whose log nobody wrote fails the test.
+pub(crate) fn compare_all(objects: Vec<Stored>, written: &[Content]) -> Comparison {
     let mut streams = streams(objects);
     let mut all = Comparison::default();
-    for log in written {
-        let service = log.name.strip_suffix(".log").unwrap_or(&log.name);
+    for Content { service, bytes } in written {
         let of_log = |segments: &Segments| segments[0].says("service") == service;
-        let ids: Vec<String> =
-            streams.iter().filter(|(_, segments)| of_log(segments)).map(|(id, _)| id.clone()).collect();
+        let ids = streams.iter().filter(|(_, segments)| of_log(segments)).map(|(id, _)| id.clone());
+        let ids: Vec<String> = ids.collect();
         assert!(ids.len() <= 1, "{service} has several streams: {ids:?}");
         let segments = ids.first().and_then(|id| streams.remove(id)).unwrap_or_default();
-        let Comparison { lost, doubled, gaps } = compare(&segments, log);
+        let Comparison { lost, doubled, gaps } = compare(&segments, bytes);
         all.lost += lost;
         all.doubled += doubled;
         all.gaps.extend(gaps);

@@ -65,6 +65,9 @@ struct Arguments {
     /// After so many bytes to each log, exit.
     #[arg(long, value_name = "BYTES", conflicts_with = "idle_after")]
     limit: Option<u64>,
+    /// Never look at the link count: what a plain `>>` redirect does.
+    #[arg(long)]
+    never_reopens: bool,
     /// Bytes a second to all logs together.
     #[arg(long, value_name = "BYTES")]
     rate: Option<u64>,
@@ -131,15 +134,16 @@ struct Log {
     output: Vec<u8>,
     /// How much of the content was taken: written, dropped or still in `output`.
     produced: u64,
+    never_reopens: bool,
     tally: Tally,
 }
 
 impl Log {
-    fn new(path: PathBuf, name: Option<String>) -> Self {
+    fn new(path: PathBuf, name: Option<String>, never_reopens: bool) -> Self {
         let file_name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
         let name = name.unwrap_or_else(|| file_name.into_owned());
         let tally = Tally { path: path.to_string_lossy().into_owned(), name: name.clone(), ..Tally::default() };
-        Self { path, stream: Stream::new(&name), file: None, output: Vec::new(), produced: 0, tally }
+        Self { path, stream: Stream::new(&name), file: None, output: Vec::new(), produced: 0, never_reopens, tally }
     }
 
     fn open(&mut self) -> nix::Result<()> {
@@ -163,7 +167,7 @@ impl Log {
     /// Writes all output, checking before each write, also before the rest of a partial one.
     fn flush(&mut self, gap: &mut Gap) {
         while !self.output.is_empty() {
-            if self.file.as_ref().is_some_and(is_unlinked) {
+            if !self.never_reopens && self.file.as_ref().is_some_and(is_unlinked) {
                 self.file = None;
                 self.tally.reopened += 1;
             }
@@ -264,7 +268,8 @@ impl Writer {
         }
         umask(Mode::from_bits_truncate(0o117));
         let mut names = arguments.name.into_iter();
-        let mut logs: Vec<_> = arguments.logs.into_iter().map(|path| Log::new(path, names.next())).collect();
+        let log = |path| Log::new(path, names.next(), arguments.never_reopens);
+        let mut logs: Vec<_> = arguments.logs.into_iter().map(log).collect();
         for log in &mut logs {
             log.open().map_err(|error| format!("can't open {}: {error}", log.path.display()))?;
         }

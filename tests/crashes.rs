@@ -1,0 +1,354 @@
+//! Runs killed at every named point between two durable steps, in every scene that leads there; and a soak.
+//!
+//! A scene is what a run finds: a log under a writer at full speed, a silent one, what an earlier run left when it was
+//! killed itself. A first, undisturbed run of the scene tells which points it comes to; then the scene is made anew for
+//! each of them, the run is killed there, and the runs that follow must bring all to its end: byte-exact, no gap, no
+//! overlap, no object twice, nothing left behind. A point that no scene leads to fails the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use logferry::sys::fault::Point;
+
+use crate::support::proof::{self, Comparison, Content};
+use crate::support::tally::{self, Group, Row};
+use crate::support::{Bucket, Ended, Sandbox, Writer, finish};
+
+/// The most occurrences of one point that are tried in a scene.
+const MOST_OCCURRENCES: usize = 5;
+
+/// How long a log is silent before it is taken for settled.
+const SETTLE: &str = "settle = \"30ms\"\n";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Store {
+    Directory,
+    S3,
+}
+
+/// A sandbox with a store.
+struct Place {
+    sandbox: Sandbox,
+    bucket: Option<Bucket>,
+}
+
+impl Place {
+    fn new(store: Store) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.config_file(SETTLE);
+        let bucket = (store == Store::S3).then(|| Bucket::new(&sandbox));
+        Self { sandbox, bucket }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.sandbox.logferry();
+        command.envs(self.bucket.iter().flat_map(Bucket::env));
+        command
+    }
+
+    fn run(&self) -> Ended {
+        finish(self.command().arg("run").arg(self.sandbox.path("log")))
+    }
+
+    /// A run with an order; whether it was killed.
+    fn run_ordered(&self, order: &str) -> bool {
+        let mut run = self.command();
+        run.arg("run").arg(self.sandbox.path("log")).env("LOGFERRY_FAULT", order);
+        let status = run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.expect("it starts").signal() == Some(9)
+    }
+
+    fn objects(&self) -> Vec<proof::Stored> {
+        match &self.bucket {
+            Some(_) => proof::of_bucket(&self.sandbox.path("s3/logs")),
+            None => proof::of_directory(&self.sandbox.path("store")),
+        }
+    }
+
+    /// What is where, without what differs from run to run.
+    fn signature(&self) -> String {
+        let names = ["log", "state"].into_iter().flat_map(|dir| {
+            let files = if self.sandbox.path(dir).exists() { self.sandbox.files(dir) } else { Vec::new() };
+            files.into_iter().map(move |path| {
+                let sealed = std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"seal\""));
+                let parent = path.parent().and_then(|dir| dir.file_name()).unwrap_or_default().to_owned();
+                format!("{} {:?} {sealed}", parent.display(), path.extension().filter(|_| !path.ends_with("held")))
+            })
+        });
+        names.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Who writes in a scene, and what is there already.
+struct Actors {
+    writer: Option<Writer>,
+    fixed: Vec<Content>,
+}
+
+impl Actors {
+    fn nobody(fixed: Vec<Content>) -> Self {
+        Self { writer: None, fixed }
+    }
+
+    fn writer(place: &Place, args: &[&str]) -> Self {
+        let logs: Vec<PathBuf> = ["web.log", "job.log"].iter().map(|name| place.sandbox.log(name)).collect();
+        Self { writer: Some(Writer::start(&place.sandbox, args, &logs)), fixed: Vec::new() }
+    }
+
+    /// Ends the writer; what there is in each log.
+    fn stop(self) -> Vec<Content> {
+        let written = self.writer.map(Writer::stop).unwrap_or_default();
+        written.iter().map(Content::from).chain(self.fixed).collect()
+    }
+}
+
+/// What a run finds.
+struct Scene {
+    name: &'static str,
+    store: Store,
+    /// The exit code of the run that follows the killed one.
+    exit: i32,
+    prepare: fn(&Place) -> Actors,
+}
+
+/// At full speed, in bursts, so that the volume stays bounded on a busy machine.
+fn full_speed(place: &Place) -> Actors {
+    Actors::writer(place, &["--writes-of", "80,4096,70000", "--burst", "300000", "--every", "10"])
+}
+
+fn idle(place: &Place) -> Actors {
+    Actors::writer(place, &["--idle-after", "70000"])
+}
+
+fn closed(place: &Place) -> Actors {
+    let contents = ["web", "job"].map(|service| {
+        place.sandbox.write_log(format!("{service}.log"), format!("all of {service}\n"));
+        Content::new(service, format!("all of {service}\n"))
+    });
+    Actors::nobody(contents.into())
+}
+
+/// Too large for one request, even when it is compressed.
+fn large(place: &Place) -> Actors {
+    let bytes = crate::support::noise(9_000_000);
+    place.sandbox.write_log("web.log", &bytes);
+    Actors::nobody(vec![Content::new("web", bytes)])
+}
+
+/// A claimed file without a byte, which nobody knows of, and no log.
+fn emptied(place: &Place) -> Actors {
+    place.sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "");
+    Actors::nobody(Vec::new())
+}
+
+/// A writer that held its log when it was taken, and has gone.
+fn gone(place: &Place) -> Actors {
+    let actors = idle(place);
+    place.run().expect(0);
+    Actors::nobody(actors.stop())
+}
+
+/// A writer that does not reopen its log: it was taken, and has grown since.
+fn grown(place: &Place) -> Actors {
+    let actors = Actors::writer(place, &["--idle-after", "70000", "--never-reopens"]);
+    place.run().expect(0);
+    actors.writer.as_ref().expect("a writer").turn();
+    actors
+}
+
+/// Sealed segments in the spool, whose store is missing; `spoil` does something to the files of one of them.
+fn with_spool(place: &Place, spoil: impl Fn(&str)) -> Actors {
+    let actors = closed(place);
+    std::fs::rename(place.sandbox.path("store"), place.sandbox.path("away")).expect("a rename");
+    place.run().expect(75);
+    std::fs::rename(place.sandbox.path("away"), place.sandbox.path("store")).expect("a rename");
+    let records =
+        place.sandbox.files("state/spool").into_iter().filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let job = records.into_iter().find(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("job.log")));
+    let name = job.expect("a record").with_extension("").to_string_lossy().into_owned();
+    spoil(&name);
+    actors
+}
+
+/// The record of a sealed segment went back to what it was before the seal, as a power loss may have it.
+fn unsealed(place: &Place) -> Actors {
+    with_spool(place, |name| {
+        let record = format!("{name}.json");
+        let text = std::fs::read_to_string(&record).expect("a record");
+        let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        json.as_object_mut().expect("an object").remove("seal");
+        std::fs::write(&record, json.to_string()).expect("a record");
+    })
+}
+
+/// A record that makes no sense: its segment is put aside, and no other.
+fn damaged(place: &Place) -> Actors {
+    let mut actors = with_spool(place, |name| std::fs::write(format!("{name}.json"), "garbage").expect("a record"));
+    actors.fixed.retain(|content| content.service != "job");
+    actors
+}
+
+const SCENES: &[Scene] = &[
+    Scene { name: "a writer at full speed", store: Store::S3, exit: 0, prepare: full_speed },
+    Scene { name: "a silent writer", store: Store::S3, exit: 0, prepare: idle },
+    Scene { name: "a writer that has gone", store: Store::S3, exit: 0, prepare: gone },
+    Scene { name: "a writer that does not reopen", store: Store::S3, exit: 0, prepare: grown },
+    Scene { name: "logs that nobody holds, a directory as store", store: Store::Directory, exit: 0, prepare: closed },
+    Scene { name: "a log of several parts", store: Store::S3, exit: 0, prepare: large },
+    Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },
+    Scene { name: "a seal that was undone", store: Store::Directory, exit: 0, prepare: unsealed },
+    Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
+];
+
+/// The points that an undisturbed run of a scene comes to, and how often.
+fn points_of(scene: &Scene, before: Option<&str>) -> (BTreeMap<String, usize>, String) {
+    let place = Place::new(scene.store);
+    let actors = (scene.prepare)(&place);
+    if let Some(order) = before {
+        assert!(place.run_ordered(order), "{}: {order} was not reached", scene.name);
+    }
+    let signature = place.signature();
+    let trace = place.sandbox.path("trace");
+    let mut run = place.command();
+    run.arg("run").arg(place.sandbox.path("log")).env("LOGFERRY_FAULT_TRACE", &trace);
+    finish(&mut run).expect(scene.exit);
+    drop(actors.stop());
+    let mut points = BTreeMap::new();
+    for name in std::fs::read_to_string(&trace).unwrap_or_default().lines() {
+        *points.entry(name.to_owned()).or_default() += 1;
+    }
+    (points, signature)
+}
+
+/// What came of the cases of a scene.
+#[derive(Default)]
+struct Walked {
+    reached: BTreeSet<String>,
+    cases: u64,
+    lost: u64,
+    slowest: Duration,
+}
+
+/// Whether a write that was in flight at the unlink can be in a deleted file that nobody holds any more: the one window
+/// that stays open, and only where the writer is at full speed.
+fn in_the_window(scene: &Scene, order: &str) -> bool {
+    let point = order.split(['@', '#']).nth(1).unwrap_or_default();
+    scene.name == SCENES[0].name && [Point::Unlinked.name(), Point::InFlightRead.name()].contains(&point)
+}
+
+/// Makes the scene, kills runs there, and has the next ones bring all to its end.
+fn kill_in(scene: &Scene, before: Option<&str>, order: &str) -> Option<(Comparison, Duration)> {
+    let place = Place::new(scene.store);
+    let actors = (scene.prepare)(&place);
+    if before.is_some_and(|before| !place.run_ordered(before)) || !place.run_ordered(order) {
+        return None;
+    }
+    let begin = Instant::now();
+    let ended = place.run();
+    let recovery = begin.elapsed();
+    let what = format!("{}: {before:?} {order}", scene.name);
+    // What was put aside by the run that was killed is not said again.
+    assert!([0, scene.exit].contains(&ended.code), "{what}: {ended:?}");
+    let contents = actors.stop();
+    place.run();
+    let compared =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| proof::compare_all(place.objects(), &contents)));
+    let comparison = compared.unwrap_or_else(|_| panic!("{what}: after {ended:?}"));
+    assert_eq!(comparison.doubled, 0, "{what}: {comparison:?} after {ended:?}");
+    if !in_the_window(scene, order) {
+        assert_eq!(comparison.lost, 0, "{what}: {comparison:?} after {ended:?}");
+    }
+    // What is lost in the window is told: the log is named, and the segment before the gap says how it ended.
+    for (_, count, ended_by) in &comparison.gaps {
+        assert!(ended_by == "interrupted" && *count <= 70_000, "{what}: {comparison:?}");
+        assert!(ended.stderr.contains("cut short"), "{what}: {ended:?}");
+    }
+    place.sandbox.nothing_left_behind();
+    Some((comparison, recovery))
+}
+
+/// Kills runs of a scene at each point that it leads to, as often as it comes there, but at most so often.
+fn walk(scene: &Scene, before: Option<&str>, points: &BTreeMap<String, usize>, most: usize) -> Walked {
+    let occurrences = |(name, count): (&String, &usize)| {
+        (1..=(*count).min(most)).map(|n| format!("kill@{name}#{n}")).collect::<Vec<_>>()
+    };
+    let orders: Vec<String> = points.iter().flat_map(occurrences).collect();
+    let queue = Mutex::new(orders.into_iter());
+    let walked = Mutex::new(Walked::default());
+    std::thread::scope(|scope| {
+        let work = || {
+            while let Some(order) = { queue.lock().expect("no panic").next() } {
+                // Under a writer that is at work a run may take another way than the one that was traced.
+                let Some((comparison, recovery)) = (0..5).find_map(|_| kill_in(scene, before, &order)) else {
+                    continue;
+                };
+                let mut walked = walked.lock().expect("no panic");
+                walked.reached.insert(order.split(['@', '#']).nth(1).expect("a point").to_owned());
+                walked.cases += 1;
+                walked.lost += comparison.lost;
+                walked.slowest = walked.slowest.max(recovery);
+            }
+        };
+        for thread in [scope.spawn(work), scope.spawn(work)] {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
+    walked.into_inner().expect("no panic")
+}
+
+#[test]
+fn killed_at_every_point_nothing_is_lost_and_nothing_doubled() {
+    let mut reached = BTreeSet::new();
+    for scene in SCENES {
+        let begin = Instant::now();
+        let (points, _) = points_of(scene, None);
+        let walked = walk(scene, None, &points, MOST_OCCURRENCES);
+        println!("tally: killed at each point, {}: {} cases in {:?}", scene.name, walked.cases, begin.elapsed());
+        let Walked { cases, lost, slowest, .. } = walked;
+        let mut row = Row::sound(cases, slowest);
+        row.lost = lost;
+        if scene.name == SCENES[0].name {
+            row.note =
+                "What may be lost is a `write()` in flight at the unlink, the one window that stays open: the log, \
+                        the segment and the times are named"
+                    .to_owned();
+        }
+        tally::record(Group::Crashes, &format!("killed at each point: {}", scene.name), row);
+        reached.extend(walked.reached);
+    }
+    let twice = killed_twice();
+    reached.extend(twice);
+    let missing: Vec<_> = Point::ALL.iter().map(|point| point.name()).filter(|name| !reached.contains(*name)).collect();
+    assert!(missing.is_empty(), "no scene leads to these points: {missing:?}");
+}
+
+/// Runs that find what an earlier one left when it was killed, killed in their turn at each point. What two points leave
+/// behind is often the same, and then one of them is enough, unless `LOGFERRY_EVERY` is set.
+fn killed_twice() -> BTreeSet<String> {
+    let every = std::env::var_os("LOGFERRY_EVERY").is_some();
+    let (mut reached, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    let (mut cases, mut slowest, begin) = (0, Duration::ZERO, Instant::now());
+    for (scene, interesting) in [("a silent writer", ""), ("a log of several parts", "upload-")] {
+        let scene = SCENES.iter().find(|known| known.name == scene).expect("a scene of that name");
+        let (first, _) = points_of(scene, None);
+        for name in first.keys().filter(|name| every || name.starts_with(interesting)) {
+            let before = format!("kill@{name}");
+            let (points, signature) = points_of(scene, Some(&before));
+            if seen.insert((scene.name, signature)) || every {
+                let walked = walk(scene, Some(&before), &points, if every { MOST_OCCURRENCES } else { 1 });
+                cases += walked.cases;
+                slowest = slowest.max(walked.slowest);
+                reached.extend(walked.reached);
+            }
+        }
+    }
+    println!("tally: killed twice: {cases} cases in {:?}", begin.elapsed());
+    tally::record(Group::Crashes, "killed, and the next run killed at each point too", Row::sound(cases, slowest));
+    reached
+}
