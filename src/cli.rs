@@ -30,6 +30,8 @@ const EXIT_CODES: &str = "Exit codes:
 pub enum Command {
     /// Take the logs out of use, compress them and put them into the store (the hourly job)
     Run(Run),
+    /// Tell what waits, and of which logs it is not known whether they are complete
+    Status(Status),
     /// List what was shipped
     Ls(Ls),
     /// Write what a service has logged, decompressed and in order, to standard output
@@ -85,6 +87,17 @@ pub struct Run {
 pub enum Writer {
     /// It reopens its log when the link count is 0, as Upstart does
     Reopens,
+}
+
+/// `logferry status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Where logferry keeps its spool
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
+    pub state_dir: PathBuf,
+    /// Print it for a program
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `logferry ls`.

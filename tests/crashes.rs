@@ -117,7 +117,8 @@ struct Scene {
 
 /// At full speed, in bursts, so that the volume stays bounded on a busy machine.
 fn full_speed(place: &Place) -> Actors {
-    Actors::writer(place, &["--writes-of", "80,4096,70000", "--burst", "300000", "--every", "10"])
+    let args = ["--writes-of", "80,4096,70000", "--burst", "300000", "--every", "10", "--idle-after", "20000000"];
+    Actors::writer(place, &args)
 }
 
 fn idle(place: &Place) -> Actors {
@@ -351,4 +352,60 @@ fn killed_twice() -> BTreeSet<String> {
     println!("tally: killed twice: {cases} cases in {:?}", begin.elapsed());
     tally::record(Group::Crashes, "killed, and the next run killed at each point too", Row::sound(cases, slowest));
     reached
+}
+
+/// How many runs the soak kills, unless `LOGFERRY_SOAK` says another number.
+const SOAK: u64 = 80;
+
+#[test]
+fn a_soak_of_runs_killed_after_random_delays_under_several_writers() {
+    let runs = std::env::var("LOGFERRY_SOAK").map_or(SOAK, |runs| runs.parse().expect("LOGFERRY_SOAK is a number"));
+    let place = Place::new(Store::S3);
+    let log = |name: &str| place.sandbox.log(name);
+    let start = |args: &[&str], logs: &[PathBuf]| Writer::start(&place.sandbox, args, logs);
+    // On a busy machine all of it takes longer: what is written in all stays bounded.
+    let most = (runs * 250_000).to_string();
+    let writers = [
+        start(&["--writes-of", "300,5000,60000", "--every", "4", "--idle-after", &most], &["a.log", "b.log"].map(log)),
+        start(
+            &["--writes-of", "80,4096", "--burst", "200000", "--every", "40", "--idle-after", &most],
+            &[log("c.log")],
+        ),
+        start(&["--writes-of", "20000", "--every", "30", "--pause-before-write", "10"], &[log("late.log")]),
+        start(&["--writes-of", "120", "--every", "300"], &[log("slow.log")]),
+    ];
+    let mut random = u64::from(std::process::id());
+    let (mut killed, mut told) = (0, String::new());
+    for _ in 0..runs {
+        let mut run = place.command();
+        run.arg("run").arg(place.sandbox.path("log")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut run = run.spawn().expect("it starts");
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        // Some are killed as they begin, some in the middle, some come to their end.
+        let longest = [20_000, 150_000, 900_000][usize::try_from(random >> 61).expect("a small number") % 3];
+        std::thread::sleep(Duration::from_micros((random >> 33) % longest));
+        // It may have come to its end.
+        let _ = run.kill();
+        let output = run.wait_with_output().expect("it ends");
+        killed += u64::from(output.status.signal() == Some(9));
+        told += &String::from_utf8_lossy(&output.stderr);
+    }
+    let clean = place.run().expect(0);
+    told += &clean.stderr;
+    let written: Vec<_> = writers.into_iter().flat_map(Writer::stop).collect();
+    told += &place.run().expect(0).stderr;
+    let contents: Vec<_> = written.iter().map(Content::from).collect();
+    let Comparison { lost, doubled, gaps } = proof::compare_all(place.objects(), &contents);
+    place.sandbox.nothing_left_behind();
+    let bytes: u64 = written.iter().map(|log| log.bytes).sum();
+    println!("tally: soak: {killed} of {runs} runs killed, {bytes} bytes, {lost} lost, {doubled} doubled, {gaps:?}");
+    assert!(killed > runs / 4, "hardly any run was killed: {killed} of {runs}");
+    assert_eq!(doubled, 0, "{gaps:?}");
+    for (_, count, ended) in &gaps {
+        assert!(ended == "interrupted" && *count <= 70_000, "more than a write in flight: {gaps:?}\n{told}");
+        assert!(told.contains("not known to be complete"), "not told: {told}");
+    }
+    let note = if lost > 0 { "A `write()` in flight at the unlink, and told" } else { "" };
+    let row = Row { times: killed, lost, doubled, recovery: clean.took, note: note.to_owned() };
+    tally::record(Group::Crashes, "killed after random delays, under four writers", row);
 }

@@ -13,6 +13,9 @@ mod support;
 
 mod conformance;
 mod crashes;
+mod damage;
+mod disk;
+mod doubts;
 mod faults;
 mod house;
 mod names;

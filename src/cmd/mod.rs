@@ -4,6 +4,7 @@ pub mod cat;
 pub mod ls;
 pub mod plan;
 pub mod run;
+pub mod status;
 
 use crate::cli::StoreArgs;
 use crate::config::{self, ConfigError};

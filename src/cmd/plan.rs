@@ -43,7 +43,7 @@ pub fn print(settings: &Settings, avoid: &[PathBuf], form: Form) -> Exit {
 
 fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
     let Discovery { found, claimed, mut problems, .. } = discover::discover(settings, avoid);
-    let Survey { unfinished, sealed } = survey(&settings.state_dir).unwrap_or_else(|failure| {
+    let Survey { unfinished, sealed, .. } = survey(&settings.state_dir).unwrap_or_else(|failure| {
         problems.push(report::fatal(&settings.state_dir, &failure));
         Survey::default()
     });

@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
+use crate::model::size;
 
 /// The file that is read.
 pub(super) struct Source {
@@ -91,6 +92,17 @@ impl<'a> Section<'a> {
                 Err(self.source.error(Some(value.span()), what))
             }
         }
+    }
+
+    /// An amount of bytes: a whole number, or a text with a unit such as `2GiB`.
+    pub(super) fn size(&mut self, key: &'static str) -> Result<Option<u64>, ConfigError> {
+        let text = match self.entries.get(key).map(|(_, value)| value.get_ref()) {
+            Some(DeValue::Integer(integer)) if integer.radix() == 10 => Some(integer.as_str().to_owned()),
+            _ => None,
+        };
+        let Some(text) = text else { return self.parsed(key, size::parse) };
+        let span = self.take(key).map(|value| value.span());
+        size::parse(&text).map(Some).map_err(|why| self.source.error(span, format!("`{key}`: {why}")))
     }
 
     /// A list of texts, each checked by `parse`; a single text counts as a list of one.

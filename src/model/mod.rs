@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod destination;
 pub mod digest;
+pub mod doubt;
 pub mod key;
 pub mod metadata;
 pub mod names;
@@ -14,5 +15,6 @@ pub mod plan;
 pub mod problem;
 pub mod s3_options;
 pub mod segment;
+pub mod size;
 pub mod splay;
 pub mod time;

@@ -54,6 +54,15 @@ impl Report {
         Self { version, started, finished, instance, empty, sealed, shipped, waiting, problems, other_run, exit_code }
     }
 
+    /// Adds what was refused, unless a look before has said the same.
+    pub fn found(&mut self, problems: &mut Vec<Problem>) {
+        let known = |problem: &Problem| {
+            self.problems.iter().any(|known| (&known.path, &known.what) == (&problem.path, &problem.what))
+        };
+        problems.retain(|problem| !known(problem));
+        self.problems.append(problems);
+    }
+
     /// The report of a run that has ended.
     #[must_use]
     pub fn ended(mut self, finished: Moment) -> Self {

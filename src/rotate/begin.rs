@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use super::claim::{self, NotClaimed};
 use super::discover::Found;
-use super::growth;
 use super::leftovers::split;
 use super::reopens::Batches;
 use super::{Beginning, Item};
@@ -20,7 +19,7 @@ use crate::model::segment::{ClaimedName, Segment, Source};
 use crate::spool::Held;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
-use crate::sys::procfs::{self, Holder};
+use crate::sys::procfs;
 use crate::sys::{clock, random};
 
 /// Where a log's bytes are to be taken from.
@@ -57,7 +56,7 @@ impl Batches<'_, '_> {
             Item::Fresh(found) => self.begin_fresh(found),
             Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
             Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
-            Item::Growth { held, holder, .. } => self.begin_growth(held, &holder),
+            Item::Growth { held, log, .. } => self.begin_growth(held, log),
         };
         match begun {
             Ok(begun) => Some(begun),
@@ -70,7 +69,7 @@ impl Batches<'_, '_> {
 
     fn begin_fresh(&mut self, found: Found) -> std::result::Result<Begun, NotClaimed> {
         // Looked at before the claim too: where there is no room, people better find the log under its own name.
-        self.require_room()?;
+        self.require_room(found.size)?;
         let (parent, name) = split(&found.path);
         let dir = self.open_dir(&parent)?;
         let log = claim::open(&dir, &name, found.identity)?;
@@ -114,8 +113,7 @@ impl Batches<'_, '_> {
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
     }
 
-    fn begin_growth(&mut self, held: Held, holder: &Holder) -> std::result::Result<Begun, NotClaimed> {
-        let (log, _) = growth::open(&held, holder).ok_or(NotClaimed::Nothing)?;
+    fn begin_growth(&mut self, held: Held, log: File) -> std::result::Result<Begun, NotClaimed> {
         // Asked anew: another item of the same log may have been sealed in between.
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);

@@ -81,8 +81,24 @@ pub(super) fn reopen(dir: &Dir, claimed: &ClaimedName, expected: Option<Identity
     Ok((sound && same).then_some((file, status)))
 }
 
-/// Whether a name still stands for that file.
-pub(super) fn is_still(dir: &Dir, name: &OsStr, file: &File) -> Result<bool> {
-    let open = Status::of_file(file).doing("look at", dir.path_of(name))?;
-    Ok(dir.look(name)?.is_some_and(|entry| entry.status.identity == open.identity))
+/// What became of a claimed file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its name stands for it.
+    Claimed,
+    /// Someone else has deleted it; we have it open still.
+    Deleted,
+    /// Someone else has moved it.
+    Moved,
+}
+
+/// What became of the claimed file that is open as `file`.
+pub(super) fn standing(dir: &Dir, claimed: &ClaimedName, file: &File) -> Result<Standing> {
+    let open = Status::of_file(file).doing("look at", dir.path_of(claimed.as_os_str()))?;
+    let found = dir.look(claimed.as_os_str())?;
+    Ok(match found.is_some_and(|entry| entry.status.identity == open.identity) {
+        true => Standing::Claimed,
+        false if open.links == 0 => Standing::Deleted,
+        false => Standing::Moved,
+    })
 }

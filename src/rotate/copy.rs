@@ -1,4 +1,8 @@
 //! From a log into a part: read where the part ends, compress, append.
+//!
+//! Each pass looks first whether the log still holds the bytes that the part ends in. A log that someone else has
+//! truncated, and that its writer goes on with from its start, would else be joined to what it held before; and blocks
+//! are primed with these bytes, so that the member could not even be read back.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -27,6 +31,12 @@ pub(super) enum CopyError {
     /// The part can't be written.
     #[error(transparent)]
     Part(Failure),
+    /// The log no longer holds what was read of it.
+    #[error("it was truncated by someone else while it was copied")]
+    Truncated,
+    /// The part would be larger than there is room for.
+    #[error("there is no room for it")]
+    TooLarge,
     /// A signal asked us to stop.
     #[error("stopped by a signal")]
     Stopped,
@@ -37,15 +47,16 @@ pub(super) enum CopyError {
 pub(super) enum Until<'s> {
     /// To the end: the log is unlinked, and what is not read now may be gone.
     TheEnd,
-    /// Until a signal asks us to stop: the log is still there.
-    Stopped(&'s Stop),
+    /// Until a signal asks us to stop, or the part is larger than that: the log is still there.
+    Stopped { stop: &'s Stop, most: u64 },
 }
 
 impl Until<'_> {
-    fn over(self) -> bool {
+    fn check(self, part: &Part) -> Result<(), CopyError> {
         match self {
-            Self::TheEnd => false,
-            Self::Stopped(stop) => stop.requested(),
+            Self::Stopped { stop, .. } if stop.requested() => Err(CopyError::Stopped),
+            Self::Stopped { most, .. } if part.packed() > most => Err(CopyError::TooLarge),
+            _ => Ok(()),
         }
     }
 }
@@ -65,6 +76,9 @@ pub(super) fn copy(
     let mut copied = 0;
     for _ in 0..PASSES {
         let size = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?.size;
+        if size < part.taken() && part.raw() > 0 {
+            return Err(CopyError::Truncated);
+        }
         if size <= part.taken() {
             break;
         }
@@ -83,11 +97,12 @@ fn copy_up_to(
 ) -> Result<u64, CopyError> {
     let begin = part.taken();
     let mut window = part.window();
-    read_at(part, log, &mut buffer[..window], begin - window as u64)?;
+    let still_there = read_at(part, log, &mut buffer[..window], begin - window as u64)?;
+    if still_there < window || !part.remembers(&buffer[..window]) {
+        return Err(CopyError::Truncated);
+    }
     while part.taken() < end {
-        if until.over() {
-            return Err(CopyError::Stopped);
-        }
+        until.check(part)?;
         let wanted = usize::try_from(end - part.taken()).map_or(BLOCK, |left| left.min(BLOCK));
         let count = read_at(part, log, &mut buffer[window..window + wanted], part.taken())?;
         if count == 0 {
@@ -99,6 +114,8 @@ fn copy_up_to(
         window = filled.min(WINDOW);
         buffer.copy_within(filled - window..filled, 0);
     }
+    part.remember(&buffer[..window]);
+    until.check(part)?;
     Ok(part.taken() - begin)
 }
 

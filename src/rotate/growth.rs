@@ -4,9 +4,12 @@ use std::fs::File;
 use std::path::Path;
 
 use super::{Item, Queues, Rotation};
+use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::Identity;
+use crate::model::segment::{Identity, SegmentName};
 use crate::spool::Held;
+use crate::sys::clock;
+use crate::sys::failure::Result;
 use crate::sys::file::{Kind, Status};
 use crate::sys::procfs::{self, Holder};
 
@@ -31,9 +34,9 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
     for held in held {
         let looked_at = match holders.by_file.get(&held.file) {
             Some(holder) => look(rotation, held, holder, queues),
-            None if holders.complete => rotation.spool.let_go(&held),
-            // A process that we may not look into could hold it still.
-            None => Ok(()),
+            None if holders.complete => gone(rotation, &held),
+            // A process that we may not look into could hold it still; but nobody will know.
+            None => rotation.spool.confirm_doubt(name_of(&held)),
         };
         if let Err(failure) = looked_at {
             rotation.failed(&failure.path.clone(), &failure);
@@ -41,14 +44,25 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
     }
 }
 
-fn look(
-    rotation: &mut Rotation<'_>,
-    held: Held,
-    holder: &Holder,
-    queues: &mut Queues,
-) -> crate::sys::failure::Result<()> {
-    let grown = open(&held, holder).is_some_and(|(_, status)| status.size > held.taken);
-    if !grown {
+/// No process holds the inode any more: it is forgotten, and if it may have held bytes that nobody has read, that is
+/// remembered in its place.
+fn gone(rotation: &mut Rotation<'_>, held: &Held) -> Result<()> {
+    let name = name_of(held);
+    rotation.spool.confirm_doubt(name)?;
+    let last = rotation.spool.newest_of(held)?.filter(|last| last.segment.name == name);
+    // Only a writer that never reopens its log makes it grow after it was taken.
+    if let Some(last) = last.filter(|last| last.segment.claimed.is_none()) {
+        let (from, until) = (last.seal.last, clock::now().max(last.seal.last));
+        let (path, service) = (last.segment.path, last.segment.service);
+        rotation.spool.doubt_for_good(&Doubt { segment: name, path, service, from, until, why: Why::WriterEnded })?;
+    }
+    rotation.spool.let_go(held)
+}
+
+fn look(rotation: &mut Rotation<'_>, held: Held, holder: &Holder, queues: &mut Queues) -> Result<()> {
+    let Some((log, status)) = open(&held, holder) else { return Ok(()) };
+    rotation.spool.settle_doubt(name_of(&held))?;
+    if status.size <= held.taken {
         return Ok(());
     }
     let writer = format!("{} (pid {})", holder.name, holder.pid);
@@ -60,12 +74,16 @@ fn look(
     let path = last.segment.path.clone();
     let what = format!("{writer} still writes to the file that was taken out of use at {}", last.segment.claimed_at);
     rotation.problem(Problem::new(Effect::Noted, &path, what).hint(DOES_NOT_REOPEN));
-    queues.push(path.clone(), Item::Growth { path, held, holder: holder.clone() });
+    queues.push(path.clone(), Item::Growth { path, held, log });
     Ok(())
 }
 
+fn name_of(held: &Held) -> SegmentName {
+    SegmentName { stream: held.stream, seq: held.seq }
+}
+
 /// Opens a held inode, if the process holds it still: it may have closed it and opened something else by that number.
-pub(super) fn open(held: &Held, holder: &Holder) -> Option<(File, Status)> {
+fn open(held: &Held, holder: &Holder) -> Option<(File, Status)> {
     let file = holder.open().ok()?;
     let metadata = file.metadata().ok()?;
     let status = Status::of(&metadata);

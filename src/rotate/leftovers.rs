@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Item, Queues, Rotation};
+use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Segment};
 use crate::spool::Unfinished;
@@ -98,19 +99,36 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
         other => other?,
     };
     if part.raw() == 0 {
-        return rotation.spool.discard(name);
+        rotation.spool.settle_doubt(name)?;
+        // A log is unlinked when its bytes are durable: that they are not there is damage.
+        return match part.segment().claimed {
+            Some(_) => rotation.spool.put_part_aside(name, &format!("nothing of {} is in it", path.display())),
+            None => rotation.spool.discard(name),
+        };
     }
     let modified = part.modified()?;
+    rotation.spool.doubt(&doubt_about(part.segment())?)?;
     let sealed = rotation.spool.seal(part, modified, Ended::Interrupted)?;
-    let what = format!(
-        "the run that took it at {claimed_at} was cut short; {} bytes are kept, and what its writer may have written \
-         between then and {} without reopening it is kept if the writer still holds the file",
-        sealed.seal.length,
-        clock::now()
-    );
+    let length = sealed.seal.length;
+    let what =
+        format!("the run that took it at {claimed_at} was cut short; the {length} bytes that it had read are kept");
     rotation.problem(Problem::new(Effect::Noted, path, what));
     rotation.outcome.sealed.push(sealed);
     Ok(())
+}
+
+/// What may be missing behind an interrupted segment, until its inode is looked for.
+fn doubt_about(segment: &Segment) -> Result<Doubt> {
+    let Segment { name, path, service, claimed_at, .. } = segment.clone();
+    // Its writer has reopened it at the latest when the log that is there now was made.
+    let (parent, file_name) = split(&path);
+    let now_there = match Dir::open(&parent).and_then(|dir| dir.look(&file_name)) {
+        Ok(entry) => entry.filter(|entry| entry.status.identity != segment.source.file),
+        Err(_) => None,
+    };
+    let reopened = now_there.and_then(|entry| entry.status.identity.born).filter(|born| *born > claimed_at);
+    let until = reopened.unwrap_or_else(clock::now).max(claimed_at);
+    Ok(Doubt { segment: name, path, service, from: claimed_at, until, why: Why::RunCutShort })
 }
 
 /// A log's directory and name.

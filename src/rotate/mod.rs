@@ -21,9 +21,11 @@ mod drain;
 mod growth;
 mod leftovers;
 mod reopens;
+mod room;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::PathBuf;
 
 use crate::config::Settings;
@@ -33,7 +35,6 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner};
 use crate::spool::{Held, Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
-use crate::sys::procfs::Holder;
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use discover::{Discovery, Found};
@@ -45,6 +46,8 @@ pub struct Outcome {
     pub sealed: Vec<SealedSegment>,
     /// What could not be done.
     pub problems: Vec<Problem>,
+    /// What could not be done for want of room in the spool.
+    pub no_room: Vec<Problem>,
 }
 
 /// One piece of a log's bytes that is to become a segment.
@@ -53,8 +56,9 @@ enum Item {
     Claimed(Segment),
     /// A claimed file that no record speaks of.
     Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString },
-    /// What a writer wrote into an inode after its segment was sealed.
-    Growth { path: PathBuf, held: Held, holder: Holder },
+    /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
+    /// end meanwhile.
+    Growth { path: PathBuf, held: Held, log: File },
     /// A log in use.
     Fresh(Found),
 }
@@ -119,7 +123,10 @@ impl<'a> Rotation<'a> {
 
     /// A failure that concerns a log: when the disk has no room the next run tries again; anything else is for a person.
     fn failed(&mut self, path: &std::path::Path, failure: &Failure) {
-        self.outcome.problems.push(problem_of(path, failure));
+        match failure.no_room() {
+            true => self.outcome.no_room.push(problem_of(path, failure)),
+            false => self.outcome.problems.push(problem_of(path, failure)),
+        }
     }
 
     /// The segment that comes next in the stream of a log.
@@ -169,7 +176,7 @@ fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
     let effect = if waits { Effect::Waits } else { Effect::Failed };
     let problem = Problem::from_error(effect, path, failure);
     match failure.no_room() {
-        true => problem.hint("the log's bytes stay where they are; make room, the next run goes on"),
+        true => problem.hint("its bytes stay in the log's directory; make room, the next run goes on"),
         false => problem,
     }
 }

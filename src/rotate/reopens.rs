@@ -15,23 +15,23 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::begin::{Begun, Place, not_ours};
-use super::claim;
+use super::claim::{self, Standing};
 use super::copy::{self, CopyError, Until};
 use super::drain::{Drain, Draining};
 use super::growth;
 use super::leftovers::split;
+use super::room::{Limits, Room};
 use super::{Item, Rotation};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::Segment;
+use crate::model::segment::{ClaimedName, Ended, Segment};
 use crate::spool::Part;
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::Result;
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
 use crate::sys::host;
@@ -49,10 +49,6 @@ const TOP_UPS: usize = 3;
 /// How long after the unlink a log is read again and again, before it is the next one's turn.
 const IN_FLIGHT: Duration = Duration::from_micros(100);
 
-/// How much room the spool's file system must have before a log is unlinked: what its writer still writes must not be
-/// lost for want of room. Single writes of 62 MB were seen, a tenth of that when compressed.
-const RESERVE: u64 = 8 * 1024 * 1024;
-
 /// A log whose bytes are in a part.
 struct Copied {
     part: Part,
@@ -66,7 +62,8 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     // Each log keeps up to three descriptors open while it is drained: its own, the part's, its directory's.
     let files = usize::try_from(host::raise_open_files()).unwrap_or(usize::MAX);
     let (batch, most) = (BATCH.min(files / 10).max(1), (files / 4).max(1));
-    let mut batches = Batches { rotation, dirs: HashMap::new(), left: Vec::new() };
+    let limits = Limits::of(rotation.settings);
+    let mut batches = Batches { rotation, dirs: HashMap::new(), left: Vec::new(), limits, room: None };
     let mut drain = Drain::default();
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() && !batches.rotation.stop.requested() {
@@ -76,6 +73,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
         // What busy writers still wrote to files that they have let go of is read before the next logs are copied.
         drain.round(batches.rotation);
         batches.dirs.clear();
+        batches.room = None;
         if drain.len() >= most {
             drain.finish(batches.rotation);
         }
@@ -109,6 +107,9 @@ pub(super) struct Batches<'r, 'a> {
     pub(super) dirs: HashMap<PathBuf, Rc<Dir>>,
     /// Logs of which something is left that must come first.
     pub(super) left: Vec<PathBuf>,
+    limits: Limits,
+    /// What the spool may still take, as far as this batch knows.
+    room: Option<Room>,
 }
 
 impl Batches<'_, '_> {
@@ -155,21 +156,23 @@ impl Batches<'_, '_> {
         kept
     }
 
-    /// Fails where the spool's file system has less room than a log that is unlinked may still need.
-    pub(super) fn require_room(&self) -> Result<()> {
-        let room = self.rotation.spool.room()?;
-        if room >= RESERVE {
-            return Ok(());
+    /// Fails where there is no room for a log of that size.
+    pub(super) fn require_room(&mut self, size: u64) -> Result<()> {
+        self.room()?.require_for(self.rotation.spool, size)
+    }
+
+    fn room(&mut self) -> Result<Room> {
+        match self.room {
+            Some(room) => Ok(room),
+            None => Ok(*self.room.insert(self.limits.room(self.rotation.spool)?)),
         }
-        let why = format!("{room} bytes are left, less than the {RESERVE} that unlinking a log wants");
-        let error = io::Error::new(io::ErrorKind::StorageFull, why);
-        Err(Failure::new("make room in", self.rotation.spool.root().path(), error))
     }
 
     /// Makes the parts' names durable, and sees that there is room for what is still to come: only then may a log be
     /// unlinked. Where not, the logs stay claimed, and the next run copies them again.
     fn durable(&mut self, copied: Vec<Copied>) -> Option<Vec<Copied>> {
-        let Err(failure) = self.rotation.spool.sync().and_then(|()| self.require_room()) else { return Some(copied) };
+        let spool = &*self.rotation.spool;
+        let Err(failure) = spool.sync().and_then(|()| self.limits.require_free(spool)) else { return Some(copied) };
         for Copied { part, .. } in copied {
             let segment = part.segment();
             let _ = self.rotation.spool.discard_part(segment.name);
@@ -200,32 +203,75 @@ impl Batches<'_, '_> {
     fn copy(&mut self, begun: Begun) -> Option<Copied> {
         let Begun { segment, log, place } = begun;
         let (name, path) = (segment.name, segment.path.clone());
-        let copied = self.try_copy(segment, &log);
-        match copied {
-            Ok(part) if part.raw() == 0 && self.gave_back(&part, &place) => None,
-            Ok(part) => Some(Copied { part, log, place }),
-            Err(error) => {
-                // Without its part the state is "claimed": the next run copies again from the start.
+        let mut part = match self.rotation.spool.start_part(segment) {
+            Ok(part) => part,
+            Err(failure) => {
                 let _ = self.rotation.spool.discard_part(name);
-                self.copy_failed(path, &error);
+                self.copy_failed(path, &CopyError::Part(failure));
+                return None;
+            }
+        };
+        match self.fill(&mut part, &log) {
+            Ok(()) if part.raw() == 0 && self.gave_back(&part, &place) => None,
+            Ok(()) => Some(Copied { part, log, place }),
+            Err(error) => {
+                self.broken_off(part, &error);
                 None
             }
         }
     }
 
-    fn try_copy(&mut self, segment: Segment, log: &File) -> std::result::Result<Part, CopyError> {
-        let mut part = self.rotation.spool.start_part(segment).map_err(CopyError::Part)?;
-        self.copy_on(&mut part, log, Until::Stopped(self.rotation.stop))?;
+    fn fill(&mut self, part: &mut Part, log: &File) -> std::result::Result<(), CopyError> {
+        self.copy_on(part, log)?;
         fault::reached(Point::Copied);
         part.sync().map_err(CopyError::Part)?;
         fault::reached(Point::CopyDurable);
         log::debug!("{}: {} bytes copied", part.segment().path.display(), part.raw());
-        Ok(part)
+        Ok(())
     }
 
-    fn copy_on(&mut self, part: &mut Part, log: &File, until: Until<'_>) -> std::result::Result<u64, CopyError> {
+    /// Copies while the log is still there, and the room lasts.
+    fn copy_on(&mut self, part: &mut Part, log: &File) -> std::result::Result<u64, CopyError> {
+        let mut room = self.room().map_err(CopyError::Part)?;
+        let before = part.packed();
+        let until = Until::Stopped { stop: self.rotation.stop, most: before + room.left() };
         let Rotation { encoder, buffer, .. } = &mut *self.rotation;
-        copy::copy(encoder, buffer, part, log, until)
+        let copied = copy::copy(encoder, buffer, part, log, until)?;
+        room.take(part.packed() - before);
+        self.room = Some(room);
+        Ok(copied)
+    }
+
+    /// A copy that can't be brought to its end while the log is still there. Without its part the state is "claimed": the
+    /// next run copies again from the start. Only where the log no longer has what was read of it, that is kept.
+    fn broken_off(&mut self, part: Part, error: &CopyError) {
+        let (name, path) = (part.segment().name, part.segment().path.clone());
+        match error {
+            CopyError::Truncated if part.raw() > 0 => self.keep(part),
+            _ => {
+                let _ = self.rotation.spool.discard_part(name);
+                self.copy_failed(path, error);
+            }
+        }
+    }
+
+    /// Seals what was read of a log before someone else truncated it. What is in the claimed file now belongs to no
+    /// segment any more: the next run finds it, and takes it for the one that follows.
+    fn keep(&mut self, part: Part) {
+        let path = part.segment().path.clone();
+        let length = part.raw();
+        let sealed = part.modified().and_then(|modified| self.rotation.spool.seal(part, modified, Ended::Interrupted));
+        let what = format!(
+            "it was truncated by someone else while it was copied; the {length} bytes that had been read are kept, and the \
+             next run takes what was written to it since"
+        );
+        let problem = Problem::new(Effect::Failed, &path, what);
+        self.rotation.problem(problem.hint("find out what else handles this log: logrotate, a cron job"));
+        match sealed {
+            Ok(sealed) => self.rotation.outcome.sealed.push(sealed),
+            Err(failure) => self.rotation.failed(&path, &failure),
+        }
+        self.left.push(path);
     }
 
     fn copy_failed(&mut self, path: PathBuf, error: &CopyError) {
@@ -234,7 +280,14 @@ impl Batches<'_, '_> {
                 let what = "stopped by a signal after it was claimed; the next run goes on from there";
                 self.rotation.problem(Problem::new(Effect::Waits, &path, what));
             }
+            CopyError::TooLarge => {
+                let failure =
+                    self.room().map(|room| room.exceeded(self.rotation.spool)).unwrap_or_else(|failure| failure);
+                self.rotation.failed(&path, &failure);
+            }
             CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(&path, failure),
+            // Of which nothing had been read.
+            CopyError::Truncated => self.rotation.problem(Problem::new(Effect::Failed, &path, error)),
         }
         self.left.push(path);
     }
@@ -260,9 +313,7 @@ impl Batches<'_, '_> {
         match self.try_unlink(&mut copied) {
             Ok(()) => Some(copied),
             Err(error) => {
-                let segment = copied.part.segment();
-                let _ = self.rotation.spool.discard_part(segment.name);
-                self.copy_failed(segment.path.clone(), &error);
+                self.broken_off(copied.part, &error);
                 None
             }
         }
@@ -271,7 +322,7 @@ impl Batches<'_, '_> {
     fn try_unlink(&mut self, Copied { part, log, place }: &mut Copied) -> std::result::Result<(), CopyError> {
         // What its writer wrote while the others of the batch were copied.
         for _ in 0..TOP_UPS {
-            if self.copy_on(part, log, Until::Stopped(self.rotation.stop))? == 0 {
+            if self.copy_on(part, log)? == 0 {
                 break;
             }
             part.sync().map_err(CopyError::Part)?;
@@ -279,17 +330,17 @@ impl Batches<'_, '_> {
         fault::reached(Point::ToppedUp);
         let segment = part.segment();
         let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(()) };
-        if !claim::is_still(dir, claimed.as_os_str(), log).map_err(CopyError::Log)? {
-            return Err(CopyError::Log(not_ours(dir, claimed)));
-        }
-        if let Err(failure) = dir.unlink(claimed.as_os_str()) {
-            // If the name is gone all the same, the part is all there is: it must not be discarded.
-            if !matches!(dir.look(claimed.as_os_str()), Ok(None)) {
-                return Err(CopyError::Log(failure));
+        let path = segment.path.clone();
+        match claim::standing(dir, claimed, log).map_err(CopyError::Log)? {
+            Standing::Claimed => unlink(dir, claimed).map_err(CopyError::Log)?,
+            Standing::Moved => return Err(CopyError::Log(not_ours(dir, claimed))),
+            // Whatever has its name now is left alone; all that was in it is here.
+            Standing::Deleted => {
+                let what = "it was deleted by someone else while it was copied; all that it held is kept";
+                self.rotation.problem(Problem::new(Effect::Failed, &path, what));
             }
         }
         fault::reached(Point::Unlinked);
-        let path = segment.path.clone();
         if Status::of_file(log).is_ok_and(|status| status.links > 0) {
             let what = "it was given another hard link while it was taken, so that its writer won't reopen it";
             self.rotation.problem(Problem::new(Effect::Failed, &path, what).hint(growth::DOES_NOT_REOPEN));
@@ -304,7 +355,8 @@ impl Batches<'_, '_> {
     fn read_in_flight(&mut self, part: &mut Part, log: &File) {
         let unlinked = Instant::now();
         while lease::writers(log) != Writers::None && unlinked.elapsed() < IN_FLIGHT {
-            if self.copy_on(part, log, Until::TheEnd).is_err() {
+            let Rotation { encoder, buffer, .. } = &mut *self.rotation;
+            if copy::copy(encoder, buffer, part, log, Until::TheEnd).is_err() {
                 return;
             }
         }
@@ -336,6 +388,14 @@ impl Batches<'_, '_> {
         if let Err(failure) = self.rotation.spool.discard(segment.name) {
             self.rotation.failed(&segment.path, &failure);
         }
+    }
+}
+
+fn unlink(dir: &Dir, claimed: &ClaimedName) -> Result<()> {
+    match dir.unlink(claimed.as_os_str()) {
+        // If the name is gone all the same, the part is all there is: it must not be discarded.
+        Err(_) if matches!(dir.look(claimed.as_os_str()), Ok(None)) => Ok(()),
+        other => other,
     }
 }
 

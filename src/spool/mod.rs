@@ -11,6 +11,7 @@
 //!
 //! The directory is private (0700) and belongs to one process at a time, which holds its lock.
 
+mod doubts;
 mod held;
 mod part;
 mod record;
@@ -28,12 +29,14 @@ pub use recovery::{Damage, Recovered, Unfinished};
 pub use streams::Head;
 pub use survey::{Survey, survey};
 
+use crate::model::doubt::Doubt;
 use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
+use doubts::Doubts;
 use record::Record;
 use streams::{Streams, Unsound};
 
@@ -44,6 +47,7 @@ pub struct Spool {
     held: Dir,
     damaged: Dir,
     gaps: Dir,
+    doubts: Doubts,
     streams: Streams,
     damage: Vec<Damage>,
 }
@@ -58,8 +62,8 @@ impl Spool {
         let private = |name: &str| Dir::open_private(&root.path_of(name));
         let (segments, held, damaged, gaps) =
             (private("spool")?, private("held")?, private("damaged")?, private("gaps")?);
-        let streams = Streams::new(private("streams")?);
-        Ok(Self { root, segments, held, damaged, gaps, streams, damage: Vec::new() })
+        let (streams, doubts) = (Streams::new(private("streams")?), Doubts::new(private("doubts")?));
+        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, damage: Vec::new() })
     }
 
     /// Takes the state directory's lock; `None` when another run has it.
@@ -110,6 +114,18 @@ impl Spool {
     /// What the file system answers.
     pub fn room(&self) -> Result<u64> {
         self.segments.room()
+    }
+
+    /// How many bytes the files of the spool have.
+    ///
+    /// # Errors
+    /// Where they can't be looked at.
+    pub fn used(&self) -> Result<u64> {
+        let mut used = 0;
+        for name in self.segments.names()? {
+            used += self.segments.look(&name)?.map_or(0, |entry| entry.status.size);
+        }
+        Ok(used)
     }
 
     /// Makes the names of records, parts and sealed segments durable.
@@ -312,6 +328,54 @@ impl Spool {
                 Ok(None)
             }
         }
+    }
+
+    /// Remembers that bytes may be missing, unless a process is found to hold the inode still.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn doubt(&self, doubt: &Doubt) -> Result<()> {
+        self.doubts.open(doubt)
+    }
+
+    /// Remembers that bytes may be missing, where nothing can be found out any more.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn doubt_for_good(&self, doubt: &Doubt) -> Result<()> {
+        self.doubts.add(doubt)
+    }
+
+    /// Ends the doubt about a segment: a process holds its inode, and so all its bytes.
+    ///
+    /// # Errors
+    /// Where it can't be removed.
+    pub fn settle_doubt(&self, name: SegmentName) -> Result<()> {
+        self.doubts.settle(name)
+    }
+
+    /// Makes a doubt about a segment, if there is one, one for good: no process holds its inode.
+    ///
+    /// # Errors
+    /// Where it can't be renamed.
+    pub fn confirm_doubt(&self, name: SegmentName) -> Result<()> {
+        self.doubts.confirm(name)
+    }
+
+    /// What may be missing and nobody was told yet.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub fn untold_doubts(&self) -> Result<Vec<Doubt>> {
+        self.doubts.untold()
+    }
+
+    /// Takes note that [`Self::untold_doubts`] were told.
+    ///
+    /// # Errors
+    /// Where it can't be written; they are told again then.
+    pub fn doubts_told(&self, now: Moment) -> Result<()> {
+        self.doubts.told(now)
     }
 
     /// Forgets a held inode.

@@ -17,23 +17,28 @@ pub struct Part {
     file: File,
     path: PathBuf,
     member: Member,
+    /// Of a part that was salvaged: when it was last written to before.
+    modified: Option<Moment>,
+    /// CRC-32 of the bytes that it ends in.
+    ending: Option<u32>,
 }
 
 impl Part {
     pub(super) fn start(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
         let member = Member::begin(&mut file).doing("write", &path)?;
-        Ok(Self { segment, file, path, member })
+        Ok(Self { segment, file, path, member, modified: None, ending: None })
     }
 
     pub(super) fn salvage(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
-        let length = file.metadata().doing("look at", &path)?.len();
-        if length < gzip::HEADER_LENGTH {
+        let status = Status::of_file(&file).doing("look at", &path)?;
+        if status.size < gzip::HEADER_LENGTH {
             // Cut short before it held anything.
             file.set_len(0).doing("cut", &path)?;
             return Self::start(segment, file, path);
         }
         let member = gzip::salvage(&mut file).doing("salvage", &path)?;
-        let mut part = Self { segment, file, path, member };
+        // Cutting counts as a change.
+        let mut part = Self { segment, file, path, member, modified: Some(status.modified), ending: None };
         part.cut()?;
         fault::reached(Point::PartCut);
         Ok(part)
@@ -59,7 +64,10 @@ impl Part {
     /// # Errors
     /// Where it can't be looked at.
     pub fn modified(&self) -> Result<Moment> {
-        Status::of_file(&self.file).map(|status| status.modified).doing("look at", &self.path)
+        match self.modified {
+            Some(modified) => Ok(modified),
+            None => Status::of_file(&self.file).map(|status| status.modified).doing("look at", &self.path),
+        }
     }
 
     /// Whether a file begins with just the bytes that this segment holds: for file systems that keep no birth time, where
@@ -83,6 +91,21 @@ impl Part {
             }
         }
         Ok(crc.finalize() == self.member.crc())
+    }
+
+    /// How many bytes the part has.
+    pub fn packed(&self) -> u64 {
+        self.member.packed()
+    }
+
+    /// Takes note of the bytes that the segment ends in so far, at most [`gzip::WINDOW`] of them.
+    pub fn remember(&mut self, window: &[u8]) {
+        self.ending = Some(crc32fast::hash(window));
+    }
+
+    /// Whether these are the bytes that were noted last, if any were.
+    pub fn remembers(&self, window: &[u8]) -> bool {
+        self.ending.is_none_or(|ending| ending == crc32fast::hash(window))
     }
 
     /// How many raw bytes this segment holds.

@@ -1,24 +1,32 @@
-//! A look at the spool that changes nothing, not even what is damaged: for plans.
+//! A look at the state directory that changes nothing, not even what is damaged: for plans and people.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::model::doubt::Doubt;
 use crate::model::segment::{SealedSegment, Segment, SegmentName};
 use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
 
+use super::doubts;
 use super::recovery::{Files, read_record};
 
-/// What waits in the spool.
+/// What a state directory holds.
 #[derive(Default)]
 pub struct Survey {
     /// Segments that were begun and not sealed.
     pub unfinished: Vec<Segment>,
     /// Segments to ship.
     pub sealed: Vec<SealedSegment>,
+    /// Where bytes may be missing.
+    pub doubts: Vec<Doubt>,
+    /// How many deleted logs a writer may still have open.
+    pub held: usize,
+    /// What was put aside as damaged.
+    pub damaged: Vec<PathBuf>,
 }
 
-/// Looks at the spool of a state directory, which need not be there.
+/// Looks at a state directory, which need not be there.
 ///
 /// # Errors
 /// Where it is there and can't be read.
@@ -27,7 +35,9 @@ pub fn survey(state_dir: &Path) -> Result<Survey> {
         Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(Survey::default()),
         other => other?,
     };
-    let mut survey = Survey::default();
+    let mut survey = Survey { doubts: doubts::survey(state_dir)?, ..Survey::default() };
+    survey.held = names_in(&state_dir.join("held"))?.len();
+    survey.damaged = names_in(&state_dir.join("damaged"))?;
     for file_name in segments.names()? {
         let name = file_name.to_str().and_then(|name| SegmentName::parse(name.strip_suffix(".json")?));
         let Some(name) = name else { continue };
@@ -41,4 +51,13 @@ pub fn survey(state_dir: &Path) -> Result<Survey> {
         }
     }
     Ok(survey)
+}
+
+/// The paths of all files in a directory; none where there is no such directory.
+fn names_in(path: &Path) -> Result<Vec<PathBuf>> {
+    match Dir::open(path) {
+        Err(failure) if failure.is(io::ErrorKind::NotFound) => Ok(Vec::new()),
+        Err(failure) => Err(failure),
+        Ok(dir) => Ok(dir.names()?.into_iter().map(|name| dir.path_of(name)).collect()),
+    }
 }

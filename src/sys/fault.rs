@@ -54,6 +54,8 @@ points! {
     SealUndone = "seal-undone",
     /// The part of an interrupted run was cut behind its last whole block.
     PartCut = "part-cut",
+    /// What may be missing behind a segment can't be found any more.
+    DoubtConfirmed = "doubt-confirmed",
     /// A part was removed, its record not yet.
     PartDiscarded = "part-discarded",
     /// A record was removed.

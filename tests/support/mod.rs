@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use logferry::sys::fault::Point;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -33,6 +34,7 @@ pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
+    pub(crate) took: Duration,
 }
 
 impl Ended {
@@ -146,12 +148,46 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Ended {
+    let begin = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let output = child.expect("the command starts").wait_with_output().expect("the command ends");
+    ended(child.expect("the command starts"), begin)
+}
+
+fn ended(child: Child, begin: Instant) -> Ended {
+    let output = child.wait_with_output().expect("the command ends");
     Ended {
         code: output.status.code().unwrap_or(-1),
         stdout: output.stdout,
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        took: begin.elapsed(),
+    }
+}
+
+/// A run that has stopped itself at a named point.
+pub(crate) struct Stopped {
+    child: Child,
+}
+
+impl Stopped {
+    /// Starts a run and returns when it has come to that point for the `count`th time.
+    #[track_caller]
+    pub(crate) fn at(point: Point, count: u32, mut run: Command) -> Self {
+        run.env("LOGFERRY_FAULT", format!("stop@{}#{count}", point.name()));
+        run.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = run.spawn().expect("the run starts");
+        let stat = format!("/proc/{}/stat", child.id());
+        wait_until("the run stops at its point", || {
+            assert!(child.try_wait().expect("its state").is_none(), "the run did not come to {}", point.name());
+            std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
+        });
+        Self { child }
+    }
+
+    /// Lets it go on, to its end.
+    pub(crate) fn go_on(self) -> Ended {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        kill(pid, Signal::SIGCONT).expect("it lives");
+        ended(self.child, Instant::now())
     }
 }
 

@@ -1,0 +1,66 @@
+//! Where it can't be known whether bytes are missing: of which log, between which times, and why.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::Service;
+use super::path_text::{serde_path, to_text};
+use super::segment::SegmentName;
+use super::time::Moment;
+
+/// Bytes that a writer may have written and that nobody can see any more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Doubt {
+    /// The segment behind whose end they would be.
+    pub segment: SegmentName,
+    /// The log.
+    #[serde(with = "serde_path")]
+    pub path: PathBuf,
+    /// What it is about.
+    pub service: Service,
+    /// They were not written before this.
+    pub from: Moment,
+    /// They were not written after this.
+    pub until: Moment,
+    /// How that came.
+    pub why: Why,
+}
+
+/// How it came that bytes may be missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The run was cut short between unlink and release, and when the next one looked, no process held the file any
+    /// more: a `write()` that was under way at the unlink may be gone with it.
+    RunCutShort,
+    /// A writer that does not reopen its log has ended: what it wrote after the last run is gone with the file.
+    WriterEnded,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { segment, from, until, .. } = self;
+        match self.why {
+            Why::RunCutShort => write!(
+                f,
+                "not known to be complete between {from} and {until}: the run that took it was cut short, and its writer \
+                 has closed the file since; a write that was under way at that moment may be missing behind segment \
+                 {segment}"
+            ),
+            Why::WriterEnded => write!(
+                f,
+                "not known to be complete between {from} and {until}: its writer never reopened it and has ended; what it \
+                 wrote since the run before is missing behind segment {segment}"
+            ),
+        }
+    }
+}
+
+impl Doubt {
+    /// The log's path, for people.
+    pub fn log(&self) -> String {
+        to_text(&self.path)
+    }
+}

@@ -1,0 +1,46 @@
+//! Amounts of bytes as people write them: `500MB`, `2GiB`.
+
+/// Units with what they stand for; longer names first where one ends in the other.
+const UNITS: [(&str, u64); 10] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("kB", 1_000),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("B", 1),
+];
+
+/// Reads a whole number of bytes, with or without a unit.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is not a size such as \"500MB\" or \"2GiB\"");
+    let (number, unit) =
+        UNITS.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?.trim_end(), *bytes))).unwrap_or((text, 1));
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).ok_or_else(|| format!("{text:?} is more bytes than there are numbers for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn sizes_with_and_without_units() {
+        for (text, bytes) in [("0", 0), ("12", 12), ("12B", 12), ("5 MB", 5_000_000), ("2GiB", 2 << 30), ("1kB", 1000)]
+        {
+            assert_eq!(parse(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "GiB", "-1", "1.5GB", "1 potato", "0x10", "99999999999TiB", "1gb"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

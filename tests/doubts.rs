@@ -1,0 +1,96 @@
+//! Where nobody can know whether bytes are missing, the next run and `status` say so: of which log, between which times.
+
+use std::process::{Command, Stdio};
+
+use logferry::sys::fault::Point;
+
+use crate::support::proof::{self, Content};
+use crate::support::tally::{self, Group, Row};
+use crate::support::{Sandbox, Stopped, Writer, wait_until};
+
+fn status(sandbox: &Sandbox) -> serde_json::Value {
+    let ended = sandbox.run(["status", "--json"]).expect(0);
+    serde_json::from_slice(&ended.stdout).expect("JSON")
+}
+
+/// A run that is killed right behind the unlink.
+fn killed_behind_the_unlink(sandbox: &Sandbox) {
+    let mut run = sandbox.logferry();
+    let order = format!("kill@{}", Point::InFlightRead.name());
+    run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", order);
+    let status = run.stderr(Stdio::null()).status().expect("it starts");
+    assert_eq!(status.code(), None, "it is killed");
+}
+
+#[test]
+fn an_interrupted_segment_whose_writer_has_gone_is_doubted_until_it_was_told() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file("settle = \"30ms\"\n");
+    let writer = Writer::start(&sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
+    killed_behind_the_unlink(&sandbox);
+    let written = writer.stop();
+    // The run that finds it out is killed before it can say anything.
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@doubt-confirmed");
+    run.stderr(Stdio::null()).status().expect("it starts");
+    let ended = sandbox.run_all().expect(0);
+    assert!(ended.stderr.contains("web.log: not known to be complete between 2"), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("not known to be complete").count(), 1, "{}", ended.stderr);
+    sandbox.run_all().quiet();
+    let doubts = &status(&sandbox)["doubts"];
+    assert_eq!(doubts.as_array().map(Vec::len), Some(1), "{doubts}");
+    assert!(doubts[0]["path"].as_str().is_some_and(|path| path.ends_with("log/web.log")), "{doubts}");
+    assert!(doubts[0]["from"].as_str() <= doubts[0]["until"].as_str(), "{doubts}");
+    assert_eq!(doubts[0]["why"], "run-cut-short");
+    let text = sandbox.run(["status"]).expect(0).text();
+    assert!(text.contains("web.log: not known to be complete between"), "{text}");
+    let objects = proof::of_directory(&sandbox.path("store"));
+    assert_eq!(objects[0].says("ended"), "interrupted");
+    let comparison = proof::compare_all(objects, &[Content::from(&written[0])]);
+    assert_eq!((comparison.lost, comparison.doubled), (0, 0), "the writer was silent");
+}
+
+#[test]
+fn an_interrupted_segment_whose_writer_still_holds_the_file_is_complete() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file("settle = \"30ms\"\n");
+    let log = sandbox.log("web.log");
+    let script = format!("exec >> '{}'; echo one; read go; echo two; read go", log.display());
+    let mut sh = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh");
+    wait_until("it has written", || std::fs::metadata(&log).is_ok_and(|log| log.len() == 4));
+    killed_behind_the_unlink(&sandbox);
+    use std::io::Write;
+    let mut go = sh.stdin.take().expect("a pipe");
+    writeln!(go, "go").expect("sh reads");
+    let file = format!("/proc/{}/fd/1", sh.id());
+    wait_until("it has written again", || std::fs::metadata(&file).is_ok_and(|log| log.len() == 8));
+    let ended = sandbox.run_all().expect(0);
+    assert!(ended.stderr.contains("cut short") && !ended.stderr.contains("not known"), "{}", ended.stderr);
+    assert_eq!(status(&sandbox)["doubts"].as_array().map(Vec::len), Some(0));
+    let objects = proof::of_directory(&sandbox.path("store"));
+    proof::compare_all(objects, &[Content::new("web", "one\ntwo\n")]);
+    drop(go);
+    sh.wait().expect("sh ends");
+    tally::record(Group::Crashes, "killed behind the unlink, the writer never reopens", Row::sound(1, ended.took));
+}
+
+#[test]
+fn status_says_what_waits_and_since_when() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(["status"]).expect(0).text(), "nothing waits, and nothing is known to be missing\n");
+    sandbox.write_log("web.log", "x\n");
+    let missing = format!("file://{}", sandbox.path("missing").display());
+    sandbox.run(["run", "--to", &missing, "log"]).expect(75);
+    let text = sandbox.run(["status"]).expect(0).text();
+    assert!(text.starts_with(&format!("waiting for {missing}: 1 segments, ")), "{text}");
+    let run = {
+        sandbox.write_log("new.log", "y\n");
+        let mut run = sandbox.logferry();
+        run.arg("run").arg(sandbox.path("log"));
+        Stopped::at(Point::Copied, 1, run)
+    };
+    let json = status(&sandbox);
+    assert!(json["unfinished"][0]["path"].as_str().is_some_and(|path| path.ends_with("new.log")), "{json}");
+    assert_eq!(json["waiting"][0]["segments"], 1);
+    run.go_on().expect(75);
+}
