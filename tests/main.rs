@@ -16,6 +16,7 @@ mod faults;
 mod house;
 mod names;
 mod objects;
+mod parsers;
 mod recovery;
 mod refusals;
 mod rotation;

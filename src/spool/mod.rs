@@ -24,6 +24,7 @@ use std::path::Path;
 
 pub use held::Held;
 pub use part::Part;
+pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
 pub use streams::Head;
 pub use survey::{Survey, survey};
@@ -34,7 +35,6 @@ use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
-use record::Record;
 use streams::{Streams, Unsound};
 
 /// The spool of a state directory.
