@@ -13,6 +13,7 @@ mod support;
 
 mod conformance;
 mod faults;
+mod golden;
 mod house;
 mod names;
 mod objects;

@@ -13,7 +13,5 @@ fuzz_target!(|data: &[u8]| {
     let mut choices = Choices(data);
     let (seal, segment) = (choices.seal(), choices.segment());
     laws::record(&segment, choices.is().then_some(seal));
-    laws::garbled_record(&segment, seal, |length| {
-        (0..4).map(|_| (choices.below(length), choices.byte())).collect()
-    });
+    laws::garbled_record(&segment, seal, |length| (0..4).map(|_| (choices.below(length), choices.byte())).collect());
 });
