@@ -49,11 +49,6 @@ impl Choices<'_> {
         bytes.iter().map(|&byte| byte.max(1)).collect()
     }
 
-    /// All that is left.
-    pub fn rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.0).to_vec()
-    }
-
     /// A text that may hold whatever is a text.
     pub fn text(&mut self, most: usize) -> String {
         String::from_utf8_lossy(&self.bytes(most)).into_owned()

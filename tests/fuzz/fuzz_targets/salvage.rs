@@ -14,8 +14,8 @@ fuzz_target!(|data: &[u8]| {
     laws::cut_part(&sample, place, true);
     let damage = match choices.byte() % 3 {
         0 => Damage::Flip(place, choices.byte().max(1)),
-        1 => Damage::Tail(choices.rest()),
-        _ => Damage::Overwritten(place, choices.rest()),
+        1 => Damage::Tail(choices.0.to_vec()),
+        _ => Damage::Overwritten(place, choices.0.to_vec()),
     };
     laws::damaged_part(&sample, &damage);
 });
