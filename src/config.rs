@@ -62,8 +62,10 @@ impl fmt::Display for ConfigError {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}", self.what)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+        // Keys may hold anything; what is printed goes to a terminal or into root's mail.
+        let clean = |text: &str| text.replace(char::is_control, "\u{fffd}");
+        write!(f, ": {}", clean(&self.what))?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {}", clean(hint)))
     }
 }
 

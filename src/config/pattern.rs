@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet};
 
 /// A file, a directory, or a pattern of files. Always absolute.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub enum Pattern {
         /// Whether the last part asks for hidden files.
         hidden: bool,
         /// What matches.
-        matcher: GlobMatcher,
+        matcher: GlobSet,
     },
 }
 
@@ -58,8 +58,7 @@ impl Pattern {
             return Ok(Self::Literal(path.components().collect()));
         };
         let text = path.to_str().ok_or_else(|| format!("{} is not UTF-8, as a pattern must be", path.display()))?;
-        let glob = GlobBuilder::new(text).literal_separator(true).build();
-        let matcher = glob.map_err(|error| format!("{text:?} is not a pattern: {}", error.kind()))?.compile_matcher();
+        let matcher = compile(text, text)?;
         let below = path.components().count() - first;
         Ok(Self::Glob {
             base: path.components().take(first).collect(),
@@ -76,6 +75,20 @@ impl Pattern {
             Self::Glob { matcher, .. } => matcher.is_match(path),
         }
     }
+}
+
+/// A longer pattern is none: a path has at most 4,096 bytes (`PATH_MAX`).
+const LONGEST: usize = 4096;
+
+/// The matcher of a pattern; `text` is what the user wrote. A set of one, since a single matcher panics where it becomes
+/// too large, or nests too deeply, to be compiled.
+fn compile(pattern: &str, text: &str) -> Result<GlobSet, String> {
+    if pattern.len() > LONGEST {
+        return Err(format!("a pattern has at most {LONGEST} bytes, this one has {}", pattern.len()));
+    }
+    let mistake = |error: globset::Error| format!("{text:?} is not a pattern: {}", error.kind());
+    let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(mistake)?;
+    GlobSet::builder().add(glob).build().map_err(mistake)
 }
 
 /// An absolute path; where it holds `..`, the existing directories on the way are resolved, so that one log has one path.
@@ -95,7 +108,7 @@ fn has_wildcard(part: &OsStr) -> bool {
 /// matches a directory, all below it is left alone.
 #[derive(Clone, Debug)]
 pub struct Exclude {
-    matcher: GlobMatcher,
+    matcher: GlobSet,
     names_only: bool,
 }
 
@@ -105,8 +118,7 @@ impl Exclude {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let glob = GlobBuilder::new(text.trim_end_matches('/')).literal_separator(true).build();
-        let matcher = glob.map_err(|error| format!("{text:?} is not a pattern: {}", error.kind()))?.compile_matcher();
+        let matcher = compile(text.trim_end_matches('/'), text)?;
         match text.contains('/') && !text.starts_with('/') && !text.starts_with("**") {
             true => Err(format!("{text:?} holds a slash but does not begin with one: write the whole path")),
             false => Ok(Self { matcher, names_only: !text.contains('/') }),

@@ -28,7 +28,7 @@ impl Source {
     /// The file's outermost table.
     pub(super) fn parse(&self) -> Result<Section<'_>, ConfigError> {
         let table = DeTable::parse(&self.text).map_err(|error| self.error(error.span(), error.message().to_owned()))?;
-        Ok(Section::new(self, None, table.into_inner()))
+        Ok(Section::new(self, None, table.span(), table.into_inner()))
     }
 
     fn error(&self, span: Option<Range<usize>>, what: String) -> ConfigError {
@@ -41,14 +41,15 @@ impl Source {
 pub(super) struct Section<'a> {
     source: &'a Source,
     name: Option<String>,
+    span: Range<usize>,
     entries: BTreeMap<String, (Range<usize>, Spanned<DeValue<'a>>)>,
     asked: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
-    fn new(source: &'a Source, name: Option<String>, table: DeTable<'a>) -> Self {
+    fn new(source: &'a Source, name: Option<String>, span: Range<usize>, table: DeTable<'a>) -> Self {
         let entries = table.into_iter().map(|(key, value)| (key.get_ref().to_string(), (key.span(), value)));
-        Self { source, name, entries: entries.collect(), asked: Vec::new() }
+        Self { source, name, span, entries: entries.collect(), asked: Vec::new() }
     }
 
     fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'a>>> {
@@ -131,7 +132,7 @@ impl<'a> Section<'a> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let span = value.span();
         match value.into_inner() {
-            DeValue::Table(table) => Ok(Some(Section::new(self.source, Some(format!("[{key}]")), table))),
+            DeValue::Table(table) => Ok(Some(Section::new(self.source, Some(format!("[{key}]")), span, table))),
             _ => Err(self.source.error(Some(span), format!("`{key}` must be a table: write [{key}]"))),
         }
     }
@@ -146,7 +147,7 @@ impl<'a> Section<'a> {
         for value in values {
             let span = value.span();
             let DeValue::Table(table) = value.into_inner() else { return Err(wrong(span)) };
-            tables.push(Section::new(self.source, Some(format!("[[{key}]]")), table));
+            tables.push(Section::new(self.source, Some(format!("[[{key}]]")), span, table));
         }
         Ok(tables)
     }
@@ -167,7 +168,7 @@ impl<'a> Section<'a> {
     /// An error about this table.
     pub(super) fn error(&self, what: String) -> ConfigError {
         let what = self.name.as_ref().map_or(what.clone(), |name| format!("{name}: {what}"));
-        self.source.error(None, what)
+        self.source.error(Some(self.span.clone()), what)
     }
 
     /// Ends the reading: a key that nobody asked for is an error.

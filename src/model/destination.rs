@@ -46,12 +46,20 @@ impl Destination {
             return Self::parse_s3(rest);
         }
         if let Some(path) = text.strip_prefix("file://") {
-            return match path.starts_with('/') && !path.trim_end_matches('/').is_empty() {
-                true => Ok(Self::Directory(path_text::from_text(path.trim_end_matches('/')))),
-                false => Err(format!("{text:?} does not name a directory: write file:///absolute/path")),
-            };
+            let directory = Self::parse_directory(path);
+            return directory.ok_or_else(|| format!("{text:?} does not name a directory: write file:///absolute/path"));
         }
         Err(format!("{text:?} is not a destination: write s3://bucket/prefix or file:///absolute/path"))
+    }
+
+    /// Slashes at the end go only when `%2F` is one too, so that what is printed reads back as the same.
+    fn parse_directory(text: &str) -> Option<Self> {
+        use std::os::unix::ffi::OsStrExt;
+        let path = path_text::from_text(text);
+        let bytes = path.as_os_str().as_bytes();
+        let length = bytes.iter().rposition(|&byte| byte != b'/')? + 1;
+        let sound = bytes.starts_with(b"/") && !bytes.contains(&0);
+        sound.then(|| Self::Directory(std::ffi::OsStr::from_bytes(&bytes[..length]).into()))
     }
 
     fn parse_s3(rest: &str) -> Result<Self, String> {

@@ -20,9 +20,9 @@ impl Digest {
         self.to_string()[..8].to_owned()
     }
 
-    /// Reads 64 hex digits.
+    /// Reads 64 hex digits, in lower case as they are printed.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(is_hex) {
             return None;
         }
         let mut bytes = [0; 32];
@@ -31,6 +31,11 @@ impl Digest {
         }
         Some(Self(bytes))
     }
+}
+
+/// Whether it is a hex digit as they stand in names: in lower case.
+pub(super) fn is_hex(byte: u8) -> bool {
+    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
 }
 
 impl fmt::Display for Digest {

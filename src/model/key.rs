@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use super::digest::is_hex;
 use super::names::{Instance, Seq, Service, StreamId};
 use super::time::Moment;
 
@@ -90,8 +91,7 @@ impl Leaf {
         let service = Service::decode(parts.next()?)?;
         let mut tail = tail.split('-');
         let (stream, seq, digest) = (tail.next()?, tail.next()?, tail.next()?);
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if tail.next().is_some() || digest.len() != 8 || !digest.bytes().all(hex) {
+        if tail.next().is_some() || digest.len() != 8 || !digest.bytes().all(is_hex) {
             return None;
         }
         let (stream, seq) = (StreamId::parse(stream)?, Seq::parse(seq)?);

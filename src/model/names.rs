@@ -49,10 +49,11 @@ impl Service {
         format!("{}{mark}", &whole[..end])
     }
 
-    /// Reads what [`Self::encoded`] wrote. A name that was cut stays as it stands in the key.
+    /// Reads what [`Self::encoded`] wrote, and nothing else: no two keys are of one segment. A name that was cut stays
+    /// as it stands in the key.
     pub fn decode(encoded: &str) -> Option<Self> {
         let bytes: Vec<u8> = percent_decode_str(encoded).collect();
-        Self::new(OsString::from_vec(bytes))
+        Self::new(OsString::from_vec(bytes)).filter(|service| service.encoded() == encoded)
     }
 }
 
@@ -197,6 +198,7 @@ impl From<StreamId> for String {
 
 /// A segment's number in its stream: 1 to 99,999,999, without gaps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "u32")]
 pub struct Seq(pub u32);
 
 impl Seq {
@@ -211,7 +213,18 @@ impl Seq {
 
     /// Reads the eight digits of a key or file name.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok().map(Self))?
+        let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+        Self::try_from(text.parse::<u32>().ok().filter(|_| digits)?).ok()
+    }
+}
+
+impl TryFrom<u32> for Seq {
+    type Error = String;
+    fn try_from(number: u32) -> Result<Self, String> {
+        match (1..=99_999_999).contains(&number) {
+            true => Ok(Self(number)),
+            false => Err(format!("{number} is not a segment's number (1 to 99999999)")),
+        }
     }
 }
 

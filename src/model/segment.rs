@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::destination::Destination;
-use super::digest::Digest;
+use super::digest::{Digest, is_hex};
 use super::key::{Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
-use super::path_text::serde_path;
+use super::path_text::{self, serde_path};
 use super::time::Moment;
 
 /// The version of records and metadata that this program writes.
@@ -123,8 +123,8 @@ pub struct Segment {
 
 /// A claimed log's name in its directory: `.web.log.<stamp>.claimed`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ClaimedName(#[serde(with = "serde_path")] PathBuf);
+#[serde(try_from = "String", into = "String")]
+pub struct ClaimedName(PathBuf);
 
 impl ClaimedName {
     const END: &'static [u8] = b".claimed";
@@ -142,7 +142,7 @@ impl ClaimedName {
         Self(name.into())
     }
 
-    /// Takes a directory entry for a claimed name if it has that form; gives the log's name too.
+    /// Takes a file name for a claimed one if it has that form; gives the log's name too.
     pub fn parse(name: &std::ffi::OsStr) -> Option<(Self, std::ffi::OsString)> {
         use std::os::unix::ffi::{OsStrExt, OsStringExt};
         let inner = name.as_bytes().strip_prefix(b".")?.strip_suffix(Self::END)?;
@@ -150,12 +150,27 @@ impl ClaimedName {
         let stamp = std::str::from_utf8(&inner[dot + 1..]).ok()?;
         Moment::parse_stamp(stamp.split('-').next()?)?;
         let log = std::ffi::OsString::from_vec(inner[..dot].to_vec());
-        (!log.is_empty()).then(|| (Self(name.into()), log))
+        let is_file_name = !["", ".", ".."].iter().any(|no| log == *no) && !inner.iter().any(|b| b"/\0".contains(b));
+        is_file_name.then(|| (Self(name.into()), log))
     }
 
     /// The file name.
     pub fn as_os_str(&self) -> &std::ffi::OsStr {
         self.0.as_os_str()
+    }
+}
+
+impl TryFrom<String> for ClaimedName {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let claimed = Self::parse(path_text::from_text(&text).as_os_str());
+        claimed.map(|(claimed, _)| claimed).ok_or_else(|| format!("{text:?} is not the name of a claimed log"))
+    }
+}
+
+impl From<ClaimedName> for String {
+    fn from(claimed: ClaimedName) -> Self {
+        path_text::to_text(&claimed.0)
     }
 }
 
@@ -254,7 +269,7 @@ impl OwnerTag {
 
     /// Reads 16 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())).then(|| Self(text.to_owned()))
+        (text.len() == 16 && text.bytes().all(is_hex)).then(|| Self(text.to_owned()))
     }
 
     /// The digits.

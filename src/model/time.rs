@@ -31,13 +31,13 @@ impl Moment {
         self.utc().format("%Y%m%dT%H%M%SZ").to_string()
     }
 
-    /// Reads a [`Self::stamp`].
+    /// Reads a [`Self::stamp`], and nothing else: signs, spaces and leap seconds, which the parser of dates would take,
+    /// stand in none.
     pub fn parse_stamp(text: &str) -> Option<Self> {
-        if text.len() != 16 {
-            return None;
-        }
         let naive = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%SZ").ok()?;
-        naive.and_utc().timestamp_nanos_opt().map(Self)
+        // The first second of all times begins before the first nanosecond.
+        let moment = Self::from_timespec(naive.and_utc().timestamp(), 0);
+        (moment.stamp() == text).then_some(moment)
     }
 
     /// The day: `2026-11-21`.

@@ -31,28 +31,39 @@ pub struct Held {
 }
 
 impl Held {
-    fn of(sealed: &SealedSegment) -> Self {
-        let SegmentName { stream, seq } = sealed.segment.name;
+    /// The mark of a segment's inode.
+    pub fn of(sealed: &SealedSegment) -> Self {
         let (file, taken) = (sealed.segment.source.file, sealed.taken());
         let tag = OwnerTag::of(&StreamOwner::of(&sealed.segment));
-        let born = file.born.map_or("x".to_owned(), |born| born.nanos().to_string());
-        let file_name = format!("{}-{stream}-{seq}.{}.{}.{born}.{taken}", tag.as_str(), file.dev, file.ino);
-        Self { tag, stream, seq, file, taken, file_name }
+        Self::named(tag, sealed.segment.name, file, taken)
     }
 
-    fn parse(file_name: &str) -> Option<Self> {
+    fn named(tag: OwnerTag, name: SegmentName, file: Identity, taken: u64) -> Self {
+        let born = file.born.map_or("x".to_owned(), |born| born.nanos().to_string());
+        let file_name = format!("{}-{name}.{}.{}.{born}.{taken}", tag.as_str(), file.dev, file.ino);
+        Self { tag, stream: name.stream, seq: name.seq, file, taken, file_name }
+    }
+
+    /// The mark's name.
+    pub fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
+    /// Reads the name of a mark.
+    pub fn parse(file_name: &str) -> Option<Self> {
         let mut parts = file_name.split('.');
         let mut names = parts.next()?.splitn(2, '-');
         let tag = OwnerTag::parse(names.next()?)?;
-        let SegmentName { stream, seq } = SegmentName::parse(names.next()?)?;
+        let name = SegmentName::parse(names.next()?)?;
         let (dev, ino) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let born = match parts.next()? {
             "x" => None,
             nanos => Some(Moment::from_nanos(nanos.parse().ok()?)),
         };
         let taken = parts.next()?.parse().ok()?;
-        let file = Identity { dev, ino, born };
-        parts.next().is_none().then(|| Self { tag, stream, seq, file, taken, file_name: file_name.to_owned() })
+        let held = Self::named(tag, name, Identity { dev, ino, born }, taken);
+        // Numbers have other forms too, which are not ours: `+1`, `01`.
+        (held.file_name == file_name).then_some(held)
     }
 }
 

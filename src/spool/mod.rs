@@ -25,6 +25,7 @@ use std::path::Path;
 
 pub use held::Held;
 pub use part::Part;
+pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
 pub use streams::Head;
 pub use survey::{Survey, survey};
@@ -37,7 +38,6 @@ use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
-use record::Record;
 use streams::{Streams, Unsound};
 
 /// The spool of a state directory.

@@ -6,30 +6,37 @@ use crate::model::segment::{FORMAT, Seal, SealedSegment, Segment};
 
 /// What is written of a segment.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Record {
+pub struct Record {
     version: u32,
+    /// What was fixed when it began.
     #[serde(flatten)]
-    pub(super) segment: Segment,
+    pub segment: Segment,
     /// Absent while the segment is open.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) seal: Option<Seal>,
+    pub seal: Option<Seal>,
 }
 
 impl Record {
-    pub(super) fn open(segment: Segment) -> Self {
+    /// Of a segment that was begun.
+    pub fn open(segment: Segment) -> Self {
         Self { version: FORMAT, segment, seal: None }
     }
 
-    pub(super) fn sealed(sealed: SealedSegment) -> Self {
+    /// Of a segment that is complete.
+    pub fn sealed(sealed: SealedSegment) -> Self {
         Self { version: FORMAT, segment: sealed.segment, seal: Some(sealed.seal) }
     }
 
-    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// None that is known: all of it can be written as JSON.
+    pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
 
     /// The version of a record that a newer program wrote: it is sound, but may have other fields.
-    pub(super) fn newer_version(json: &str) -> Option<u32> {
+    pub fn newer_version(json: &str) -> Option<u32> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
@@ -39,7 +46,16 @@ impl Record {
     }
 
     /// Reads a record; the error says what is wrong with it.
-    pub(super) fn parse(json: &str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
+    ///
+    /// # Errors
+    /// A sentence that says so.
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let record: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        // Whoever adds these up later must not overflow.
+        let length = record.seal.map_or(0, |seal| seal.length);
+        match [record.segment.offset, record.segment.source.from].iter().all(|to| to.checked_add(length).is_some()) {
+            true => Ok(record),
+            false => Err("more bytes than there can be".to_owned()),
+        }
     }
 }

@@ -1,0 +1,148 @@
+//! Values made from bytes that someone else chose: proptest, which makes them small when a law does not hold, or
+//! libFuzzer, which looks for those that reach new code. When the bytes have run out, all choices are zero.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use logferry::model::destination::Destination;
+use logferry::model::digest::Digest;
+use logferry::model::key::Leaf;
+use logferry::model::names::{Instance, Seq, Service, StreamId};
+use logferry::model::segment::{ClaimedName, Ended, Identity, Seal, Segment, SegmentName, Source};
+use logferry::model::time::Moment;
+
+/// Bytes that decide.
+pub struct Choices<'a>(pub &'a [u8]);
+
+impl Choices<'_> {
+    pub fn byte(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *first
+    }
+
+    pub fn is(&mut self) -> bool {
+        self.byte() % 2 == 1
+    }
+
+    /// Less than `limit`, which is not 0.
+    pub fn below(&mut self, limit: usize) -> usize {
+        let number = u32::from_le_bytes(std::array::from_fn(|_| self.byte()));
+        usize::try_from(number).expect("32 bits fit") % limit
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::from(self.byte()) % from.len()]
+    }
+
+    /// Any number, small ones and the largest more often than chance has them.
+    pub fn number(&mut self) -> u64 {
+        let number = u64::from_le_bytes(std::array::from_fn(|_| self.byte()));
+        number >> (number % 64)
+    }
+
+    /// At most that many bytes, none of which is 0.
+    pub fn bytes(&mut self, most: usize) -> Vec<u8> {
+        let length = self.below(most + 1).min(self.0.len());
+        let (bytes, rest) = self.0.split_at(length);
+        self.0 = rest;
+        bytes.iter().map(|&byte| byte.max(1)).collect()
+    }
+
+    /// A text that may hold whatever is a text.
+    pub fn text(&mut self, most: usize) -> String {
+        String::from_utf8_lossy(&self.bytes(most)).into_owned()
+    }
+
+    pub fn moment(&mut self) -> Moment {
+        let nanos = i64::from_le_bytes(std::array::from_fn(|_| self.byte()));
+        Moment::from_nanos(match self.byte() {
+            0 => i64::MIN.saturating_add(nanos.rem_euclid(2_000_000_000)),
+            1 => i64::MAX.saturating_sub(nanos.rem_euclid(2_000_000_000)),
+            _ => nanos,
+        })
+    }
+
+    /// A name of any bytes at all but none.
+    pub fn service(&mut self) -> Service {
+        let most = self.pick(&[10, 40, 120, 600]);
+        let mut name = self.bytes(most);
+        name.push(self.byte());
+        Service::new(OsString::from_vec(name)).expect("it is not empty")
+    }
+
+    pub fn instance(&mut self) -> Instance {
+        Instance::from_host(&OsString::from_vec(self.bytes(80)))
+    }
+
+    pub fn stream(&mut self) -> StreamId {
+        StreamId::from_random(std::array::from_fn(|_| self.byte()))
+    }
+
+    pub fn seq(&mut self) -> Seq {
+        Seq(u32::try_from(self.below(99_999_999)).expect("it fits") + 1)
+    }
+
+    pub fn digest(&mut self) -> Digest {
+        Digest::of(&[self.byte()])
+    }
+
+    pub fn leaf(&mut self) -> Leaf {
+        let (first, last) = (self.moment(), self.moment());
+        let (instance, stream, seq, digest) = (self.instance(), self.stream(), self.seq(), self.digest().short());
+        Leaf { service: self.service(), first, last, instance, stream, seq, digest }
+    }
+
+    pub fn destination(&mut self) -> Destination {
+        let (scheme, rest) = (self.pick(&["s3://", "s3://bucket/", "file:///"]), self.text(60));
+        Destination::parse(&format!("{scheme}{rest}"))
+            .unwrap_or_else(|_| Destination::parse("s3://bucket/prefix").expect("a destination"))
+    }
+
+    fn identity(&mut self) -> Identity {
+        let born = self.is().then(|| self.moment());
+        Identity { dev: self.number(), ino: self.number(), born }
+    }
+
+    fn path(&mut self) -> OsString {
+        let mut path = b"/".to_vec();
+        path.extend(self.bytes(200));
+        OsString::from_vec(path)
+    }
+
+    pub fn claimed(&mut self) -> ClaimedName {
+        let mut log = self.bytes(ClaimedName::LONGEST_LOG - 1);
+        log.push(b'x');
+        log.iter_mut().filter(|byte| **byte == b'/').for_each(|byte| *byte = b'_');
+        ClaimedName::new(&OsString::from_vec(log), self.moment(), self.stream())
+    }
+
+    pub fn segment(&mut self) -> Segment {
+        Segment {
+            name: SegmentName { stream: self.stream(), seq: self.seq() },
+            claimed: self.is().then(|| self.claimed()),
+            instance: self.instance(),
+            to: self.destination(),
+            offset: self.number() / 2,
+            previous: self.is().then(|| self.digest()),
+            source: Source { file: self.identity(), from: self.number() / 2 },
+            directory: self.identity(),
+            claimed_at: self.moment(),
+            first: self.moment(),
+            host: self.text(80),
+            path: self.path().into(),
+            service: self.service(),
+        }
+    }
+
+    pub fn seal(&mut self) -> Seal {
+        Seal {
+            length: self.number() / 2,
+            lines: self.number(),
+            packed: self.number(),
+            sha256: self.digest(),
+            last: self.moment(),
+            ended: self.pick(&[Ended::Released, Ended::Settled, Ended::Interrupted]),
+        }
+    }
+}
