@@ -46,7 +46,8 @@ pub(super) struct DirectoryStore {
 impl DirectoryStore {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let root = Dir::open(path).map_err(|failure| {
-            let kind = if failure.is(io::ErrorKind::NotFound) { Kind::NoStore } else { Kind::Local };
+            let is_none = failure.is(io::ErrorKind::NotFound) || failure.is(io::ErrorKind::NotADirectory);
+            let kind = if is_none { Kind::NoStore } else { kind(&failure) };
             StoreError::new("use the store", format!("file://{}", path.display()), kind, failure)
         })?;
         Ok(Self { root })
@@ -157,7 +158,20 @@ fn metadata_file(leaf: &str) -> String {
 }
 
 fn local(object: &Object<'_>, failure: Failure) -> StoreError {
-    StoreError::new("put", object.key, Kind::Local, failure)
+    StoreError::new("put", object.key, kind(&failure), failure)
+}
+
+/// The meaning of what the system answers to a put.
+fn kind(failure: &Failure) -> Kind {
+    match failure.source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::NoRoom,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::NotWritable,
+        // Not what is put: the directory that it is put into is gone.
+        io::ErrorKind::NotFound => Kind::NoStore,
+        // Something else has the name of a directory of the key.
+        io::ErrorKind::NotADirectory => Kind::Rejected,
+        _ => Kind::Local,
+    }
 }
 
 /// Hidden names are not listed, but for objects of a service whose name begins with a dot.
@@ -274,7 +288,7 @@ fn found(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<Put, StoreError> 
         _ => false,
     };
     if !is_object {
-        let why = "something else is there under this name; it is left as it is";
+        let why = "something else is there under this name; it is left as it is, and must be moved away";
         return Err(StoreError::new("put", object.key, Kind::Rejected, why));
     }
     if dir.look(metadata_file(leaf)).map_err(|failure| local(object, failure))?.is_none() {
