@@ -19,3 +19,4 @@ mod objects;
 mod recovery;
 mod refusals;
 mod rotation;
+mod store_faults;

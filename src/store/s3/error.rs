@@ -21,10 +21,7 @@ where
 {
     match sent {
         Ok(answer) if etag(&answer).is_some_and(|etag| !etag.is_empty()) => Ok(Put::Created),
-        Ok(_) => {
-            let why = "the answer confirms no object (it has no ETag): what answers is no S3 store";
-            Err(StoreError::new(doing, what, Kind::Unreachable, why))
-        }
+        Ok(_) => Err(no_store(doing, what)),
         Err(error) if status(&error) == Some(412) => Ok(Put::AlreadyThere),
         Err(error) => match of_store(doing, what, error) {
             // There need not be an object to put one: it is the bucket, or what answers is no store.
@@ -32,6 +29,12 @@ where
             error => Err(error),
         },
     }
+}
+
+/// Something answered that it was done, but not as S3 does.
+pub(super) fn no_store(doing: &'static str, what: impl ToString) -> StoreError {
+    let why = "the answer confirms nothing (it has no ETag): what answers is no S3 store";
+    StoreError::new(doing, what, Kind::Unreachable, why)
 }
 
 /// The failure of any request.

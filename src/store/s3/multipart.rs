@@ -42,7 +42,8 @@ impl S3Store {
     pub(super) async fn put_in_parts(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let mut begun = 1;
         loop {
-            match self.upload(object, uploads).await {
+            let upload = self.create_upload(object).await?;
+            match self.upload(object, &upload, uploads).await {
                 Err(error) if error.kind == Kind::Conflict && begun < MOST_UPLOADS => {
                     log::info!("{}; its upload begins anew", crate::model::problem::chain(&error));
                     begun += 1;
@@ -52,14 +53,13 @@ impl S3Store {
         }
     }
 
-    async fn upload(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
-        let upload = self.create_upload(object).await?;
+    async fn upload(&self, object: &Object<'_>, upload: &str, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         fault::reached(Point::UploadMade);
         let noted = uploads
-            .begun(&upload)
+            .begun(upload)
             .map_err(|error| StoreError::new("note the upload of", object.key, Kind::Local, error));
         let put = match noted {
-            Ok(()) => self.send_parts(object, &upload).await,
+            Ok(()) => self.send_parts(object, upload).await,
             Err(error) => Err(error),
         };
         // When the condition failed, the upload is still open.
@@ -68,7 +68,7 @@ impl S3Store {
                 fault::reached(Point::UploadCompleted);
                 Ok(())
             }
-            _ => self.abort(object.key, &upload).await,
+            _ => self.abort(object.key, upload).await,
         };
         match cleared {
             Ok(()) => uploads.ended(),
@@ -142,9 +142,14 @@ impl S3Store {
                 .send()
         };
         let size = bytes.len();
-        let failed = |error| error::of_store("upload a part of", key, error);
-        let limit = self.retry.time_for(size);
-        let sent = self.retry.run_within(limit, || async { conflict_is_final(request().await.map_err(failed)) });
+        let sent = self.retry.run_within(self.retry.time_for(size), || async {
+            conflict_is_final(match request().await {
+                Ok(sent) if sent.e_tag.as_deref().is_none_or(str::is_empty) => {
+                    Err(error::no_store("upload a part of", key))
+                }
+                sent => sent.map_err(|error| error::of_store("upload a part of", key, error)),
+            })
+        });
         let sent = sent.await??;
         // A composite checksum is made of the parts' own, which the server wants to see again. Servers that don't give
         // them back don't want them either.
