@@ -83,8 +83,20 @@ impl DirectoryStore {
     }
 }
 
-impl Store for DirectoryStore {
-    fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
+impl DirectoryStore {
+    /// Whether the directory that is open is still the one at its path. If it was unmounted or replaced in mid-run, what is
+    /// put goes where nobody looks for it, or is gone with the file system.
+    fn is_in_place(&self, object: &Object<'_>) -> Result<(), StoreError> {
+        let (path, now) = (self.root.path(), self.root.status().map_err(|failure| local(object, failure))?);
+        let there = Dir::open(path).and_then(|dir| dir.status()).map_err(|failure| local(object, failure))?;
+        if there.identity != now.identity {
+            let why = format!("{} is not the directory any more that it was when this run began", path.display());
+            return Err(StoreError::new("put", object.key, Kind::NoStore, why));
+        }
+        Ok(())
+    }
+
+    fn put_in_place(&self, object: &Object<'_>) -> Result<Put, StoreError> {
         let (directory, leaf) = object.key.split();
         let dir = self.make_directory(directory).map_err(|failure| local(object, failure))?;
         if dir.look(leaf).map_err(|failure| local(object, failure))?.is_some() {
@@ -103,6 +115,14 @@ impl Store for DirectoryStore {
             }
             false => found(object, &dir, leaf),
         }
+    }
+}
+
+impl Store for DirectoryStore {
+    fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
+        let put = self.put_in_place(object)?;
+        self.is_in_place(object)?;
+        Ok(put)
     }
 
     fn abandon(&self, _key: &ObjectKey, _upload: &str) -> Result<(), StoreError> {

@@ -185,15 +185,15 @@ impl Kind {
     /// How many objects may fail in this way, one after another, before the store counts as at fault, so that no more
     /// are tried: one where it can only be the store; none (`None`) where it can only be the object.
     pub fn objects_in_doubt(self) -> Option<u32> {
-        /// Each was tried several times, or has taken long: enough for a store in trouble.
+        /// Each was tried several times, or is a local matter: enough for a store in trouble.
         const FEW: u32 = 4;
-        /// Rights may differ from one service's prefix to the other, and refusals come fast.
+        /// Rights may differ from one service's prefix to the other, and a refusal comes at the first try.
         const MANY: u32 = 32;
         match self {
             Self::Expired | Self::ClockSkew | Self::NoStore | Self::WrongRegion | Self::Stopped => Some(1),
-            Self::Unreachable | Self::Busy | Self::NotImplemented => Some(FEW),
+            Self::Unreachable | Self::Busy | Self::Conflict | Self::Corrupted | Self::NotImplemented => Some(FEW),
             Self::NoRoom | Self::NotWritable | Self::Local => Some(FEW),
-            Self::Conflict | Self::Corrupted | Self::Denied | Self::NoObject | Self::Rejected => Some(MANY),
+            Self::Denied | Self::NoObject | Self::Rejected => Some(MANY),
             Self::Damaged | Self::Unread => None,
         }
     }
