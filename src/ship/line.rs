@@ -8,11 +8,14 @@
 //!   hole, and a spool that fills up would lose more than the order.
 //! - A failure that may be one object's own leaves the other streams alone. So many of them without a success in
 //!   between that it must be the store ([`Kind::objects_in_doubt`]) end the shipping to it for this run. While a
-//!   failure puts the store in doubt, nothing is begun before all that is under way has been answered: a store in
-//!   trouble sees few requests, and a run that can't succeed ends soon.
+//!   failure puts the store in doubt, nothing is begun before all that is under way has been answered, or has taken its
+//!   time: then one goes at a time. So a store in trouble sees few requests, a run that can't succeed ends soon, and a
+//!   large upload doesn't hold up the small ones.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use std::time::{Duration, Instant};
 
 use crate::model::names::StreamId;
 use crate::model::segment::SealedSegment;
@@ -20,6 +23,9 @@ use crate::model::time::Moment;
 use crate::store::{Kind, StoreError};
 use crate::sys::failure::Failure;
 use crate::sys::signals::Stop;
+
+/// How long a failure keeps anything from being begun while something is under way.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What came of one segment.
 pub(super) enum Answer {
@@ -56,6 +62,10 @@ struct State {
     answers: Vec<(SealedSegment, Answer)>,
     /// Failures since the last success that may be the store's.
     doubts: u32,
+    /// When the last of them came.
+    doubted: Instant,
+    /// Whether a put is under way that was begun in doubt although others were.
+    is_probed: bool,
     broken: Option<Kind>,
 }
 
@@ -70,13 +80,15 @@ pub(super) struct Line {
 pub(super) struct Turn<'l> {
     line: &'l Line,
     stream: StreamId,
+    is_probe: bool,
 }
 
 impl Line {
     pub(super) fn new(segments: Vec<SealedSegment>) -> Self {
         let segments = in_order(segments).into();
         let (under_way, held_back, answers) = (HashSet::new(), HashSet::new(), Vec::new());
-        let state = State { segments, under_way, held_back, answers, doubts: 0, broken: None };
+        let (doubted, is_probed, broken) = (Instant::now(), false, None);
+        let state = State { segments, under_way, held_back, answers, doubts: 0, doubted, is_probed, broken };
         Self { state: Mutex::new(state), answered: Condvar::new() }
     }
 
@@ -87,16 +99,19 @@ impl Line {
             if state.broken.is_some() || stop.requested() {
                 return None;
             }
-            if (state.doubts == 0 || state.under_way.is_empty())
-                && let Some(sealed) = state.take_first()
-            {
+            let is_probe = state.doubts > 0 && !state.under_way.is_empty();
+            let may_begin = !is_probe || (!state.is_probed && state.doubted.elapsed() >= PAUSE);
+            if may_begin && let Some(sealed) = state.take_first() {
+                state.is_probed |= is_probe;
                 let stream = sealed.segment.name.stream;
-                return Some((Turn { line: self, stream }, sealed));
+                return Some((Turn { line: self, stream, is_probe }, sealed));
             }
             if state.under_way.is_empty() {
                 return None;
             }
-            state = self.answered.wait(state).unwrap_or_else(PoisonError::into_inner);
+            // Each answer wakes us; after a pause without one it may be time for a probe.
+            let waited = self.answered.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
         }
     }
 
@@ -120,7 +135,10 @@ impl Line {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // Even where a put panicked: the other threads must not wait for it.
-        self.line.lock().under_way.remove(&self.stream);
+        let mut state = self.line.lock();
+        state.under_way.remove(&self.stream);
+        state.is_probed &= !self.is_probe;
+        drop(state);
         self.line.answered.notify_all();
     }
 }
@@ -141,15 +159,15 @@ impl State {
         match &answer {
             Answer::Confirmed => self.doubts = 0,
             Answer::Unread(_) => {}
-            Answer::Failed(error) => match error.kind.objects_in_doubt() {
-                Some(most) => {
+            Answer::Failed(error) => {
+                if let Some(most) = error.kind.objects_in_doubt() {
                     self.doubts += 1;
+                    self.doubted = Instant::now();
                     if self.doubts >= most {
                         self.broken.get_or_insert(error.kind);
                     }
                 }
-                None => {}
-            },
+            }
         }
         self.answers.push((sealed, answer));
     }

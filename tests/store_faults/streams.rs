@@ -204,3 +204,28 @@ fn a_clock_that_is_wrong_is_named_and_nothing_is_lost() {
         tally::record(Group::Store, "A clock that is two hours off", Row::sound(1, recovery));
     }
 }
+
+#[test]
+fn a_failure_beside_slow_puts_does_not_hold_up_the_others() {
+    let place = Place::new();
+    place.sandbox.config_file("[s3]\ntimeout = \"30s\"\n");
+    write_all(&place, "first");
+    place.spoil(|request| {
+        let is_of = |service: &str| request.uri.path().contains(&format!("service%3D{service}/"));
+        match () {
+            () if is_of("a") => Fault::Status(403, "AccessDenied"),
+            () if ["b", "c", "d"].into_iter().any(is_of) => Fault::Stall(Duration::from_secs(15)),
+            () => Fault::Pass,
+        }
+    });
+    let (ended, requests, _) = place.watch();
+    ended.expect(75);
+    let of = |service: &str| {
+        let name = format!("service%3D{service}/");
+        requests.iter().find(|request| request.path.contains(&name)).expect("it was sent")
+    };
+    let slow = of("b").answered.expect("it was answered");
+    assert!(["e", "f", "g", "h"].iter().all(|service| of(service).arrived < slow), "they waited for the slow ones");
+    let recovery = recover(&place, &whole("first"));
+    tally::record(Group::Store, "A fault of one object beside slow puts", Row::sound(1, recovery));
+}
