@@ -319,6 +319,7 @@ mod tests {
             kms_key_id = "alias/logs"
             storage_class = "STANDARD_IA"
             tags = { team = "web", env = "prod" }
+            timeout = "10s"
             [[logs]]
             paths = ["/var/log/upstart/*.log"]
             exclude = "cron*.log"
@@ -330,6 +331,7 @@ mod tests {
         assert_eq!(file.sets.len(), 2);
         assert_eq!((file.level, file.settle), (Some(6), Some(Duration::from_secs(3))));
         assert_eq!(file.s3.tags.len(), 2);
+        assert_eq!(file.s3.timeout(), Duration::from_secs(10));
     }
 
     #[test]
@@ -359,6 +361,9 @@ mod tests {
             ("to = \"s3://logs", "x.toml:1: "),
             ("[s3]\nchecksum = \"md5\"", "sha256"),
             ("[s3]\nkms_key_id = \"x\"", "sse"),
+            ("[s3]\ntimeout = \"soon\"", "is not a time"),
+            ("[s3]\ntimeout = \"0s\"", "from 1 s to 10 min"),
+            ("[s3]\ntimeout = \"11m\"", "from 1 s to 10 min"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
         }

@@ -1,24 +1,24 @@
 //! From the spool to the store: the oldest segment first, several at once, each put once and dropped when the store has
 //! confirmed it.
 //!
-//! A failure that concerns the store ends the shipping to it for this run: everything else stays in the spool, is named
-//! once with what waits, and is tried again by the next run. A failure that concerns one object leaves the others alone.
+//! A stream's segments are put one after another, and one object that fails leaves the others alone; [`line`] has the
+//! rules. What fails in the same way is named once, with what waits because of it, and is tried again by the next run.
 
-use std::collections::{BTreeMap, VecDeque};
+mod line;
+
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::destination::Destination;
 use crate::model::metadata;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Effect, Problem, chain};
 use crate::model::s3_options::S3Options;
 use crate::model::segment::{SealedSegment, SegmentName};
 use crate::spool::Spool;
 use crate::store::{self, Kind, Object, Put, Store, StoreError, Uploads};
-use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
 use crate::sys::signals::Stop;
+use line::{Answer, Ended, Line};
 
 /// How many segments are put at once: latency, not bandwidth, is what small objects wait for.
 const AT_ONCE: usize = 4;
@@ -37,22 +37,17 @@ pub struct Shipped {
 }
 
 /// Ships segments, and drops what was confirmed now or by earlier runs.
-pub fn ship(spool: &mut Spool, mut segments: Vec<SealedSegment>, options: &S3Options, stop: &Stop) -> Shipped {
+pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, options: &S3Options, stop: &Stop) -> Shipped {
     let mut shipped = Shipped::default();
-    segments.sort_by_key(|sealed| (sealed.segment.claimed_at, sealed.segment.name));
-    let mut by_store: BTreeMap<String, (Destination, VecDeque<SealedSegment>)> = BTreeMap::new();
+    let mut by_store: BTreeMap<String, (Destination, Vec<SealedSegment>)> = BTreeMap::new();
     for sealed in segments {
         let to = sealed.segment.to.clone();
-        by_store.entry(to.to_string()).or_insert_with(|| (to, VecDeque::new())).1.push_back(sealed);
+        by_store.entry(to.to_string()).or_insert_with(|| (to, Vec::new())).1.push(sealed);
     }
     for (to, segments) in by_store.into_values() {
         match store::open(&to, options, stop) {
-            Ok(store) => ship_to(spool, &to, store.as_ref(), segments, stop, &mut shipped),
-            Err(error) => {
-                let before = shipped.waiting.len();
-                shipped.waiting.extend(segments);
-                shipped.problems.push(waiting_for(&to, &error, &shipped.waiting[before..]));
-            }
+            Ok(store) => shipped.add(spool, &to, stop, ship_to(spool, store.as_ref(), segments, stop)),
+            Err(error) => shipped.wait(&to, &error, segments),
         }
     }
     for sealed in std::mem::take(&mut shipped.damaged) {
@@ -68,87 +63,24 @@ pub fn ship(spool: &mut Spool, mut segments: Vec<SealedSegment>, options: &S3Opt
     shipped
 }
 
-/// What the threads that put share.
-struct Queue {
-    segments: VecDeque<SealedSegment>,
-    /// The failure that concerns the store, once there is one.
-    broken: Option<StoreError>,
-}
-
-/// What came of one segment.
-enum Answer {
-    Confirmed,
-    Failed(StoreError),
-    Unread(Failure),
-}
-
-fn ship_to(
-    spool: &Spool,
-    to: &Destination,
-    store: &dyn Store,
-    segments: VecDeque<SealedSegment>,
-    stop: &Stop,
-    shipped: &mut Shipped,
-) {
+/// Puts segments, several at once.
+fn ship_to(spool: &Spool, store: &dyn Store, segments: Vec<SealedSegment>, stop: &Stop) -> Ended {
     let threads = AT_ONCE.min(segments.len());
-    let queue = Mutex::new(Queue { segments, broken: None });
-    let waiting_before = shipped.waiting.len();
-    let (answers, inbox) = mpsc::channel();
+    let line = Line::new(segments);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (queue, answers) = (&queue, answers.clone());
-            scope.spawn(move || put_all(spool, store, queue, stop, &answers));
-        }
-        drop(answers);
-        for (sealed, answer) in inbox {
-            take_answer(spool, sealed, answer, shipped);
+            scope.spawn(|| {
+                while let Some((turn, sealed)) = line.next(stop) {
+                    let answer = put(spool, store, &sealed);
+                    if let Answer::Failed(error) = &answer {
+                        log::info!("{}: {}", sealed.segment.name, chain(error));
+                    }
+                    line.settle(turn, sealed, answer);
+                }
+            });
         }
     });
-    let Queue { segments, broken } = queue.into_inner().unwrap_or_else(PoisonError::into_inner);
-    shipped.waiting.extend(segments);
-    let waiting = &shipped.waiting[waiting_before..];
-    if let Some(error) = broken {
-        shipped.problems.push(waiting_for(to, &error, waiting));
-    } else if stop.requested() && !waiting.is_empty() {
-        let what = format!("stopped by a signal; {}", amount(waiting));
-        shipped.problems.push(Problem::new(Effect::Waits, to.to_string(), what));
-    }
-}
-
-/// One thread's work: the next segment, until there is none or the store is of no use.
-fn put_all(
-    spool: &Spool,
-    store: &dyn Store,
-    queue: &Mutex<Queue>,
-    stop: &Stop,
-    answers: &Sender<(SealedSegment, Answer)>,
-) {
-    while let Some(sealed) = next(queue, stop) {
-        let answer = put(spool, store, &sealed);
-        match answer {
-            Answer::Failed(error) if error.kind.concerns_the_store() => {
-                let mut queue = lock(queue);
-                queue.segments.push_front(sealed);
-                queue.broken.get_or_insert(error);
-                return;
-            }
-            // The receiver lives until all threads have ended.
-            answer => drop(answers.send((sealed, answer))),
-        }
-    }
-}
-
-fn next(queue: &Mutex<Queue>, stop: &Stop) -> Option<SealedSegment> {
-    let mut queue = lock(queue);
-    if queue.broken.is_some() || stop.requested() {
-        return None;
-    }
-    queue.segments.pop_front()
-}
-
-/// A thread that panicked has left the queue in a sound state: each change is one call.
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
+    line.end()
 }
 
 fn put(spool: &Spool, store: &dyn Store, sealed: &SealedSegment) -> Answer {
@@ -162,7 +94,7 @@ fn put(spool: &Spool, store: &dyn Store, sealed: &SealedSegment) -> Answer {
                     fault::reached(Point::UploadAbandoned);
                     drop(spool.forget_upload(name));
                 }
-                Err(error) => log::info!("{}", crate::model::problem::chain(&error)),
+                Err(error) => log::info!("{}", chain(&error)),
             }
         }
         Ok(None) => {}
@@ -188,33 +120,83 @@ fn put(spool: &Spool, store: &dyn Store, sealed: &SealedSegment) -> Answer {
     }
 }
 
-fn take_answer(spool: &Spool, sealed: SealedSegment, answer: Answer, shipped: &mut Shipped) {
-    let path = spool.root().path_of("spool").join(format!("{}.gz", sealed.segment.name));
-    match answer {
-        Answer::Confirmed => shipped.confirmed.push(sealed),
-        Answer::Failed(error) if error.kind == Kind::Damaged => {
-            let problem = Problem::from_error(Effect::Failed, &sealed.segment.path, &error);
-            shipped.problems.push(with_hint(problem, error.kind));
-            shipped.damaged.push(sealed);
+impl Shipped {
+    /// Takes what came of the segments for one store.
+    fn add(&mut self, spool: &Spool, to: &Destination, stop: &Stop, ended: Ended) {
+        let Ended { answers, left, broken } = ended;
+        let mut alike: Vec<(StoreError, Vec<SealedSegment>)> = Vec::new();
+        for (sealed, answer) in answers {
+            match answer {
+                Answer::Confirmed => self.confirmed.push(sealed),
+                Answer::Unread(failure) => {
+                    let path = spool.root().path_of("spool").join(format!("{}.gz", sealed.segment.name));
+                    self.problems.push(Problem::from_error(Effect::Failed, path, &failure));
+                    self.waiting.push(sealed);
+                }
+                Answer::Failed(error) if is_its_own(error.kind) && broken != Some(error.kind) => {
+                    self.fail(sealed, &error);
+                }
+                Answer::Failed(error) => match alike.iter_mut().find(|(known, _)| known.kind == error.kind) {
+                    Some((_, segments)) => segments.push(sealed),
+                    None => alike.push((error, vec![sealed])),
+                },
+            }
         }
-        Answer::Failed(error) => {
-            let passes = !matches!(error.kind, Kind::Rejected | Kind::Unread);
-            let effect = if passes { Effect::Waits } else { Effect::Failed };
-            let problem = Problem::from_error(effect, &sealed.segment.path, &error);
-            shipped.problems.push(with_hint(problem, error.kind));
-            shipped.waiting.push(sealed);
+        let left = share_out(left, &mut alike, broken);
+        for (error, segments) in alike {
+            self.wait(to, &error, segments);
         }
-        Answer::Unread(failure) => {
-            shipped.problems.push(Problem::from_error(Effect::Failed, path, &failure));
-            shipped.waiting.push(sealed);
+        if stop.requested() && !left.is_empty() {
+            let what = format!("stopped by a signal; {}", amount(&left));
+            self.problems.push(Problem::new(Effect::Waits, to.to_string(), what));
         }
+        self.waiting.extend(left);
+    }
+
+    /// One segment's own failure, which does not pass by itself.
+    fn fail(&mut self, sealed: SealedSegment, error: &StoreError) {
+        let problem = Problem::from_error(Effect::Failed, &sealed.segment.path, error);
+        self.problems.push(with_hint(problem, error.kind));
+        let to = if error.kind == Kind::Damaged { &mut self.damaged } else { &mut self.waiting };
+        to.push(sealed);
+    }
+
+    /// The one problem that failures of a kind are, with what waits because of them.
+    fn wait(&mut self, to: &Destination, error: &StoreError, segments: Vec<SealedSegment>) {
+        let effect = if is_its_own(error.kind) { Effect::Failed } else { Effect::Waits };
+        let what = format!("{}; {}", chain(error), amount(&segments));
+        self.problems.push(with_hint(Problem::new(effect, to.to_string(), what), error.kind));
+        self.waiting.extend(segments);
     }
 }
 
-/// The one problem that a store's failure is, with what waits because of it.
-fn waiting_for(to: &Destination, error: &StoreError, waiting: &[SealedSegment]) -> Problem {
-    let what = format!("{}; {}", crate::model::problem::chain(error), amount(waiting));
-    with_hint(Problem::new(Effect::Waits, to.to_string(), what), error.kind)
+/// Whether a failure is about one segment, and someone has to look.
+fn is_its_own(kind: Kind) -> bool {
+    matches!(kind, Kind::Rejected | Kind::Damaged | Kind::Unread)
+}
+
+/// Adds segments that were not tried to the failure because of which they were not: that of an earlier one of their
+/// stream, else the one that ended it all. Gives back those that have none.
+fn share_out(
+    left: Vec<SealedSegment>,
+    alike: &mut [(StoreError, Vec<SealedSegment>)],
+    broken: Option<Kind>,
+) -> Vec<SealedSegment> {
+    let reason_of = |sealed: &SealedSegment| {
+        let stream = sealed.segment.name.stream;
+        let failed = |segments: &[SealedSegment]| segments.iter().any(|failed| failed.segment.name.stream == stream);
+        let of_stream = alike.iter().position(|(_, segments)| failed(segments));
+        of_stream.or_else(|| alike.iter().position(|(error, _)| Some(error.kind) == broken))
+    };
+    let reasons: Vec<_> = left.iter().map(reason_of).collect();
+    let mut without = Vec::new();
+    for (sealed, reason) in left.into_iter().zip(reasons) {
+        match reason {
+            Some(index) => alike[index].1.push(sealed),
+            None => without.push(sealed),
+        }
+    }
+    without
 }
 
 fn with_hint(problem: Problem, kind: Kind) -> Problem {
@@ -244,7 +226,7 @@ impl Uploads for Note<'_> {
         match self.spool.note_upload(self.name, upload) {
             Err(failure) if failure.no_room() => {
                 // A full spool must be able to drain. If this run is cut short, the parts stay for the bucket's own rule.
-                log::info!("{}", crate::model::problem::chain(&failure));
+                log::info!("{}", chain(&failure));
                 Ok(())
             }
             noted => noted.map_err(io::Error::other),
@@ -254,7 +236,7 @@ impl Uploads for Note<'_> {
     fn ended(&self) {
         if let Err(failure) = self.spool.forget_upload(self.name) {
             // It is dropped with its segment; abandoning it once more does no harm.
-            log::info!("{}", crate::model::problem::chain(&failure));
+            log::info!("{}", chain(&failure));
         }
     }
 }

@@ -25,3 +25,4 @@ mod parsers;
 mod recovery;
 mod refusals;
 mod rotation;
+mod store_faults;

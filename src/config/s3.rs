@@ -1,5 +1,7 @@
 //! The `[s3]` table: how objects are stored in a bucket.
 
+use std::time::Duration;
+
 use super::ConfigError;
 use super::section::{Section, nearest};
 use crate::model::s3_options::{Checksum, Encryption, S3Options};
@@ -34,6 +36,7 @@ pub(super) fn read(mut section: Section<'_>) -> Result<S3Options, ConfigError> {
         expected_bucket_owner: section.parsed("expected_bucket_owner", account)?,
         checksum: checksum.map_or_else(Checksum::default, |(_, checksum)| checksum),
         tags: tags(&mut section)?,
+        timeout: section.parsed("timeout", timeout)?,
     };
     section.finish()?;
     Ok(options)
@@ -58,6 +61,15 @@ fn account(text: &str) -> Result<String, String> {
     match text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         true => Ok(text.to_owned()),
         false => Err(format!("{text:?} is not an account: it has 12 digits")),
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let [least, most] = S3Options::TIMEOUTS;
+    let timeout = super::parse_duration(text)?;
+    match (least..=most).contains(&timeout) {
+        true => Ok(timeout),
+        false => Err(format!("{text:?} is not from {} s to {} min", least.as_secs(), most.as_secs() / 60)),
     }
 }
 

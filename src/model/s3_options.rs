@@ -1,5 +1,7 @@
 //! How objects are to be stored in a bucket, as far as the user has a say in it.
 
+use std::time::Duration;
+
 /// How S3 encrypts an object at rest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Encryption {
@@ -47,4 +49,19 @@ pub struct S3Options {
     pub expected_bucket_owner: Option<String>,
     /// The checksum of a put.
     pub checksum: Checksum,
+    /// How long the store may take to answer, besides the time that a body needs; [`Self::TIMEOUT`] where absent.
+    pub timeout: Option<Duration>,
+}
+
+impl S3Options {
+    /// How long the store may take to answer, where the user doesn't say.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The least and the most that it may be.
+    pub const TIMEOUTS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(600)];
+
+    /// How long the store may take to answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(Self::TIMEOUT)
+    }
 }

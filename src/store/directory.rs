@@ -46,7 +46,8 @@ pub(super) struct DirectoryStore {
 impl DirectoryStore {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let root = Dir::open(path).map_err(|failure| {
-            let kind = if failure.is(io::ErrorKind::NotFound) { Kind::NoStore } else { Kind::Local };
+            let is_none = failure.is(io::ErrorKind::NotFound) || failure.is(io::ErrorKind::NotADirectory);
+            let kind = if is_none { Kind::NoStore } else { kind(&failure) };
             StoreError::new("use the store", format!("file://{}", path.display()), kind, failure)
         })?;
         Ok(Self { root })
@@ -82,8 +83,20 @@ impl DirectoryStore {
     }
 }
 
-impl Store for DirectoryStore {
-    fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
+impl DirectoryStore {
+    /// Whether the directory that is open is still the one at its path. If it was unmounted or replaced in mid-run, what is
+    /// put goes where nobody looks for it, or is gone with the file system.
+    fn is_in_place(&self, object: &Object<'_>) -> Result<(), StoreError> {
+        let (path, now) = (self.root.path(), self.root.status().map_err(|failure| local(object, failure))?);
+        let there = Dir::open(path).and_then(|dir| dir.status()).map_err(|failure| local(object, failure))?;
+        if there.identity != now.identity {
+            let why = format!("{} is not the directory any more that it was when this run began", path.display());
+            return Err(StoreError::new("put", object.key, Kind::NoStore, why));
+        }
+        Ok(())
+    }
+
+    fn put_in_place(&self, object: &Object<'_>) -> Result<Put, StoreError> {
         let (directory, leaf) = object.key.split();
         let dir = self.make_directory(directory).map_err(|failure| local(object, failure))?;
         if dir.look(leaf).map_err(|failure| local(object, failure))?.is_some() {
@@ -102,6 +115,14 @@ impl Store for DirectoryStore {
             }
             false => found(object, &dir, leaf),
         }
+    }
+}
+
+impl Store for DirectoryStore {
+    fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
+        let put = self.put_in_place(object)?;
+        self.is_in_place(object)?;
+        Ok(put)
     }
 
     fn abandon(&self, _key: &ObjectKey, _upload: &str) -> Result<(), StoreError> {
@@ -157,7 +178,20 @@ fn metadata_file(leaf: &str) -> String {
 }
 
 fn local(object: &Object<'_>, failure: Failure) -> StoreError {
-    StoreError::new("put", object.key, Kind::Local, failure)
+    StoreError::new("put", object.key, kind(&failure), failure)
+}
+
+/// The meaning of what the system answers to a put.
+fn kind(failure: &Failure) -> Kind {
+    match failure.source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Kind::NoRoom,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::NotWritable,
+        // Not what is put: the directory that it is put into is gone.
+        io::ErrorKind::NotFound => Kind::NoStore,
+        // Something else has the name of a directory of the key.
+        io::ErrorKind::NotADirectory => Kind::Rejected,
+        _ => Kind::Local,
+    }
 }
 
 /// Hidden names are not listed, but for objects of a service whose name begins with a dot.
@@ -274,7 +308,7 @@ fn found(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<Put, StoreError> 
         _ => false,
     };
     if !is_object {
-        let why = "something else is there under this name; it is left as it is";
+        let why = "something else is there under this name; it is left as it is, and must be moved away";
         return Err(StoreError::new("put", object.key, Kind::Rejected, why));
     }
     if dir.look(metadata_file(leaf)).map_err(|failure| local(object, failure))?.is_none() {

@@ -148,6 +148,8 @@ pub enum Kind {
     Corrupted,
     /// The credentials don't allow it, or there are none.
     Denied,
+    /// The credentials were good once.
+    Expired,
     /// This machine's clock is too far off.
     ClockSkew,
     /// There is no such bucket or directory.
@@ -164,7 +166,11 @@ pub enum Kind {
     Damaged,
     /// The body can't be read.
     Unread,
-    /// This machine failed: the client can't be set up, the directory has no room.
+    /// The directory has no room.
+    NoRoom,
+    /// The directory can't be written to.
+    NotWritable,
+    /// This machine failed in another way: the client can't be set up, the disk is broken.
     Local,
     /// A signal asked us to stop.
     Stopped,
@@ -176,30 +182,67 @@ impl Kind {
         matches!(self, Self::Unreachable | Self::Busy | Self::Conflict | Self::Corrupted)
     }
 
-    /// Whether other objects would fail in the same way.
-    pub fn concerns_the_store(self) -> bool {
-        !matches!(
-            self,
-            Self::Conflict | Self::Corrupted | Self::NoObject | Self::Rejected | Self::Damaged | Self::Unread
-        )
+    /// How many objects may fail in this way, one after another, before the store counts as at fault, so that no more
+    /// are tried: one where it can only be the store; none (`None`) where it can only be the object.
+    pub fn objects_in_doubt(self) -> Option<u32> {
+        /// Each was tried several times, or is a local matter: enough for a store in trouble.
+        const FEW: u32 = 4;
+        /// Rights may differ from one service's prefix to the other, and a refusal comes at the first try.
+        const MANY: u32 = 32;
+        match self {
+            Self::Expired | Self::ClockSkew | Self::NoStore | Self::WrongRegion | Self::Stopped => Some(1),
+            Self::Unreachable | Self::Busy | Self::Conflict | Self::Corrupted | Self::NotImplemented => Some(FEW),
+            Self::NoRoom | Self::NotWritable | Self::Local => Some(FEW),
+            Self::Denied | Self::NoObject | Self::Rejected => Some(MANY),
+            Self::Damaged | Self::Unread => None,
+        }
     }
 
     /// What a person can do about it.
     pub fn hint(self) -> Option<&'static str> {
         match self {
-            Self::Unreachable => Some("check the network, the endpoint (AWS_ENDPOINT_URL) and the region"),
+            Self::Unreachable => Some(
+                "check the network, the proxy, the endpoint (AWS_ENDPOINT_URL) and the region; a slow store may need a longer `timeout` in [s3]",
+            ),
+            Self::Busy => Some("the store is overloaded or in trouble: if this lasts for hours, ask who runs it"),
+            Self::Conflict => {
+                Some("if this comes again: is another machine at work with a copy of our state directory?")
+            }
+            Self::Corrupted => Some(
+                "something on the way changes what is sent: if this comes again, check the network, the proxy, and \
+                 this machine's memory",
+            ),
             Self::Denied => Some(
                 "check which credentials are in force (environment, profile, instance role) and that they allow \
                  s3:PutObject under the prefix; reading back takes s3:ListBucket and s3:GetObject",
             ),
+            Self::Expired => Some(
+                "the credentials have expired: get new ones; those of an instance role, or of a profile with \
+                 credential_process, renew themselves",
+            ),
             Self::ClockSkew => Some("set this machine's clock; run chrony or systemd-timesyncd"),
             Self::NoStore => Some(
-                "create it: what is in the spool keeps its destination. For logs still to come, correct --to, or `to` \
-                 in the configuration",
+                "create it, or mount it: what is in the spool keeps its destination. For logs still to come, correct \
+                 --to, or `to` in the configuration",
             ),
-            Self::WrongRegion => Some("set AWS_REGION, or `region` in the profile, to the bucket's region"),
+            Self::WrongRegion => Some(
+                "set AWS_REGION, or `region` in the profile, to the bucket's region; for a bucket that was made within \
+                 the last hours, waiting is enough",
+            ),
+            Self::NotImplemented => {
+                Some("the store doesn't know something that it is asked for: see sse, acl, tags and checksum in [s3]")
+            }
+            Self::Rejected => Some(
+                "each run tries it again, and what comes after it goes on: see to what the store says; for a bucket, \
+                 [s3] in the configuration may be why",
+            ),
             Self::Damaged => Some("the copy in the spool was changed after it was sealed: check the disk"),
-            _ => None,
+            Self::Unread => Some("the spool can't be read: check the disk"),
+            Self::NoRoom => Some("make room on the store's file system, and see quotas and inodes (df -h, df -i)"),
+            Self::NotWritable => Some(
+                "the user that we run as must be allowed to write there, and the file system be mounted read-write",
+            ),
+            Self::Local | Self::NoObject | Self::Stopped => None,
         }
     }
 }

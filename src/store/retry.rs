@@ -15,35 +15,41 @@ const BACKOFF: Backoff = Backoff { tries: 5, first: Duration::from_millis(200), 
 /// How many further tries all requests of a run have together: a store in trouble is not to be stormed.
 const BUDGET: u32 = 60;
 
-/// How long clearing up after a failed upload may take.
+/// How long clearing up after a failed upload may take, at most.
 const CLEARING_UP: Duration = Duration::from_secs(10);
 
-/// No further try of a request begins after this: a server that swallows requests must not hold up a run for long.
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// How long a request may take, but for its body.
-const FOR_AN_ANSWER: Duration = Duration::from_secs(30);
+/// No further try of a request begins after so many times the timeout: a server that swallows requests must not hold
+/// up a run for long.
+const PATIENCE: u32 = 2;
 
 /// The least that a body is sent with, in bytes a second, while others go up beside it.
-const SLOWEST: u64 = 50_000;
+const SLOWEST: f64 = 50_000.0;
 
 /// How often a request looks whether it is asked to stop.
 const ATTENTION: Duration = Duration::from_millis(100);
 
-/// How long a request with a body of that many bytes may take.
-pub(super) fn time_for(bytes: usize) -> Duration {
-    FOR_AN_ANSWER + Duration::from_secs(bytes as u64 / SLOWEST)
-}
-
 /// Tries requests again.
 pub(super) struct Retry {
+    /// How long a request may take, but for its body.
+    timeout: Duration,
     budget: AtomicU32,
     stop: Stop,
 }
 
 impl Retry {
-    pub(super) fn new(stop: Stop) -> Self {
-        Self { budget: AtomicU32::new(BUDGET), stop }
+    pub(super) fn new(timeout: Duration, stop: Stop) -> Self {
+        Self { timeout, budget: AtomicU32::new(BUDGET), stop }
+    }
+
+    /// How long a request with a body of that many bytes may take.
+    pub(super) fn time_for(&self, bytes: usize) -> Duration {
+        self.timeout + Duration::from_secs_f64(bytes as f64 / SLOWEST)
+    }
+
+    /// How long the store may take to join the parts of an upload; "several minutes", says the reference of
+    /// CompleteMultipartUpload.
+    pub(super) fn time_to_join(&self) -> Duration {
+        self.timeout * 10
     }
 
     /// Makes a request once, in bounded time, even if we were asked to stop: for clearing up.
@@ -52,7 +58,7 @@ impl Retry {
         F: Future<Output = Result<T, StoreError>>,
     {
         let late = |_| StoreError::new("clear up in", "the store", Kind::Unreachable, "no answer in time");
-        tokio::time::timeout(CLEARING_UP, request()).await.map_err(late)?
+        tokio::time::timeout(CLEARING_UP.min(self.timeout), request()).await.map_err(late)?
     }
 
     /// Makes a request without a large body until it succeeds, fails for good, or has been tried enough.
@@ -60,7 +66,7 @@ impl Retry {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        self.run_within(FOR_AN_ANSWER, request).await
+        self.run_within(self.timeout, request).await
     }
 
     /// As [`Self::run`], for a request each try of which may take longer.
@@ -86,7 +92,7 @@ impl Retry {
             let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);
             let wait = BACKOFF
                 .wait_after(tried, random)
-                .filter(|_| error.kind.is_passing() && begin.elapsed() < LONGEST && self.spend());
+                .filter(|_| error.kind.is_passing() && begin.elapsed() < self.timeout * PATIENCE && self.spend());
             let Some(wait) = wait else { return Err(error) };
             log::info!(
                 "try {tried} failed, again in {} ms: {}",

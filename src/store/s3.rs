@@ -18,12 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use tokio::runtime::Runtime;
 
-use super::retry::{Retry, time_for};
+use super::retry::Retry;
 use super::{Description, Kind, Listed, Object, Put, Store, StoreError, Uploads};
 use crate::model::destination::Bucket;
 use crate::model::digest::Digest;
@@ -51,8 +52,8 @@ impl S3Store {
     pub(super) fn open(bucket: Bucket, prefix: String, options: S3Options, stop: Stop) -> Result<Self, StoreError> {
         let failed = |error| StoreError::new("set up the client for", bucket.as_str(), Kind::Local, error);
         let runtime = client::runtime().map_err(failed)?;
-        let client = runtime.block_on(client::client()).map_err(failed)?;
-        let (retry, conditional) = (Retry::new(stop), AtomicBool::new(true));
+        let client = runtime.block_on(client::client(options.timeout())).map_err(failed)?;
+        let (retry, conditional) = (Retry::new(options.timeout(), stop), AtomicBool::new(true));
         Ok(Self { runtime, client, bucket, prefix, options, retry, conditional })
     }
 
@@ -73,10 +74,10 @@ impl S3Store {
         if Digest::of(&body) != object.sha256 {
             return Err(object.damaged());
         }
-        self.conditionally(object.key, time_for(length), |condition| {
+        self.conditionally(object.key, self.retry.time_for(length), |condition| {
             let request = self.put_request(object).set_if_none_match(condition);
             let request = request.body(ByteStream::from(body.clone()));
-            async move { error::creation("put", object.key, request.send().await) }
+            async move { error::creation("put", object.key, request.send().await, PutObjectOutput::e_tag) }
         })
         .await
     }

@@ -115,7 +115,7 @@ impl Dir {
     /// # Errors
     /// Where it is missing or isn't a directory.
     pub fn open_subdir(&self, name: impl AsRef<OsStr>) -> Result<Self> {
-        let path = self.path_of(&name);
+        let path = if name.as_ref() == "." { self.path.clone() } else { self.path_of(&name) };
         let flags = READ_DIR | OFlag::O_NOFOLLOW;
         let file = openat(&self.file, name.as_ref(), flags, Mode::empty()).doing("open directory", &path)?;
         Ok(Self { file: file.into(), path })

@@ -292,7 +292,7 @@ pub(crate) fn trouble_that_stays_is_told_by_its_kind(_: &dyn Store, scene: &Scen
         (503, "SlowDown", Kind::Busy, 5),
         (403, "AccessDenied", Kind::Denied, 1),
         (403, "RequestTimeTooSkewed", Kind::ClockSkew, 1),
-        (400, "ExpiredToken", Kind::Denied, 1),
+        (400, "ExpiredToken", Kind::Expired, 1),
         (301, "PermanentRedirect", Kind::WrongRegion, 1),
         (400, "AuthorizationHeaderMalformed", Kind::WrongRegion, 1),
         (404, "NoSuchBucket", Kind::NoStore, 1),

@@ -5,7 +5,7 @@
 //! is there again when a server starts on the same root. Every request is recorded, and a hook can make
 //! any of them fail.
 //!
-//! Flow of a request: record it, ask the fault hook, let s3s authenticate and parse it, run it against
+//! Flow of a request: record it, ask the fault hook, compare the clocks, let s3s authenticate and parse it, run it against
 //! the storage, read whatever the client still sends (it would see a reset instead of the answer),
 //! record the status, answer.
 //!
@@ -22,6 +22,8 @@ mod operations;
 mod storage;
 #[path = "s3_server/tls.rs"]
 mod tls;
+#[path = "s3_server/wire.rs"]
+mod wire;
 
 use std::error::Error;
 use std::fs;
@@ -32,9 +34,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -50,6 +52,10 @@ use tokio_rustls::TlsAcceptor;
 
 use operations::Operations;
 use storage::Storage;
+use wire::{Fate, Switch, Wire};
+
+/// How far a client's clock may be off, as S3 has it.
+const MOST_SKEW: Duration = Duration::from_secs(15 * 60);
 
 /// How long requests may still run when the server is dropped.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -80,12 +86,36 @@ pub(crate) enum Fault {
     Pass,
     /// Answer this HTTP status and S3 error code instead of doing anything.
     Status(u16, &'static str),
+    /// Answer this instead of doing anything.
+    Answer(Answer),
     /// Close the connection without reading the body.
     CloseBeforeBody,
+    /// Reset the connection (RST) when so many bytes of the body have come, or all; nothing is done.
+    ResetAfter(usize),
+    /// Do what was asked, then reset the connection instead of answering.
+    ResetAfterHandling,
+    /// Do what was asked; of the answer only so many bytes go out.
+    CutAnswer(usize),
+    /// Do what was asked; the bytes of the answer go out one by one, with a pause before each.
+    Drip(Duration),
+    /// Read the body, then do nothing and never answer.
+    Silence,
+    /// Do what was asked, then never answer.
+    SilenceAfterHandling,
+    /// One bit of the body changes on its way in.
+    Garble,
     /// Do what was asked, then close the connection instead of answering.
     CloseAfterHandling,
     /// Wait, then go on as usual.
     Stall(Duration),
+}
+
+/// An answer of a test's own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
 }
 
 /// A request as it came in.
@@ -98,6 +128,8 @@ pub(crate) struct Request {
     pub(crate) headers: HeaderMap,
     /// `None` while it is handled, and for ever when the answer was withheld.
     pub(crate) status: Option<u16>,
+    pub(crate) arrived: Instant,
+    pub(crate) answered: Option<Instant>,
 }
 
 pub(crate) struct S3Server {
@@ -159,6 +191,16 @@ impl S3Server {
         self.storage.create_bucket(name).map_err(io::Error::other)
     }
 
+    /// Only an empty bucket can be deleted; its open uploads go with it.
+    pub(crate) fn delete_bucket(&self, name: &str) -> io::Result<()> {
+        self.storage.delete_bucket(name).map_err(io::Error::other)
+    }
+
+    /// How many uploads in parts are neither completed nor removed.
+    pub(crate) fn open_uploads(&self, bucket: &str) -> usize {
+        self.storage.uploads(bucket).map_or(0, |uploads| uploads.len())
+    }
+
     /// All requests since the start or the last `clear_requests`, in the order of their arrival.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.record.lock().requests.clone()
@@ -204,12 +246,14 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
         };
         let site = Arc::clone(&site);
         tokio::spawn(async move {
+            let switch = Switch::default();
+            let wire = Wire::new(stream, switch.clone());
             match site.acceptor.clone() {
-                None => serve(stream, site).await,
+                None => serve(wire, site, switch).await,
                 Some(acceptor) => {
                     // A client that doesn't trust us ends the handshake: that is its own business.
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        serve(stream, site).await;
+                    if let Ok(stream) = acceptor.accept(wire).await {
+                        serve(stream, site, switch).await;
                     }
                 }
             }
@@ -217,41 +261,88 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, site: Arc<Site>) {
-    let service = service_fn(|request| handle(Arc::clone(&site), request));
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, site: Arc<Site>, switch: Switch) {
+    let service = service_fn(|request| handle(Arc::clone(&site), switch.clone(), request));
     // Errors are the client's going away, or a fault that asked for it.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 type Handled = Result<Response<Body>, Box<dyn Error + Send + Sync>>;
 
-async fn handle(site: Arc<Site>, request: hyper::Request<Incoming>) -> Handled {
+async fn handle(site: Arc<Site>, switch: Switch, request: hyper::Request<Incoming>) -> Handled {
     let (parts, body) = request.into_parts();
     let number = site.record.arrived(&parts);
     let fault = site.fault.as_ref().map_or(Fault::Pass, |hook| hook(&parts));
     let answer = match fault {
-        Fault::Pass => perform(&site.service, parts, body).await?,
         Fault::Stall(time) => {
             tokio::time::sleep(time).await;
-            perform(&site.service, parts, body).await?
+            perform(&site.service, parts, body, Transit::Sound).await?
+        }
+        Fault::Pass => perform(&site.service, parts, body, Transit::Sound).await?,
+        Fault::Garble => perform(&site.service, parts, body, Transit::Garbled).await?,
+        Fault::CutAnswer(bytes) => {
+            let answer = perform(&site.service, parts, body, Transit::Sound).await?;
+            switch.set(Fate::CutAfter(bytes));
+            answer
+        }
+        Fault::Drip(pause) => {
+            let answer = perform(&site.service, parts, body, Transit::Sound).await?;
+            switch.set(Fate::Drip(pause));
+            answer
         }
         Fault::Status(status, code) => {
             drain(body).await;
-            refusal(status, code)?
+            refusal(status, code, "as the test asked")?
         }
-        Fault::CloseBeforeBody => return Err("closed before the body, as the test asked".into()),
-        Fault::CloseAfterHandling => {
-            perform(&site.service, parts, body).await?;
-            return Err("closed instead of answering, as the test asked".into());
+        Fault::Answer(answer) => {
+            drain(body).await;
+            answer.into_response()?
         }
+        withheld => return withhold(&site, &switch, withheld, parts, body).await,
     };
     site.record.answered(number, answer.status());
     Ok(answer)
 }
 
-async fn perform(service: &S3Service, parts: Parts, body: Incoming) -> Handled {
+/// The faults after which the client gets no answer.
+async fn withhold(site: &Site, switch: &Switch, fault: Fault, parts: Parts, body: Incoming) -> Handled {
+    match fault {
+        Fault::ResetAfter(bytes) => {
+            drain_to(body, bytes).await;
+            switch.set(Fate::Reset);
+        }
+        Fault::CloseAfterHandling | Fault::ResetAfterHandling | Fault::SilenceAfterHandling => {
+            perform(&site.service, parts, body, Transit::Sound).await?;
+            match fault {
+                Fault::ResetAfterHandling => switch.set(Fate::Reset),
+                Fault::SilenceAfterHandling => std::future::pending().await,
+                _ => {}
+            }
+        }
+        Fault::Silence => {
+            drain(body).await;
+            std::future::pending().await
+        }
+        _ => {}
+    }
+    Err("no answer, as the test asked".into())
+}
+
+/// What happens to a body on its way in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transit {
+    Sound,
+    Garbled,
+}
+
+async fn perform(service: &S3Service, parts: Parts, body: Incoming, transit: Transit) -> Handled {
+    if is_skewed(&parts) {
+        drain(body).await;
+        let message = "The difference between the request time and the current time is too large.";
+        return refusal(403, "RequestTimeTooSkewed", message);
+    }
     let rest = Arc::new(Mutex::new(None));
-    let lent = LentBody { body: Some(body), rest: Arc::clone(&rest) };
+    let lent = LentBody { body: Some(body), transit, rest: Arc::clone(&rest) };
     let request = http::Request::from_parts(parts, Body::http_body(lent));
     let answer = service.call(request).await?;
     let unread = rest.lock().expect("nothing panics while it holds this").take();
@@ -261,22 +352,57 @@ async fn perform(service: &S3Service, parts: Parts, body: Incoming) -> Handled {
     Ok(answer)
 }
 
-async fn drain(mut body: Incoming) {
-    while let Some(Ok(_)) = body.frame().await {}
+/// Whether the clocks of client and server differ by more than S3 allows.
+fn is_skewed(parts: &Parts) -> bool {
+    let date = parts.headers.get("x-amz-date").and_then(|date| date.to_str().ok());
+    let Some(date) = date.and_then(|date| chrono::NaiveDateTime::parse_from_str(date, "%Y%m%dT%H%M%SZ").ok()) else {
+        return false;
+    };
+    let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
+    now.signed_duration_since(date.and_utc()).abs().to_std().is_ok_and(|skew| skew > MOST_SKEW)
 }
 
-fn refusal(status: u16, code: &str) -> Handled {
-    let text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
-         <Error><Code>{code}</Code><Message>as the test asked</Message></Error>"
-    );
-    let answer = Response::builder().status(StatusCode::from_u16(status)?);
-    Ok(answer.header(http::header::CONTENT_TYPE, "application/xml").body(Body::from(text))?)
+async fn drain(body: Incoming) {
+    drain_to(body, usize::MAX).await;
+}
+
+async fn drain_to(mut body: Incoming, bytes: usize) {
+    let mut read = 0;
+    while read < bytes
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        read += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+fn refusal(status: u16, code: &str, message: &str) -> Handled {
+    Answer { status, headers: Vec::new(), body: error_body(code, message) }.into_response()
+}
+
+/// The body of an S3 error.
+pub(crate) fn error_body(code: &str, message: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    )
+}
+
+impl Answer {
+    fn into_response(self) -> Handled {
+        let mut answer = Response::builder().status(StatusCode::from_u16(self.status)?);
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            answer = answer.header(http::header::CONTENT_TYPE, "application/xml");
+        }
+        for (name, value) in self.headers {
+            answer = answer.header(name, value);
+        }
+        Ok(answer.body(Body::from(self.body))?)
+    }
 }
 
 /// A request's body that comes back when the handler is through with it.
 struct LentBody {
     body: Option<Incoming>,
+    transit: Transit,
     rest: Arc<Mutex<Option<Incoming>>>,
 }
 
@@ -285,9 +411,20 @@ impl hyper::body::Body for LentBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = std::task::ready!(Pin::new(body).poll_frame(cx));
+        match frame {
+            Some(Ok(frame))
+                if self.transit == Transit::Garbled && frame.data_ref().is_some_and(|data| !data.is_empty()) =>
+            {
+                self.transit = Transit::Sound;
+                Poll::Ready(Some(Ok(frame.map_data(|data| {
+                    let mut garbled = BytesMut::from(data.as_ref());
+                    garbled[0] ^= 1;
+                    garbled.freeze()
+                }))))
+            }
+            frame => Poll::Ready(frame),
         }
     }
 
@@ -347,6 +484,8 @@ impl Record {
             query: parts.uri.query().map(str::to_owned),
             headers: parts.headers.clone(),
             status: None,
+            arrived: Instant::now(),
+            answered: None,
         });
         record.cleared + record.requests.len() - 1
     }
@@ -356,6 +495,7 @@ impl Record {
         let index = number.checked_sub(record.cleared);
         if let Some(request) = index.and_then(|index| record.requests.get_mut(index)) {
             request.status = Some(status.as_u16());
+            request.answered = Some(Instant::now());
         }
     }
 }

@@ -16,7 +16,8 @@ use tokio::runtime::Runtime;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// No part takes longer than this to send and be answered: four of 8 MiB at once in it are 110 kB/s.
+/// No request takes longer than this and ten times the timeout: the bounds that count are those of
+/// [`crate::store::retry`], which are shorter for all but the largest parts.
 const LONGEST_REQUEST: Duration = Duration::from_secs(300);
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 
@@ -25,13 +26,14 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
 }
 
-/// The client.
-pub(super) async fn client() -> Result<Client, Error> {
+/// The client, for a store that may take `timeout` to answer.
+pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
     let tls = tls()?;
+    let longest = LONGEST_REQUEST + timeout * 10;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(LONGEST_CONNECT)
-        .read_timeout(LONGEST_REQUEST)
-        .operation_attempt_timeout(LONGEST_REQUEST)
+        .read_timeout(longest)
+        .operation_attempt_timeout(longest)
         .build();
     // Credentials and metadata are asked for without a proxy: the metadata service can't be reached through one.
     let direct = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build_https();

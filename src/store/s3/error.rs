@@ -7,19 +7,34 @@ use crate::model::problem;
 use crate::store::{Kind, Put, StoreError};
 
 /// What a request that creates an object came to: the condition does not hold (412) when the object is there.
+///
+/// Only an answer with the object's ETag confirms it. A proxy, a portal or a web server that stands where S3 was meant to
+/// be may answer with 200 to anything.
 pub(super) fn creation<T, E>(
     doing: &'static str,
     what: impl ToString,
     sent: Result<T, SdkError<E, HttpResponse>>,
+    etag: impl Fn(&T) -> Option<&str>,
 ) -> Result<Put, StoreError>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match sent {
-        Ok(_) => Ok(Put::Created),
+        Ok(answer) if etag(&answer).is_some_and(|etag| !etag.is_empty()) => Ok(Put::Created),
+        Ok(_) => Err(no_store(doing, what)),
         Err(error) if status(&error) == Some(412) => Ok(Put::AlreadyThere),
-        Err(error) => Err(of_store(doing, what, error)),
+        Err(error) => match of_store(doing, what, error) {
+            // There need not be an object to put one: it is the bucket, or what answers is no store.
+            error if error.kind == Kind::NoObject => Err(StoreError { kind: Kind::NoStore, ..error }),
+            error => Err(error),
+        },
     }
+}
+
+/// Something answered that it was done, but not as S3 does.
+pub(super) fn no_store(doing: &'static str, what: impl ToString) -> StoreError {
+    let why = "the answer confirms nothing (it has no ETag): what answers is no S3 store";
+    StoreError::new(doing, what, Kind::Unreachable, why)
 }
 
 /// The failure of any request.
@@ -28,7 +43,11 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let kind = kind(&error);
-    StoreError::new(doing, what, kind, sentence(&error))
+    let sentence = match region(&error).filter(|_| kind == Kind::WrongRegion) {
+        Some(region) => format!("{}; the bucket is in {region}", sentence(&error)),
+        None => sentence(&error),
+    };
+    StoreError::new(doing, what, kind, one_line(&sentence))
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -39,7 +58,8 @@ fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Kind {
     let by_code = error.code().and_then(|code| match code {
         "RequestTimeTooSkewed" => Some(Kind::ClockSkew),
-        "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => Some(Kind::Denied),
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => Some(Kind::Expired),
+        "AccessDenied" | "InvalidToken" => Some(Kind::Denied),
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             Some(Kind::WrongRegion)
         }
@@ -51,6 +71,7 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
         | "XAmzContentSHA256Mismatch"
         | "XAmzContentChecksumMismatch"
         | "IncompleteBody" => Some(Kind::Corrupted),
+        "PreconditionFailed" => Some(Kind::Conflict),
         "RequestTimeout" | "SlowDown" | "ServiceUnavailable" | "InternalError" => Some(Kind::Busy),
         _ => None,
     });
@@ -63,6 +84,8 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
         501 => Some(Kind::NotImplemented),
         500.. => Some(Kind::Busy),
         400..500 => Some(Kind::Rejected),
+        // S3 may begin to answer before it knows the end: an error behind 200.
+        200 if error.code().is_some() => Some(Kind::Busy),
         _ => None,
     };
     by_code.or_else(by_status).unwrap_or_else(|| match error {
@@ -93,7 +116,23 @@ where
         (Some(status), Some(code), Some(message)) => format!("{code} ({status}): {message}"),
         (Some(status), Some(code), None) => format!("{code} ({status})"),
         (Some(status), None, _) => format!("the store answered with status {status}"),
-        // Some of the SDK's texts have several lines.
-        (None, ..) => problem::chain(error).split_whitespace().collect::<Vec<_>>().join(" "),
+        (None, ..) => problem::chain(error),
+    }
+}
+
+/// The region that the store says its bucket is in.
+fn region<E>(error: &SdkError<E, HttpResponse>) -> Option<String> {
+    error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned)
+}
+
+/// On one line, of bounded length and without control characters, as it goes to a terminal or into root's mail: texts of
+/// the SDK have several lines, and what a server says may be anything.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 400;
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None => line,
     }
 }

@@ -1,7 +1,6 @@
 //! A segment that is too large for one request: in parts, one after another, from one part's memory.
 
-use std::time::Duration;
-
+use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
@@ -10,16 +9,12 @@ use sha2::Digest as _;
 use super::{CONTENT_TYPE, S3Store, algorithm, error, owned};
 use crate::model::digest::Digest;
 use crate::model::key::ObjectKey;
-use crate::store::retry::time_for;
 use crate::store::{Kind, Object, Put, StoreError, Uploads};
 use crate::sys::fault::{self, Point};
 
 /// Up to this many bytes an object goes up in one request; larger ones in parts of at least this size. S3 wants 5 MiB
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).
 pub(super) const PART: u64 = 8 * 1024 * 1024;
-
-/// How long S3 may take to join the parts; "several minutes", says the reference of CompleteMultipartUpload.
-const TO_COMPLETE: Duration = Duration::from_secs(280);
 
 /// S3 takes no more parts than this.
 const MOST_PARTS: u64 = 10_000;
@@ -32,6 +27,14 @@ fn part_size(length: u64) -> u64 {
     length.div_ceil(MOST_PARTS).max(PART)
 }
 
+/// The upload is of no use any more: to make the request again can't help, only a new upload can.
+fn conflict_is_final<T>(answer: Result<T, StoreError>) -> Result<Result<T, StoreError>, StoreError> {
+    match answer {
+        Err(error) if error.kind == Kind::Conflict => Ok(Err(error)),
+        other => other.map(Ok),
+    }
+}
+
 impl S3Store {
     /// Puts an object in parts. When its completion meets another write of the same key, or the answer to the
     /// completion was lost, only a new upload can tell how it ended
@@ -39,7 +42,8 @@ impl S3Store {
     pub(super) async fn put_in_parts(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let mut begun = 1;
         loop {
-            match self.upload(object, uploads).await {
+            let upload = self.create_upload(object).await?;
+            match self.upload(object, &upload, uploads).await {
                 Err(error) if error.kind == Kind::Conflict && begun < MOST_UPLOADS => {
                     log::info!("{}; its upload begins anew", crate::model::problem::chain(&error));
                     begun += 1;
@@ -49,14 +53,13 @@ impl S3Store {
         }
     }
 
-    async fn upload(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
-        let upload = self.create_upload(object).await?;
+    async fn upload(&self, object: &Object<'_>, upload: &str, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         fault::reached(Point::UploadMade);
         let noted = uploads
-            .begun(&upload)
+            .begun(upload)
             .map_err(|error| StoreError::new("note the upload of", object.key, Kind::Local, error));
         let put = match noted {
-            Ok(()) => self.send_parts(object, &upload).await,
+            Ok(()) => self.send_parts(object, upload).await,
             Err(error) => Err(error),
         };
         // When the condition failed, the upload is still open.
@@ -65,7 +68,7 @@ impl S3Store {
                 fault::reached(Point::UploadCompleted);
                 Ok(())
             }
-            _ => self.abort(object.key, &upload).await,
+            _ => self.abort(object.key, upload).await,
         };
         match cleared {
             Ok(()) => uploads.ended(),
@@ -139,8 +142,15 @@ impl S3Store {
                 .send()
         };
         let size = bytes.len();
-        let failed = |error| error::of_store("upload a part of", key, error);
-        let sent = self.retry.run_within(time_for(size), || async { request().await.map_err(failed) }).await?;
+        let sent = self.retry.run_within(self.retry.time_for(size), || async {
+            conflict_is_final(match request().await {
+                Ok(sent) if sent.e_tag.as_deref().is_none_or(str::is_empty) => {
+                    Err(error::no_store("upload a part of", key))
+                }
+                sent => sent.map_err(|error| error::of_store("upload a part of", key, error)),
+            })
+        });
+        let sent = sent.await??;
         // A composite checksum is made of the parts' own, which the server wants to see again. Servers that don't give
         // them back don't want them either.
         Ok(CompletedPart::builder()
@@ -155,7 +165,7 @@ impl S3Store {
 
     async fn complete(&self, key: &ObjectKey, upload: &str, parts: Vec<CompletedPart>) -> Result<Put, StoreError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let completed = self.conditionally(key, TO_COMPLETE, |condition| {
+        let completed = self.conditionally(key, self.retry.time_to_join(), |condition| {
             let request = self
                 .client
                 .complete_multipart_upload()
@@ -165,13 +175,8 @@ impl S3Store {
                 .set_if_none_match(condition)
                 .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
                 .multipart_upload(parts.clone());
-            async move {
-                match error::creation("complete the upload of", key, request.send().await) {
-                    // To complete it once more can't help.
-                    Err(error) if error.kind == Kind::Conflict => Ok(Err(error)),
-                    other => other.map(Ok),
-                }
-            }
+            let etag = CompleteMultipartUploadOutput::e_tag;
+            async move { conflict_is_final(error::creation("complete the upload of", key, request.send().await, etag)) }
         });
         completed.await?
     }

@@ -20,6 +20,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
+#[allow(dead_code, reason = "this program has no use for some of it")]
 #[path = "../s3_server.rs"]
 mod s3_server;
 

@@ -1,0 +1,190 @@
+//! The segments that wait for one store, and which of them may be put next.
+//!
+//! Promise: the oldest goes first, and a stream's segments go one after another, by their numbers.
+//!
+//! - While a segment is being put, those behind it in its stream wait. They stay for the next run when it failed in a
+//!   way that passes; so what a reader finds of a stream is its beginning, without a hole. When it can't be read or the
+//!   store refuses it, someone has to look, perhaps for days: then those behind it go on, for their numbers tell of the
+//!   hole, and a spool that fills up would lose more than the order.
+//! - A failure that may be one object's own leaves the other streams alone. So many of them without a success in
+//!   between that it must be the store ([`Kind::objects_in_doubt`]) end the shipping to it for this run. While a
+//!   failure puts the store in doubt, nothing is begun before all that is under way has been answered, or has taken its
+//!   time: then one goes at a time. So a store in trouble sees few requests, a run that can't succeed ends soon, and a
+//!   large upload doesn't hold up the small ones.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use std::time::{Duration, Instant};
+
+use crate::model::names::StreamId;
+use crate::model::segment::SealedSegment;
+use crate::model::time::Moment;
+use crate::store::{Kind, StoreError};
+use crate::sys::failure::Failure;
+use crate::sys::signals::Stop;
+
+/// How long a failure keeps anything from being begun while something is under way.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What came of one segment.
+pub(super) enum Answer {
+    Confirmed,
+    Failed(StoreError),
+    /// The spool failed, not the store.
+    Unread(Failure),
+}
+
+impl Answer {
+    /// Whether what is behind the segment in its stream must wait for it.
+    fn holds_back(&self) -> bool {
+        match self {
+            Self::Confirmed | Self::Unread(_) => false,
+            Self::Failed(error) => !matches!(error.kind, Kind::Rejected | Kind::Damaged | Kind::Unread),
+        }
+    }
+}
+
+/// What became of all segments.
+pub(super) struct Ended {
+    /// Those that were tried.
+    pub(super) answers: Vec<(SealedSegment, Answer)>,
+    /// Those that were not.
+    pub(super) left: Vec<SealedSegment>,
+    /// What the failures had in common that ended it before all were tried.
+    pub(super) broken: Option<Kind>,
+}
+
+struct State {
+    segments: VecDeque<SealedSegment>,
+    under_way: HashSet<StreamId>,
+    held_back: HashSet<StreamId>,
+    answers: Vec<(SealedSegment, Answer)>,
+    /// Failures since the last success that may be the store's.
+    doubts: u32,
+    /// When the last of them came.
+    doubted: Instant,
+    /// Whether a put is under way that was begun in doubt although others were.
+    is_probed: bool,
+    broken: Option<Kind>,
+}
+
+/// What the threads that put share.
+pub(super) struct Line {
+    state: Mutex<State>,
+    /// Something was answered.
+    answered: Condvar,
+}
+
+/// The right to put a segment; when it is given back, the next of its stream may follow.
+pub(super) struct Turn<'l> {
+    line: &'l Line,
+    stream: StreamId,
+    is_probe: bool,
+}
+
+impl Line {
+    pub(super) fn new(segments: Vec<SealedSegment>) -> Self {
+        let segments = in_order(segments).into();
+        let (under_way, held_back, answers) = (HashSet::new(), HashSet::new(), Vec::new());
+        let (doubted, is_probed, broken) = (Instant::now(), false, None);
+        let state = State { segments, under_way, held_back, answers, doubts: 0, doubted, is_probed, broken };
+        Self { state: Mutex::new(state), answered: Condvar::new() }
+    }
+
+    /// The next segment to put; waits for what is under way where that decides which it is. `None`: there will be none.
+    pub(super) fn next(&self, stop: &Stop) -> Option<(Turn<'_>, SealedSegment)> {
+        let mut state = self.lock();
+        loop {
+            if state.broken.is_some() || stop.requested() {
+                return None;
+            }
+            let is_probe = state.doubts > 0 && !state.under_way.is_empty();
+            let may_begin = !is_probe || (!state.is_probed && state.doubted.elapsed() >= PAUSE);
+            if may_begin && let Some(sealed) = state.take_first() {
+                state.is_probed |= is_probe;
+                let stream = sealed.segment.name.stream;
+                return Some((Turn { line: self, stream, is_probe }, sealed));
+            }
+            if state.under_way.is_empty() {
+                return None;
+            }
+            // Each answer wakes us; after a pause without one it may be time for a probe.
+            let waited = self.answered.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+        }
+    }
+
+    /// Takes the answer to a segment, and gives the turn back.
+    pub(super) fn settle(&self, turn: Turn<'_>, sealed: SealedSegment, answer: Answer) {
+        self.lock().settle(sealed, answer);
+        drop(turn);
+    }
+
+    pub(super) fn end(self) -> Ended {
+        let State { segments, answers, broken, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ended { answers, left: segments.into(), broken }
+    }
+
+    /// A thread that panicked has left a sound state: none of the changes can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Even where a put panicked: the other threads must not wait for it.
+        let mut state = self.line.lock();
+        state.under_way.remove(&self.stream);
+        state.is_probed &= !self.is_probe;
+        drop(state);
+        self.line.answered.notify_all();
+    }
+}
+
+impl State {
+    fn take_first(&mut self) -> Option<SealedSegment> {
+        let waits = |stream: &StreamId| self.under_way.contains(stream) || self.held_back.contains(stream);
+        let first = self.segments.iter().position(|sealed| !waits(&sealed.segment.name.stream))?;
+        let sealed = self.segments.remove(first)?;
+        self.under_way.insert(sealed.segment.name.stream);
+        Some(sealed)
+    }
+
+    fn settle(&mut self, sealed: SealedSegment, answer: Answer) {
+        if answer.holds_back() {
+            self.held_back.insert(sealed.segment.name.stream);
+        }
+        match &answer {
+            Answer::Confirmed => self.doubts = 0,
+            Answer::Unread(_) => {}
+            Answer::Failed(error) => {
+                if let Some(most) = error.kind.objects_in_doubt() {
+                    self.doubts += 1;
+                    self.doubted = Instant::now();
+                    if self.doubts >= most {
+                        self.broken.get_or_insert(error.kind);
+                    }
+                }
+            }
+        }
+        self.answers.push((sealed, answer));
+    }
+}
+
+/// Oldest first; but those of a stream by their numbers, even where the clock was set back between two of them.
+fn in_order(mut segments: Vec<SealedSegment>) -> Vec<SealedSegment> {
+    segments.sort_by_key(|sealed| sealed.segment.name);
+    let mut latest: HashMap<StreamId, Moment> = HashMap::new();
+    let not_before = |sealed: SealedSegment| {
+        let claimed_at = sealed.segment.claimed_at;
+        let latest = latest.entry(sealed.segment.name.stream).or_insert(claimed_at);
+        *latest = (*latest).max(claimed_at);
+        (*latest, sealed)
+    };
+    let mut segments: Vec<_> = segments.into_iter().map(not_before).collect();
+    // A stable sort: what has the same time stays in the order of the names.
+    segments.sort_by_key(|(when, _)| *when);
+    segments.into_iter().map(|(_, sealed)| sealed).collect()
+}
