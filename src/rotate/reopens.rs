@@ -279,14 +279,18 @@ impl Batches<'_, '_> {
         fault::reached(Point::ToppedUp);
         let segment = part.segment();
         let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(()) };
-        if !claim::is_still(dir, claimed.as_os_str(), log).map_err(CopyError::Log)? {
-            return Err(CopyError::Log(not_ours(dir, claimed)));
-        }
-        if let Err(failure) = dir.unlink(claimed.as_os_str()) {
-            // If the name is gone all the same, the part is all there is: it must not be discarded.
-            if !matches!(dir.look(claimed.as_os_str()), Ok(None)) {
-                return Err(CopyError::Log(failure));
+        // What someone else has unlinked needs no unlinking: the part is all there is, and must not be discarded.
+        let is_gone = || Status::of_file(log).is_ok_and(|status| status.links == 0);
+        if claim::is_still(dir, claimed.as_os_str(), log).map_err(CopyError::Log)? {
+            fault::reached(Point::BeforeUnlink);
+            match dir.unlink(claimed.as_os_str()) {
+                Err(failure) if !is_gone() && !matches!(dir.look(claimed.as_os_str()), Ok(None)) => {
+                    return Err(CopyError::Log(failure));
+                }
+                _ => {}
             }
+        } else if !is_gone() {
+            return Err(CopyError::Log(not_ours(dir, claimed)));
         }
         fault::reached(Point::Unlinked);
         let path = segment.path.clone();
