@@ -69,9 +69,7 @@ impl Dir {
     pub fn open_private(path: &Path) -> Result<Self> {
         // Seen before anything is made.
         if let Ok((dir, insecure)) = Self::open_walked(path) {
-            dir.require_safe_way(insecure)?;
-            dir.require_private()?;
-            return Ok(dir);
+            return dir.if_private(insecure);
         }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = path.file_name().ok_or_else(|| {
@@ -87,9 +85,7 @@ impl Dir {
             _ => {}
         }
         let (dir, insecure) = Self::open_walked(path)?;
-        dir.require_safe_way(insecure)?;
-        dir.require_private()?;
-        Ok(dir)
+        dir.if_private(insecure)
     }
 
     /// Opens a directory of our own in this one, which is private too, making it if it is missing; never through a link.
@@ -102,10 +98,15 @@ impl Dir {
             Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
             _ => {}
         }
-        let dir = self.open_subdir(name)?;
-        dir.require_private()?;
-        dir.names()?.iter().try_for_each(|name| dir.require_own(name))?;
-        Ok(dir)
+        self.open_subdir(name)?.if_private(None)
+    }
+
+    /// This directory, if it and what is in it is ours alone.
+    fn if_private(self, insecure: Option<OsString>) -> Result<Self> {
+        self.require_safe_way(insecure)?;
+        self.require_private()?;
+        self.names()?.iter().try_for_each(|name| self.require_own(name))?;
+        Ok(self)
     }
 
     /// Fails where a name stands for something that others have made or may change. What kind of thing it is, is for

@@ -121,7 +121,7 @@ fn attacked(scene: &Scene, point: &str, what: &str, act: impl FnOnce()) -> Strin
     run.go_on();
     let (code, said) = run.end();
     assert!([0, 1, 75].contains(&code), "{what}: exit code {code}: {said}");
-    assert!(code == 0 || said.contains("srv/site"), "{what}: nothing is said of the log: {said}");
+    assert!(code == 0 || said.contains("web.log"), "{what}: nothing is said of the log: {said}");
     assert_eq!(scene.times_shipped(HONEST), 1, "{what}: the honest log waits: {said}");
     assert_eq!(scene.times_shipped(FOREIGN), 0, "{what}: another user's file was shipped: {said}");
     scene.assert_secret_kept(what);

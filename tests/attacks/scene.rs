@@ -119,11 +119,10 @@ pub(super) fn snapshot(root: &Path) -> Snapshot {
     let entries = walkdir::WalkDir::new(root).into_iter().map(|entry| entry.expect("an entry"));
     let tell = |entry: walkdir::DirEntry| {
         let is = entry.metadata().expect("its status");
-        let content =
-            if is.is_file() { std::fs::read_to_string(entry.path()).expect("its text") } else { String::new() };
+        let content = if is.is_file() { std::fs::read(entry.path()).expect("its bytes") } else { Vec::new() };
         let time = (is.mtime(), is.mtime_nsec());
         let (owner, mode, links) = ((is.uid(), is.gid()), is.mode(), is.nlink());
-        (entry.into_path(), format!("{} {owner:?} {mode:o} {links} {time:?} {content}", is.ino()))
+        (entry.into_path(), format!("{} {owner:?} {mode:o} {links} {time:?} {}", is.ino(), content.escape_ascii()))
     };
     entries.map(tell).collect()
 }
