@@ -208,12 +208,23 @@ impl Search<'_> {
     /// Takes note of a claimed file of a log that the set covers; false when it is none.
     fn note_claimed(&mut self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
         let Some((claimed, log)) = ClaimedName::parse(name) else { return false };
-        // The name's own identity, not that of what a link leads to: nobody may hide another one's claimed file.
-        if let (true, Ok(Some(entry))) = (set.covers(&dir.path_of(&log)), dir.look(name)) {
-            let Identity { dev, ino, .. } = entry.status.identity;
-            if self.claimed.insert((dev, ino)) {
-                self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log });
+        // The name's own status, not that of what a link leads to: nobody may hide another one's claimed file.
+        match dir.look(name) {
+            _ if !set.covers(&dir.path_of(&log)) => {}
+            Ok(Some(Entry { kind: Kind::Regular, status })) => {
+                if self.claimed.insert((status.identity.dev, status.identity.ino)) {
+                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log });
+                }
             }
+            // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
+            Ok(Some(Entry { status, .. })) => {
+                if self.claimed.insert((status.identity.dev, status.identity.ino)) {
+                    let why = "refused: it has the name of a claimed log, but is not a regular file";
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    self.discovery.problems.push(problem.hint("someone else has put it there: remove it"));
+                }
+            }
+            Ok(None) | Err(_) => {}
         }
         true
     }
