@@ -11,6 +11,7 @@ mod s3_server;
 mod stream;
 mod support;
 
+mod attacks;
 mod conformance;
 mod crashes;
 mod damage;

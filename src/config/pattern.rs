@@ -6,6 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet};
 
+use crate::sys::dir;
+
 /// A file, a directory, or a pattern of files. Always absolute.
 #[derive(Clone, Debug)]
 pub enum Pattern {
@@ -97,7 +99,7 @@ fn without_parent_dirs(path: &Path) -> std::io::Result<PathBuf> {
     let parts: Vec<Component<'_>> = path.components().collect();
     let Some(last) = parts.iter().rposition(|part| *part == Component::ParentDir) else { return Ok(path) };
     let directory: PathBuf = parts[..=last].iter().collect();
-    Ok(directory.canonicalize()?.join(parts[last + 1..].iter().collect::<PathBuf>()))
+    Ok(dir::real_path(&directory)?.join(parts[last + 1..].iter().collect::<PathBuf>()))
 }
 
 fn has_wildcard(part: &OsStr) -> bool {

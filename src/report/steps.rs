@@ -24,7 +24,8 @@ impl Log for Steps {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            complain(&record.args().to_string());
+            // A step names files, and a name may hold anything.
+            complain(&record.args().to_string().replace(char::is_control, "\u{fffd}"));
         }
     }
 

@@ -19,6 +19,7 @@ use crate::model::segment::{ClaimedName, Segment, Source};
 use crate::spool::Held;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
+use crate::sys::fault::{self, Point};
 use crate::sys::procfs;
 use crate::sys::{clock, random};
 
@@ -51,7 +52,7 @@ pub(super) struct Begun {
 impl Batches<'_, '_> {
     /// Begins the segment of an item.
     pub(super) fn begin(&mut self, item: Item) -> Option<Begun> {
-        let path = path_of(&item);
+        let path = item.path();
         let begun = match item {
             Item::Fresh(found) => self.begin_fresh(found),
             Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
@@ -73,6 +74,7 @@ impl Batches<'_, '_> {
         let (parent, name) = split(&found.path);
         let dir = self.open_dir(&parent)?;
         let log = claim::open(&dir, &name, found.identity)?;
+        fault::reached(Point::Opened);
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
         let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
         let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory };
@@ -158,15 +160,6 @@ impl Batches<'_, '_> {
                 self.left.push(path);
             }
         }
-    }
-}
-
-fn path_of(item: &Item) -> PathBuf {
-    match item {
-        Item::Claimed(segment) => segment.path.clone(),
-        Item::Adopted { dir, log, .. } => dir.join(log),
-        Item::Growth { path, .. } => path.clone(),
-        Item::Fresh(found) => found.path.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use std::fs::File;
 use crate::model::segment::{ClaimedName, Identity};
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::fault::{self, Point};
 use crate::sys::file::{Kind, Status};
 
 /// Why a log was not claimed.
@@ -57,6 +58,7 @@ pub(super) fn claim(
         Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Err(NotClaimed::Nothing),
         renamed => renamed?,
     }
+    fault::reached(Point::Renamed);
     let open = Status::of_file(file).doing("look at", dir.path_of(name))?;
     let is_ours = |entry: &Entry| entry.kind == Kind::Regular && entry.status.identity == open.identity;
     let found = dir.look(claimed.as_os_str())?;

@@ -1,23 +1,26 @@
 //! Which logs there are: files, directories and patterns, looked up without opening or changing anything.
 //!
+//! Directories are gone through by descriptor, as [`crate::sys::dir`] opens them: whoever may write to one can't lead the
+//! search out of it, neither by a link nor by swapping a directory while it is looked through.
+//!
 //! Taken are regular files with bytes in them. Left alone without a word are empty logs, compressed and rotated
 //! siblings (`web.log.1`, `web.log-20261120`, `web.log.2.gz`), hidden files, and what the user excludes. Anything else
 //! that was named or matched is refused with its reason.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-use walkdir::{DirEntry, WalkDir};
 
 use crate::config::{LogSet, Pattern, Settings};
 use crate::model::names::Service;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
-use crate::sys::file::{Kind, Status};
+use crate::sys::dir::{Dir, Entry};
+use crate::sys::failure::Failure;
+use crate::sys::fault::{self, Point};
+use crate::sys::file::Kind;
 
 /// A log that can be taken.
 #[derive(Clone, Debug)]
@@ -56,6 +59,9 @@ pub struct Discovery {
     pub empty: usize,
 }
 
+/// How many directories below one another are gone through: each keeps a descriptor open, and none so deep holds logs.
+const DEEPEST: usize = 64;
+
 /// Whether the user wrote the file's own name, or it only matched.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
@@ -70,7 +76,7 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
         settings,
         avoid,
         seen: HashMap::new(),
-        listed: HashSet::new(),
+        seen_through: HashSet::new(),
         claimed: HashSet::new(),
         discovery: Discovery::default(),
     };
@@ -79,6 +85,7 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
             search.pattern(set, pattern);
         }
     }
+    fault::reached(Point::Discovered);
     let mut discovery = search.discovery;
     discovery.claimed.sort_by(|a, b| (&a.dir, &a.claimed).cmp(&(&b.dir, &b.claimed)));
     discovery
@@ -91,7 +98,7 @@ struct Search<'a> {
     /// Device and inode of what was considered already: a log that two patterns name is taken once.
     seen: HashMap<(u64, u64), PathBuf>,
     /// Directories that were looked through for claimed files.
-    listed: HashSet<PathBuf>,
+    seen_through: HashSet<PathBuf>,
     /// Device and inode of the claimed files.
     claimed: HashSet<(u64, u64)>,
     discovery: Discovery,
@@ -103,84 +110,126 @@ impl Search<'_> {
             Pattern::Literal(path) => self.literal(set, path),
             Pattern::Glob { base, depth, hidden, .. } => {
                 let named = Named::ByPattern { hidden: *hidden };
-                self.walk(set, base, depth.unwrap_or(usize::MAX), named, |path| pattern.covers(path));
+                match Dir::open(base) {
+                    Ok(dir) => self.walk(set, dir, depth.unwrap_or(usize::MAX), named, &|path| pattern.covers(path)),
+                    Err(failure) => self.not_looked_through(base, &failure),
+                }
             }
         }
     }
 
     fn literal(&mut self, set: &LogSet, path: &Path) {
-        // A link to a directory stands for the directory; whether the link can be trusted is checked on opening it.
-        if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-            return self.walk(set, path, usize::MAX, Named::ByPattern { hidden: false }, |_| true);
-        }
-        match path.symlink_metadata() {
-            Ok(metadata) => self.consider(set, path, &metadata, Named::ByName),
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return self.whole(set, path, Dir::open(path));
+        };
+        let dir = match Dir::open(parent) {
+            Ok(dir) => dir,
+            Err(failure) => return self.not_looked_at(path, &failure),
+        };
+        match dir.look(name) {
+            Ok(Some(Entry { kind: Kind::Directory, .. })) => return self.whole(set, path, dir.open_subdir(name)),
+            // A link to a directory stands for the directory, if the link can be trusted.
+            Ok(Some(entry @ Entry { kind: Kind::Symlink, .. })) => match Dir::open(path) {
+                Err(failure) if leads_to_no_directory(&failure) => self.consider(set, path, &entry, Named::ByName),
+                opened => return self.whole(set, path, opened),
+            },
+            Ok(Some(entry)) => self.consider(set, path, &entry, Named::ByName),
             // Upstart makes a log at its first output: a missing one is nothing unusual, a missing directory is.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.parent().is_some_and(Path::is_dir) => {
-                log::debug!("{}: there is none", path.display());
-            }
-            Err(error) => self.refuse(path, format!("it can't be looked at: {error}")),
+            Ok(None) => log::debug!("{}: there is none", path.display()),
+            Err(failure) => self.not_looked_at(path, &failure),
         }
-        let Some(dir) = path.parent().filter(|dir| self.listed.insert(dir.to_path_buf())) else { return };
-        for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            self.note_claimed(set, &entry.path());
+        if self.seen_through.insert(parent.to_path_buf()) {
+            for name in dir.names().unwrap_or_default() {
+                self.note_claimed(set, &dir, &name);
+            }
         }
     }
 
-    fn walk(&mut self, set: &LogSet, base: &Path, depth: usize, named: Named, wanted: impl Fn(&Path) -> bool) {
-        let hidden = matches!(named, Named::ByPattern { hidden: true });
-        let enter = |entry: &DirEntry| {
-            let is_dir = entry.file_type().is_dir();
-            let skip =
-                is_dir && entry.depth() > 0 && (is_hidden(entry.file_name()) && !hidden || set.excludes(entry.path()));
-            !(skip || is_dir && identity(entry.path()).is_some_and(|dir| self.avoid.contains(&dir)))
-        };
-        let walk = WalkDir::new(base).max_depth(depth).sort_by_file_name().into_iter().filter_entry(enter);
-        let entries: Vec<_> = walk.collect();
-        for entry in entries {
-            match entry {
-                // The base itself may be a link to a directory.
-                Ok(entry) if entry.file_type().is_dir() || entry.depth() == 0 => {}
-                Ok(entry) => {
-                    let claimed = self.note_claimed(set, entry.path());
-                    if !claimed && wanted(entry.path()) {
-                        self.walked(set, &entry, named);
+    /// All logs below a directory.
+    fn whole(&mut self, set: &LogSet, path: &Path, opened: Result<Dir, Failure>) {
+        match opened {
+            Ok(dir) => self.walk(set, dir, usize::MAX, Named::ByPattern { hidden: false }, &|_| true),
+            Err(failure) => self.not_looked_through(path, &failure),
+        }
+    }
+
+    fn walk(&mut self, set: &LogSet, base: Dir, depth: usize, named: Named, wanted: &dyn Fn(&Path) -> bool) {
+        let mut open: Vec<(Dir, std::vec::IntoIter<OsString>)> = Vec::new();
+        let mut next = Some(base);
+        loop {
+            if let Some(dir) = next.take() {
+                open.extend(self.listed(dir));
+            }
+            let at = open.len();
+            let Some((dir, names)) = open.last_mut() else { return };
+            let Some(name) = names.next() else {
+                open.pop();
+                continue;
+            };
+            let path = dir.path_of(&name);
+            match dir.look(&name) {
+                // Gone between listing and looking.
+                Ok(None) => {}
+                Ok(Some(Entry { kind: Kind::Directory, .. })) if at >= depth || !enters(set, &path, named) => {}
+                Ok(Some(Entry { kind: Kind::Directory, .. })) if at >= DEEPEST => {
+                    self.refuse(
+                        &path,
+                        format!("it can't be looked through: it is more than {DEEPEST} directories deep"),
+                    );
+                }
+                Ok(Some(Entry { kind: Kind::Directory, .. })) => match dir.open_subdir(&name) {
+                    Ok(below) => next = Some(below),
+                    Err(failure) if failure.is(io::ErrorKind::NotFound) => {}
+                    Err(failure) => self.not_looked_through(&path, &failure),
+                },
+                Ok(Some(entry)) => {
+                    if !self.note_claimed(set, dir, &name) && wanted(&path) {
+                        self.consider(set, &path, &entry, named);
                     }
                 }
-                Err(error) => self.walk_failed(base, &error),
+                Err(failure) => self.not_looked_at(&path, &failure),
             }
         }
     }
 
-    fn walked(&mut self, set: &LogSet, entry: &DirEntry, named: Named) {
-        match entry.metadata() {
-            Ok(metadata) => self.consider(set, entry.path(), &metadata, named),
-            // Gone between listing and looking.
-            Err(error) if is_gone(&error) => {}
-            Err(error) => self.refuse(entry.path(), format!("it can't be looked at: {error}")),
+    /// A directory with what is in it, unless it is one of our own or can't be listed.
+    fn listed(&mut self, dir: Dir) -> Option<(Dir, std::vec::IntoIter<OsString>)> {
+        let listed = dir.status().and_then(|status| Ok((status.identity, dir.names()?)));
+        match listed {
+            Ok((identity, _)) if self.avoid.contains(&(identity.dev, identity.ino)) => None,
+            Ok((_, names)) => Some((dir, names.into_iter())),
+            Err(failure) => {
+                self.not_looked_through(&dir.path().to_owned(), &failure);
+                None
+            }
         }
-    }
-
-    fn walk_failed(&mut self, base: &Path, error: &walkdir::Error) {
-        let path = error.path().unwrap_or(base);
-        if is_gone(error) && path != base {
-            return;
-        }
-        let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-        self.refuse(path, format!("it can't be looked through: {why}"));
     }
 
     /// Takes note of a claimed file of a log that the set covers; false when it is none.
-    fn note_claimed(&mut self, set: &LogSet, path: &Path) -> bool {
-        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+    fn note_claimed(&mut self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
         let Some((claimed, log)) = ClaimedName::parse(name) else { return false };
-        if set.covers(&dir.join(&log)) && identity(path).is_some_and(|file| self.claimed.insert(file)) {
-            self.discovery.claimed.push(ClaimedFile { dir: dir.to_owned(), claimed, log });
+        // The name's own status, not that of what a link leads to: nobody may hide another one's claimed file.
+        match dir.look(name) {
+            _ if !set.covers(&dir.path_of(&log)) => {}
+            Ok(Some(Entry { kind: Kind::Regular, status })) => {
+                if self.claimed.insert((status.identity.dev, status.identity.ino)) {
+                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log });
+                }
+            }
+            // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
+            Ok(Some(Entry { status, .. })) => {
+                if self.claimed.insert((status.identity.dev, status.identity.ino)) {
+                    let why = "refused: it has the name of a claimed log, but is not a regular file";
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    self.discovery.problems.push(problem.hint("someone else has put it there: remove it"));
+                }
+            }
+            Ok(None) | Err(_) => {}
         }
         true
     }
 
-    fn consider(&mut self, set: &LogSet, path: &Path, metadata: &Metadata, named: Named) {
+    fn consider(&mut self, set: &LogSet, path: &Path, entry: &Entry, named: Named) {
         let Some(name) = path.file_name() else { return };
         let by_name = named == Named::ByName;
         if ClaimedName::parse(name).is_some() || set.excludes(path) {
@@ -196,14 +245,14 @@ impl Search<'_> {
             log::debug!("{}: left alone, as it is compressed or rotated already", path.display());
             return;
         }
-        let status = Status::of(metadata);
+        let status = &entry.status;
         let file = (status.identity.dev, status.identity.ino);
         // By another path it is the same log; several links are refused at each.
         let again = self.seen.insert(file, path.to_owned());
         if again.is_some_and(|seen| status.links == 1 || seen == path) {
             return;
         }
-        match refusal(name, metadata, &status) {
+        match refusal(name, entry) {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
             None if status.size == 0 => self.discovery.empty += 1,
             None => {
@@ -220,17 +269,25 @@ impl Search<'_> {
         treated.unwrap_or(set).service.service(path)
     }
 
+    fn not_looked_at(&mut self, path: &Path, failure: &Failure) {
+        self.refuse(path, format!("it can't be looked at: {}", failure.source));
+    }
+
+    fn not_looked_through(&mut self, path: &Path, failure: &Failure) {
+        self.refuse(path, format!("it can't be looked through: {}", failure.source));
+    }
+
     fn refuse(&mut self, path: &Path, why: String) {
         self.discovery.problems.push(Problem::new(Effect::Failed, path, why));
     }
 }
 
 /// Why something that was named or matched can't be taken, and what to do.
-fn refusal(name: &OsStr, metadata: &Metadata, status: &Status) -> Option<(String, String)> {
+fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, String)> {
     const NAME_THE_FILE: &str = "name the file itself, or exclude this one";
     const EXCLUDE: &str = "exclude it, or take it out of the directory";
     let refused = |why: &str, hint: &str| Some((format!("refused: {why}"), hint.to_owned()));
-    match Kind::of(metadata) {
+    match kind {
         Kind::Symlink => refused("it is a symbolic link", NAME_THE_FILE),
         Kind::Fifo => refused("it is a FIFO, not a regular file", EXCLUDE),
         Kind::Device => refused("it is a device, not a regular file", EXCLUDE),
@@ -253,8 +310,15 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
 
-fn is_gone(error: &walkdir::Error) -> bool {
-    error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+/// Whether the files in a directory that was met on the way are looked at.
+fn enters(set: &LogSet, path: &Path, named: Named) -> bool {
+    let hidden = path.file_name().is_some_and(is_hidden);
+    (!hidden || named == Named::ByPattern { hidden: true }) && !set.excludes(path)
+}
+
+/// Whether a link leads to a file, or to nothing.
+fn leads_to_no_directory(failure: &Failure) -> bool {
+    failure.is(io::ErrorKind::NotADirectory) || failure.is(io::ErrorKind::NotFound)
 }
 
 /// Device and inode of what a path leads to.

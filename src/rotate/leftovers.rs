@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
 //! | the log is there, the same file | a part or none | it was never claimed, or someone took it back: discard |
+//! | something else by the claimed name | a part or none | a regular file with a part: left alone and named; else as if it was not there |
 //! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
 //! | neither | none | the log was never touched, or is gone: forget it |
 //! | can't be opened, or is another one | a part or none | a lost mount: wait |
@@ -17,8 +18,9 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Segment};
 use crate::spool::Unfinished;
 use crate::sys::clock;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::{Failure, Result};
+use crate::sys::file::Kind;
 
 enum Verdict {
     CopyAgain,
@@ -67,8 +69,12 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
     let Some(claimed) = &segment.claimed else { return Ok(no_claim) };
     let (parent, name) = split(&segment.path);
     let dir = Dir::open(&parent)?;
-    if dir.look(claimed.as_os_str())?.is_some() {
-        return Ok(Verdict::CopyAgain);
+    match dir.look(claimed.as_os_str())? {
+        Some(found) if is_claimed_one(&found, segment) || found.kind == Kind::Regular && has_part => {
+            return Ok(Verdict::CopyAgain);
+        }
+        // Someone has put something else there; whatever it is, it is not waited for.
+        _ => {}
     }
     let now = dir.status()?.identity;
     if !now.is_same_but_for_device(&segment.directory) {
@@ -88,6 +94,10 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
         Some(_) => Ok(Verdict::Discard),
         None => Ok(no_claim),
     }
+}
+
+fn is_claimed_one(found: &Entry, segment: &Segment) -> bool {
+    found.kind == Kind::Regular && found.status.identity.is_same_but_for_device(&segment.source.file)
 }
 
 fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {

@@ -63,6 +63,22 @@ enum Item {
     Fresh(Found),
 }
 
+impl Item {
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Claimed(segment) => segment.path.clone(),
+            Self::Adopted { dir, log, .. } => dir.join(log),
+            Self::Growth { path, .. } => path.clone(),
+            Self::Fresh(found) => found.path.clone(),
+        }
+    }
+}
+
+/// How many items of one log a run takes, one after another. Each may take the settle time and more, and nothing is
+/// shipped before all are sealed: who could fill a directory with files by claimed names must not hold up all other
+/// logs for hours.
+const ROUNDS: usize = 16;
+
 /// Everything that taking logs needs.
 pub struct Rotation<'a> {
     /// The spool.
@@ -99,12 +115,14 @@ impl<'a> Rotation<'a> {
             let problem = Problem::from_error(Effect::Waits, &failure.path, &failure);
             self.problem(problem.hint("this segment waits in the spool; the others are not held up by it"));
         }
-        while let Some(round) = queues.next_round() {
+        for _ in 0..ROUNDS {
+            let Some(round) = queues.next_round() else { break };
             for path in reopens::take(&mut self, round) {
                 // What could not be taken must come before whatever else there is of that log.
                 queues.block(path);
             }
         }
+        self.note_left(queues);
         self.outcome
     }
 
@@ -114,6 +132,15 @@ impl<'a> Rotation<'a> {
             if !queues.knows(&claimed) {
                 queues.push(dir.join(&log), Item::Adopted { dir, claimed, log });
             }
+        }
+    }
+
+    fn note_left(&mut self, mut queues: Queues) {
+        for item in queues.next_round().unwrap_or_default() {
+            let path = item.path();
+            let count = 1 + queues.items.get(&path).map_or(0, VecDeque::len);
+            let what = format!("there are more claimed files of it than one run takes; {count} wait for the next run");
+            self.problem(Problem::new(Effect::Waits, path, what));
         }
     }
 

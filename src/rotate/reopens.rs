@@ -332,7 +332,10 @@ impl Batches<'_, '_> {
         let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(()) };
         let path = segment.path.clone();
         match claim::standing(dir, claimed, log).map_err(CopyError::Log)? {
-            Standing::Claimed => unlink(dir, claimed).map_err(CopyError::Log)?,
+            Standing::Claimed => {
+                fault::reached(Point::BeforeUnlink);
+                unlink(dir, claimed).map_err(CopyError::Log)?;
+            }
             Standing::Moved => return Err(CopyError::Log(not_ours(dir, claimed))),
             // Whatever has its name now is left alone; all that was in it is here.
             Standing::Deleted => {

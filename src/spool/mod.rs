@@ -59,7 +59,7 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let private = |name: &str| Dir::open_private(&root.path_of(name));
+        let private = |name: &str| root.private_subdir(name);
         let (segments, held, damaged, gaps) =
             (private("spool")?, private("held")?, private("damaged")?, private("gaps")?);
         let (streams, doubts) = (Streams::new(private("streams")?), Doubts::new(private("doubts")?));

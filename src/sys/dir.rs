@@ -2,11 +2,13 @@
 //!
 //! Promise: between two calls nobody can put another directory in the place of the one that was opened, and no call
 //! follows a symbolic link in its last component. Opening a path follows a symbolic link on the way only where its
-//! maker is trusted (root or ourselves, in a directory that nobody else can write to): logferry runs as root over
-//! directories that services may write to. No call creates a missing parent.
+//! maker is trusted (root or ourselves) and nobody else could have put it there or moved it: every directory before it
+//! belongs to root or to us, and others can't write to it. logferry runs as root over directories that services may
+//! write to. Only regular files are opened for reading; anything else is looked at and left alone. No call creates a
+//! missing parent.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,7 +22,7 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::failure::{Context, Failure, Result};
 use super::fault::{self, Point};
-use super::file::{Kind, Status};
+use super::file::{self, Kind, Status};
 use super::host;
 
 /// An open directory.
@@ -48,28 +50,92 @@ impl Dir {
     /// # Errors
     /// Where a component is missing, isn't a directory, or is a link made by someone we don't trust.
     pub fn open(path: &Path) -> Result<Self> {
-        let absolute = std::path::absolute(path).doing("resolve", path)?;
-        let file = walk(&absolute).and_then(|found| openat(&found, ".", READ_DIR, Mode::empty()).map_err(Into::into));
-        Ok(Self { file: file.doing("open directory", path)?.into(), path: absolute })
+        Self::open_walked(path).map(|(dir, _)| dir)
     }
 
-    /// Opens a directory of our own, making it (but no parent) if it is missing.
+    fn open_walked(path: &Path) -> Result<(Self, Option<OsString>)> {
+        let absolute = std::path::absolute(path).doing("resolve", path)?;
+        let Walked { found, insecure } = walk(&absolute).doing("open directory", path)?;
+        let file = openat(&found, ".", READ_DIR, Mode::empty()).doing("open directory", path)?;
+        Ok((Self { file: file.into(), path: absolute }, insecure))
+    }
+
+    /// Opens a directory of our own, making it (but no parent) if it is missing. The way there must be safe too: who
+    /// could put another directory in its place could hide what is in it. So each directory above belongs to root or to
+    /// us, and others can't write to it, unless it is sticky, as `/tmp` is: what is ours there stays.
     ///
     /// # Errors
-    /// Where it can't be made, or belongs to someone else, or others may enter it.
+    /// Where it can't be made, or belongs to someone else, or others may enter it or replace it.
     pub fn open_private(path: &Path) -> Result<Self> {
+        // Seen before anything is made.
+        if let Ok((dir, insecure)) = Self::open_walked(path) {
+            return dir.if_private(insecure);
+        }
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = path.file_name().ok_or_else(|| {
             Failure::new("open directory", path, io::Error::new(io::ErrorKind::InvalidInput, "it has no name"))
         })?;
-        let parent = Self::open(parent)?;
+        let (parent, insecure) = Self::open_walked(parent)?;
+        parent.require_safe_way(insecure)?;
+        let around = parent.file.metadata().doing("look at", &parent.path)?;
+        // What we make there is as safe as the directory itself is.
+        parent.require_safe_way(others_may_replace(&around, &around).then(|| name.to_owned()))?;
         match parent.make_subdir(name, 0o700) {
             Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
             _ => {}
         }
-        let dir = Self::open(path)?;
-        dir.require_private()?;
-        Ok(dir)
+        let (dir, insecure) = Self::open_walked(path)?;
+        dir.if_private(insecure)
+    }
+
+    /// Opens a directory of our own in this one, which is private too, making it if it is missing; never through a link.
+    /// What is in it must be ours: files that someone else has made, or could change, are not to be trusted.
+    ///
+    /// # Errors
+    /// Where it can't be made, or it or something in it belongs to someone else or is open to others.
+    pub fn private_subdir(&self, name: &str) -> Result<Self> {
+        match self.make_subdir(name, 0o700) {
+            Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
+            _ => {}
+        }
+        self.open_subdir(name)?.if_private(None)
+    }
+
+    /// This directory, if it and what is in it is ours alone.
+    fn if_private(self, insecure: Option<OsString>) -> Result<Self> {
+        self.require_safe_way(insecure)?;
+        self.require_private()?;
+        self.names()?.iter().try_for_each(|name| self.require_own(name))?;
+        Ok(self)
+    }
+
+    /// Fails where a name stands for something that others have made or may change. What kind of thing it is, is for
+    /// whoever opens it; but a second link to a file could be anywhere.
+    fn require_own(&self, name: &OsStr) -> Result<()> {
+        let path = self.path_of(name);
+        let metadata = match openat(&self.file, name, JUST_LOOK, Mode::empty()) {
+            // Another run has removed it meanwhile.
+            Err(Errno::ENOENT) => return Ok(()),
+            found => found.map(File::from).and_then(|file| file.metadata().map_err(|_| Errno::EIO)),
+        };
+        let metadata = metadata.doing("look at", &path)?;
+        let refuse = |why: String| Err(Failure::new("use", &path, io::Error::other(why)));
+        match (metadata.uid(), metadata.mode() & 0o7777, metadata.nlink()) {
+            (owner, ..) if owner != host::user() => {
+                refuse(format!("it belongs to user {owner}, not to user {}", host::user()))
+            }
+            (_, mode, _) if mode & 0o022 != 0 && !metadata.is_symlink() => {
+                refuse(format!("others may write to it (mode {mode:03o})"))
+            }
+            (_, _, links) if links > 1 && metadata.is_file() => refuse(format!("it has {links} hard links")),
+            _ => Ok(()),
+        }
+    }
+
+    fn require_safe_way(&self, insecure: Option<OsString>) -> Result<()> {
+        let Some(name) = insecure else { return Ok(()) };
+        let why = format!("others could put something else in the place of {}, on the way to it", name.display());
+        Err(Failure::new("use directory", &self.path, io::Error::other(why)))
     }
 
     fn require_private(&self) -> Result<()> {
@@ -144,12 +210,15 @@ impl Dir {
         }
     }
 
-    /// Opens a file for reading: no link is followed, no FIFO is waited for, no terminal becomes ours.
+    /// Opens a regular file for reading. What else there may be is not opened at all, since opening a FIFO or a device
+    /// does something; and a lease that someone holds on the file is not waited for.
     ///
     /// # Errors
-    /// Where it is missing, a link, or not readable.
+    /// Where it is missing, not a regular file, or not readable; `WouldBlock` where someone holds a lease on it.
     pub fn open_read(&self, name: impl AsRef<OsStr>) -> Result<File> {
-        self.open_file(name.as_ref(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+        let found = openat(&self.file, name.as_ref(), JUST_LOOK, Mode::empty()).map(File::from);
+        let path = self.path_of(&name);
+        file::open_regular(&found.doing("open", &path)?).doing("open", path)
     }
 
     /// Opens an existing file of our own for reading and writing.
@@ -157,7 +226,9 @@ impl Dir {
     /// # Errors
     /// Where it is missing, a link, or not writable.
     pub fn open_write(&self, name: impl AsRef<OsStr>) -> Result<File> {
-        self.open_file(name.as_ref(), OFlag::O_RDWR)
+        let file =
+            openat(&self.file, name.as_ref(), OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty());
+        file.map(File::from).doing("open", self.path_of(name))
     }
 
     /// Makes a new file for reading and writing.
@@ -168,11 +239,6 @@ impl Dir {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let file = openat(&self.file, name.as_ref(), flags, Mode::from_bits_truncate(mode));
         file.map(File::from).doing("create", self.path_of(&name))
-    }
-
-    fn open_file(&self, name: &OsStr, flags: OFlag) -> Result<File> {
-        let file = openat(&self.file, name, flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty());
-        file.map(File::from).doing("open", self.path_of(name))
     }
 
     /// Renames in this directory, never over something that exists (`renameat2(2)`, `RENAME_NOREPLACE`). Where the
@@ -310,16 +376,36 @@ fn name_of(name: &CStr) -> OsString {
     OsString::from_vec(name.to_bytes().to_vec())
 }
 
+/// The path of a directory without symbolic links, found as [`Dir::open`] finds it.
+///
+/// # Errors
+/// Where a component is missing, or is a link made by someone we don't trust.
+pub fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let Walked { found, .. } = walk(&std::path::absolute(path)?)?;
+    std::fs::read_link(file::own_descriptor(&File::from(found)))
+}
+
+/// Where a path leads.
+struct Walked {
+    found: OwnedFd,
+    /// The first component on the way that others could have put there, or could put something else in the place of.
+    insecure: Option<OsString>,
+}
+
 /// Finds an absolute path component by component. Linux's own limit of links on the way is 40 (`path_resolution(7)`).
-fn walk(path: &Path) -> io::Result<OwnedFd> {
+fn walk(path: &Path) -> io::Result<Walked> {
     let root = || openat(nix::fcntl::AT_FDCWD, "/", JUST_LOOK | OFlag::O_DIRECTORY, Mode::empty());
     let mut here = root()?;
+    let mut insecure = None;
     let mut ahead: Vec<OsString> = parts(path);
     let mut links = 0;
     while let Some(part) = ahead.pop() {
-        let next = openat(&here, part.as_os_str(), JUST_LOOK, Mode::empty())?;
-        let next = File::from(next);
+        let around = File::from(here.try_clone()?).metadata()?;
+        let next = File::from(openat(&here, part.as_os_str(), JUST_LOOK, Mode::empty())?);
         let found = next.metadata()?;
+        if insecure.is_none() && others_may_replace(&found, &around) {
+            insecure = Some(part.clone());
+        }
         if !found.is_symlink() {
             here = next.into();
             continue;
@@ -328,21 +414,30 @@ fn walk(path: &Path) -> io::Result<OwnedFd> {
         if links > 40 {
             return Err(io::Error::from_raw_os_error(libc::ELOOP));
         }
-        let around = File::from(here.try_clone()?).metadata()?;
-        if !ours_or_roots(&around) || !ours_or_roots(&found) || around.mode() & 0o022 != 0 {
+        if insecure.is_some() || !ours_or_roots(&found) || around.mode() & 0o022 != 0 {
             let why = format!("{} is a symbolic link that others may have made", Path::new(&part).display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
-        let target = PathBuf::from(readlinkat(&here, part.as_os_str())?);
+        // By its descriptor: what was looked at is what is read.
+        let target = PathBuf::from(readlinkat(&next, "")?);
         if target.is_absolute() {
             here = root()?;
         }
         ahead.extend(parts(&target));
     }
-    Ok(here)
+    Ok(Walked { found: here, insecure })
 }
 
-fn ours_or_roots(metadata: &std::fs::Metadata) -> bool {
+/// Whether someone who is neither root nor us could have put `found` in the directory `around` it, or could take it away.
+fn others_may_replace(found: &Metadata, around: &Metadata) -> bool {
+    const STICKY: u32 = 0o1000;
+    let own_group = around.gid() == 0 || around.gid() == host::group();
+    let others_write = around.mode() & 0o002 != 0 || around.mode() & 0o020 != 0 && !own_group;
+    let kept = around.mode() & STICKY != 0 && ours_or_roots(found);
+    !ours_or_roots(around) || others_write && !kept
+}
+
+fn ours_or_roots(metadata: &Metadata) -> bool {
     metadata.uid() == 0 || metadata.uid() == host::user()
 }
 

@@ -61,9 +61,15 @@ points! {
     /// A record was removed.
     RecordDiscarded = "record-discarded",
 
-    // Taking a log (rotate/reopens.rs).
+    // Taking a log (rotate/).
+    /// The logs were discovered.
+    Discovered = "discovered",
+    /// A log was opened; its record is about to be written.
+    Opened = "opened",
     /// The records of a batch are durable.
     RecordsDurable = "records-durable",
+    /// Something has the claimed name; whether it is the log is not known yet.
+    Renamed = "renamed",
     /// A log has its claimed name.
     Claimed = "claimed",
     /// The claims of a batch are durable.
@@ -80,6 +86,8 @@ points! {
     CopiesDurable = "copies-durable",
     /// What was written meanwhile is durable; the log is about to be unlinked.
     ToppedUp = "topped-up",
+    /// The claimed name stands for the log; it is about to be unlinked.
+    BeforeUnlink = "before-unlink",
     /// A log was unlinked.
     Unlinked = "unlinked",
     /// What was in flight at the unlink was read.

@@ -1,7 +1,10 @@
 //! What a file is, by its descriptor.
 
 use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::model::segment::Identity;
@@ -14,6 +17,8 @@ pub struct Status {
     pub identity: Identity,
     /// Its size in bytes.
     pub size: u64,
+    /// How many bytes the file system has given to it: fewer than its size where it has holes, or is compressed.
+    pub allocated: u64,
     /// Its link count.
     pub links: u64,
     /// When it was last written to.
@@ -60,6 +65,7 @@ impl Status {
         Self {
             identity: Identity { dev: metadata.dev(), ino: metadata.ino(), born },
             size: metadata.size(),
+            allocated: metadata.blocks().saturating_mul(512),
             links: metadata.nlink(),
             modified: Moment::from_timespec(metadata.mtime(), metadata.mtime_nsec()),
         }
@@ -72,4 +78,40 @@ impl Status {
     pub fn of_file(file: &File) -> std::io::Result<Self> {
         file.metadata().map(|metadata| Self::of(&metadata))
     }
+}
+
+/// Opens the regular file that `found`, opened with `O_PATH`, stands for. Never waits: not for a lease that a process
+/// holds on it (`fcntl(2)`, "Leases": `O_NONBLOCK` makes that `EWOULDBLOCK`), nor for anything that is no regular file,
+/// since that is not opened.
+///
+/// # Errors
+/// Where it is not a regular file or not readable; where `/proc` is not mounted.
+pub fn open_regular(found: &File) -> io::Result<File> {
+    let what = match Kind::of(&found.metadata()?) {
+        Kind::Regular => return reopen(found),
+        Kind::Directory => "a directory",
+        Kind::Symlink => "a symbolic link",
+        Kind::Fifo => "a FIFO",
+        Kind::Device => "a device",
+        Kind::Socket => "a socket",
+    };
+    Err(io::Error::other(format!("it is {what}, not a regular file")))
+}
+
+fn reopen(found: &File) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = File::options().read(true).custom_flags(flags).open(own_descriptor(found));
+    file.map_err(|error| match error.kind() {
+        // The file itself is open, so it can't be the one that is missing.
+        io::ErrorKind::NotFound => io::Error::other("/proc is not mounted"),
+        io::ErrorKind::WouldBlock => {
+            io::Error::new(io::ErrorKind::WouldBlock, "another process holds a lease on it, which keeps others out")
+        }
+        _ => error,
+    })
+}
+
+/// The path through which an open file can be opened again, whatever has become of its name.
+pub(super) fn own_descriptor(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

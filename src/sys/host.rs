@@ -31,3 +31,8 @@ pub fn raise_open_files() -> u64 {
 pub fn user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
+
+/// The group that this process acts as.
+pub fn group() -> u32 {
+    nix::unistd::getegid().as_raw()
+}

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::file::Status;
+use super::file::{self, Status};
+use super::host;
 use crate::model::segment::Identity;
 
 /// A process that may write to a file.
@@ -21,14 +22,15 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Opens the held file for reading. The process may put something else in its place at any time, such as a FIFO,
-    /// which must not block us; the caller looks at what it got.
+    /// Opens the held file for reading. The process may put something else in its place at any time, such as a FIFO or
+    /// a device: only a regular file is opened, and the caller looks at which one it got.
     ///
     /// # Errors
-    /// Where the process has ended, or it isn't ours to look into.
+    /// Where the process has ended, or it isn't ours to look into, or holds something else now.
     pub fn open(&self) -> std::io::Result<File> {
-        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        File::options().read(true).custom_flags(flags).open(&self.through)
+        // O_PATH goes to what the descriptor stands for without opening it.
+        let found = File::options().read(true).custom_flags(libc::O_PATH).open(&self.through)?;
+        file::open_regular(&found)
     }
 }
 
@@ -96,7 +98,8 @@ fn open_for_writing(descriptor: &Path) -> bool {
     flags.is_some_and(|flags| flags & 0o3 != 0)
 }
 
-/// Another process of our own name that has a file open.
+/// Another process of our own name, ours or root's, that has a file open. Anyone may call a process like that: somebody
+/// else's must not keep us from a file that he can read.
 pub fn another_of_us_with(file: Identity) -> Option<u32> {
     let own = (std::process::id(), comm(Path::new("/proc/self")));
     let is_it = |descriptor: fs::DirEntry| {
@@ -104,7 +107,8 @@ pub fn another_of_us_with(file: Identity) -> Option<u32> {
     };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|process| Some((process.file_name().to_str()?.parse().ok()?, process.path())));
-    let others = pids.filter(|(pid, path)| *pid != own.0 && comm(path) == own.1);
+    let trusted = |path: &Path| fs::metadata(path).is_ok_and(|is| is.uid() == 0 || is.uid() == host::user());
+    let others = pids.filter(|(pid, path)| *pid != own.0 && comm(path) == own.1 && trusted(path));
     let holds = |path: &Path| fs::read_dir(path.join("fd")).into_iter().flatten().flatten().any(is_it);
     others.into_iter().find(|(_, path)| holds(path)).map(|(pid, _)| pid)
 }
