@@ -16,6 +16,7 @@ mod faults;
 mod house;
 mod names;
 mod objects;
+mod power_loss;
 mod recovery;
 mod refusals;
 mod rotation;

@@ -90,6 +90,11 @@ pub(super) fn recover(spool: &mut Spool) -> Result<Recovered> {
             recovered.failed.push(failure);
         }
     }
+    if !recovered.sealed.is_empty() {
+        // The run that sealed them may have been killed before that was durable. If a power loss undid a seal after the
+        // put, the segment would be sealed anew, under another key, and its bytes be in the store twice.
+        spool.segments.sync()?;
+    }
     Ok(recovered)
 }
 

@@ -64,8 +64,9 @@ impl Dir {
         })?;
         let parent = Self::open(parent)?;
         match parent.make_subdir(name, 0o700) {
-            Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
-            _ => {}
+            // It may be that of a run that was killed before it was durable.
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => parent.sync()?,
+            made => made?,
         }
         let dir = Self::open(path)?;
         dir.require_private()?;
