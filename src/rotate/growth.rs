@@ -30,7 +30,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
     let holders = procfs::holders_of_unlinked(&files);
     for held in held {
         let looked_at = match holders.by_file.get(&held.file) {
-            Some(holder) => look(rotation, held, holder, queues),
+            Some(holders) => look(rotation, held, holders, queues),
             None if holders.complete => rotation.spool.let_go(&held),
             // A process that we may not look into could hold it still.
             None => Ok(()),
@@ -44,13 +44,11 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
 fn look(
     rotation: &mut Rotation<'_>,
     held: Held,
-    holder: &Holder,
+    holders: &[Holder],
     queues: &mut Queues,
 ) -> crate::sys::failure::Result<()> {
-    let grown = open(&held, holder).is_some_and(|(_, status)| status.size > held.taken);
-    if !grown {
-        return Ok(());
-    }
+    let opened = holders.iter().find_map(|holder| open(&held, holder).map(|(_, status)| (holder, status)));
+    let Some((holder, _)) = opened.filter(|(_, status)| status.size > held.taken) else { return Ok(()) };
     let writer = format!("{} (pid {})", holder.name, holder.pid);
     let Some(last) = rotation.spool.newest_of(&held)? else {
         let what = format!("{writer} holds a log of ours, but there is no record of its stream; its growth is left");

@@ -107,12 +107,12 @@ impl Store for DirectoryStore {
         let body = Temporary::create(&dir, format!(".{leaf}")).map_err(|failure| local(object, failure))?;
         write_body(object, &body)?;
         fault::reached(Point::BodyWritten);
-        let Beside { there, was_taken } = put_metadata(object, &dir, leaf)?;
+        let Beside { there, leaves } = put_metadata(object, &dir, leaf)?;
         match there && body.link(leaf).map_err(|failure| local(object, failure))? {
             true => {
                 fault::reached(Point::ObjectLinked);
-                let left = body.was_taken || was_taken;
-                let cleared = if left { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) };
+                let cleared =
+                    if body.was_taken || leaves { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) };
                 fault::reached(Point::HiddenCleared);
                 cleared.and_then(|()| dir.sync()).map_err(|failure| local(object, failure))?;
                 Ok(Put::Created)
@@ -265,8 +265,8 @@ fn write_body(object: &Object<'_>, to: &Temporary<'_>) -> Result<(), StoreError>
 struct Beside {
     /// Whether they are there.
     there: bool,
-    /// Whether the first choice of a temporary name was taken: a power loss may have left that and not the body's.
-    was_taken: bool,
+    /// Whether hidden files may be left beside the body's: one that an earlier put left, or ours that can't be removed.
+    leaves: bool,
 }
 
 /// Puts the metadata beside an object, durable.
@@ -282,7 +282,8 @@ fn put_metadata(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<Beside, St
         let there = temporary.link(&name)? || dir.look(&name)?.is_some();
         fault::reached(Point::MetadataPut);
         dir.sync()?;
-        Ok(Beside { there, was_taken: temporary.was_taken })
+        let leaves = temporary.was_taken || dir.unlink_if_there(&temporary.name).is_err();
+        Ok(Beside { there, leaves })
     };
     put().map_err(|failure| local(object, failure))
 }
