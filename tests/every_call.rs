@@ -297,7 +297,7 @@ fn cases(scene: Scene, wanted: impl Fn(Fault) -> bool) -> Vec<Case> {
             match everything {
                 true => cases.extend(faults.iter().map(case)),
                 // The errors take turns.
-                false if changing.contains(&number) || number % 9 == 0 => {
+                false if changing.contains(&number) || number % 17 == 0 => {
                     cases.extend(faults.iter().cycle().skip(number).take(faults.len().min(1)).map(case));
                 }
                 false => {}
