@@ -1,8 +1,8 @@
 //! Power loss: the order of a run's system calls, and what the next run makes of any disk that a power loss may leave.
 //!
 //! Promise: real runs are traced. First, no step that can't be taken back begins before everything that it depends on is
-//! durable ([`rules`]). Second, the disk is computed as a power loss would leave it after each step, with all, none or any
-//! of what was not synced; on each such disk the real binary runs once more, and then every byte that had been durable
+//! durable ([`rules`]). Second, the disk is computed as a power loss would leave it after each step, with all, none or
+//! some of what was not synced; on each such disk the real binary runs once more, and then every byte that had been durable
 //! before is in the store exactly once.
 
 mod disk;

@@ -115,7 +115,12 @@ impl Batches<'_, '_> {
     }
 
     fn begin_growth(&mut self, held: Held, holder: &Holder) -> std::result::Result<Begun, NotClaimed> {
-        let (log, _) = growth::open(&held, holder).ok_or(NotClaimed::Nothing)?;
+        // That process may have ended or closed it since it was found; another one may hold it still.
+        let by_another = || {
+            let found = procfs::holders_of_unlinked(&[held.file]);
+            found.by_file.into_values().flatten().find_map(|holder| growth::open(&held, &holder))
+        };
+        let (log, _) = growth::open(&held, holder).or_else(by_another).ok_or(NotClaimed::Nothing)?;
         // Asked anew: another item of the same log may have been sealed in between.
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);

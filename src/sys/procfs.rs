@@ -101,7 +101,12 @@ fn unless_gone<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
 /// and the kernel marks as deleted is looked at more closely: a `stat` of some other file could hang on a dead network
 /// mount, and inode numbers are used again.
 fn wanted_file(descriptor: &Path, wanted: &HashMap<(u64, u64), Identity>) -> io::Result<Option<(Identity, PathBuf)>> {
-    if !fs::read_link(descriptor)?.as_os_str().as_bytes().ends_with(b".claimed (deleted)") {
+    let target = match fs::read_link(descriptor) {
+        // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        other => other?,
+    };
+    if !target.as_os_str().as_bytes().ends_with(b".claimed (deleted)") {
         return Ok(None);
     }
     let identity = Status::of(&fs::metadata(descriptor)?).identity;
