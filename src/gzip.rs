@@ -186,8 +186,14 @@ impl Member {
 pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Member> {
     let mut header = [0; HEADER.len()];
     file.seek(SeekFrom::Start(0))?;
-    if file.read_exact(&mut header).is_err() || header != HEADER {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it doesn't begin with the header of our gzip members"));
+    match file.read_exact(&mut header) {
+        // It may be sound: it can't be read now.
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+        Ok(()) if header == HEADER => {}
+        _ => {
+            let why = "it doesn't begin with the header of our gzip members";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
     }
     let mut member = Member::begin(&mut io::sink())?;
     let (mut decoder, mut scanner) = (BlockDecoder::new(), Scanner::new());

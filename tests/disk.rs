@@ -2,39 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use logferry::sys::fault::Point;
 
+use crate::support::mount::Mount;
 use crate::support::proof::{self, Comparison, Content};
 use crate::support::tally::{self, Group, Row};
 use crate::support::{Ended, Sandbox, Stopped, finish, noise};
-
-/// A file system of the test's own, unmounted in the end.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn tmpfs(at: &Path, options: &str) -> Self {
-        if !at.exists() {
-            std::fs::create_dir(at).expect("a mount point");
-        }
-        let options = format!("mode=0700,{options}");
-        finish(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at)).quiet();
-        Self(at.to_owned())
-    }
-
-    fn remount(&self, options: &str) {
-        finish(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0)).quiet();
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // It may be unmounted already.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).stderr(Stdio::null()).status();
-    }
-}
 
 /// Fails the test unless the store holds just that, once.
 #[track_caller]
@@ -60,7 +36,7 @@ fn claimed(sandbox: &Sandbox, log: &str) -> PathBuf {
 #[test]
 fn a_full_disk_lets_smaller_logs_pass_and_keeps_the_large_one_for_later() {
     let sandbox = Sandbox::new();
-    let mount = Mount::tmpfs(&sandbox.path("state"), "size=14m");
+    let mount = Mount::in_memory(&sandbox.path("state"), "size=14m");
     let large = noise(20_000_000);
     sandbox.write_log("large.log", &large);
     for n in 0..5 {
@@ -82,7 +58,7 @@ fn a_full_disk_lets_smaller_logs_pass_and_keeps_the_large_one_for_later() {
 #[test]
 fn no_inode_is_left_at_any_of_the_files_that_a_run_makes() {
     let sandbox = Sandbox::new();
-    let mount = Mount::tmpfs(&sandbox.path("state"), "size=64m,nr_inodes=8");
+    let mount = Mount::in_memory(&sandbox.path("state"), "size=64m,nr_inodes=8");
     let (mut waited, mut times, mut slowest) = (0, 0, Duration::ZERO);
     let (mut web, mut job) = (String::new(), String::new());
     for inodes in 8..24 {
@@ -139,7 +115,7 @@ fn a_spool_that_has_reached_its_limit_leaves_logs_where_they_are() {
 #[test]
 fn what_must_stay_free_stays_free() {
     let sandbox = Sandbox::new();
-    let _mount = Mount::tmpfs(&sandbox.path("state"), "size=40m");
+    let _mount = Mount::in_memory(&sandbox.path("state"), "size=40m");
     sandbox.config_file("min_free = \"30MiB\"\n");
     let large = noise(12_000_000);
     sandbox.write_log("large.log", &large);
@@ -258,7 +234,7 @@ fn a_log_that_someone_else_handles_while_it_is_copied() {
 #[test]
 fn a_log_directory_that_is_read_only_is_named_and_the_others_are_taken() {
     let sandbox = Sandbox::new();
-    let mount = Mount::tmpfs(&sandbox.path("frozen"), "size=8m");
+    let mount = Mount::in_memory(&sandbox.path("frozen"), "size=8m");
     std::fs::write(sandbox.path("frozen/web.log"), "frozen\n").expect("a log");
     sandbox.write_log("fine.log", "fine\n");
     mount.remount("ro");
@@ -278,7 +254,7 @@ fn a_log_directory_that_is_read_only_is_named_and_the_others_are_taken() {
 fn a_log_directory_that_becomes_read_only_in_the_middle_of_a_run() {
     for point in [Point::RecordsDurable, Point::Claimed, Point::Copied, Point::CopiesDurable] {
         let sandbox = Sandbox::new();
-        let mount = Mount::tmpfs(&sandbox.path("frozen"), "size=8m");
+        let mount = Mount::in_memory(&sandbox.path("frozen"), "size=8m");
         std::fs::write(sandbox.path("frozen/web.log"), "frozen\n").expect("a log");
         let mut run = sandbox.logferry();
         run.arg("run").arg(sandbox.path("frozen"));
@@ -300,14 +276,9 @@ fn a_log_directory_that_is_unmounted_in_the_middle_of_a_run() {
     for point in [Point::Claimed, Point::Copied, Point::ToppedUp, Point::Unlinked, Point::Drained] {
         let sandbox = Sandbox::new();
         let image = sandbox.path("image");
-        std::fs::File::create(&image).expect("an image").set_len(8 << 20).expect("it is sparse");
-        finish(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image)).expect(0);
         let mounted = sandbox.path("mounted");
         std::fs::create_dir(&mounted).expect("a mount point");
-        let mount = || {
-            finish(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&mounted)).quiet();
-            Mount(mounted.clone())
-        };
+        let mount = || Mount::on_image(&image, &mounted);
         let first = mount();
         std::fs::write(mounted.join("web.log"), "on a disk\n").expect("a log");
         let mut run = sandbox.logferry();

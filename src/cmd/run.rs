@@ -163,7 +163,7 @@ fn own_directories(settings: &Settings) -> Vec<PathBuf> {
 }
 
 fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {
-    let Recovered { unfinished, sealed, shipped, failed } = recovered;
+    let Recovered { unfinished, sealed, shipped, failed, blocked: _ } = recovered;
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
     Ok(left && discovery.found.is_empty() && discovery.claimed.is_empty() && spool.held()?.is_empty())
 }

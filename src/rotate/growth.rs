@@ -33,7 +33,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
     let holders = procfs::holders_of_unlinked(&files);
     for held in held {
         let looked_at = match holders.by_file.get(&held.file) {
-            Some(holder) => look(rotation, held, holder, queues),
+            Some(holders) => look(rotation, held, holders, queues),
             None if holders.complete => gone(rotation, &held),
             // A process that we may not look into could hold it still; but nobody will know.
             None => rotation.spool.confirm_doubt(name_of(&held)),
@@ -59,8 +59,8 @@ fn gone(rotation: &mut Rotation<'_>, held: &Held) -> Result<()> {
     rotation.spool.let_go(held)
 }
 
-fn look(rotation: &mut Rotation<'_>, held: Held, holder: &Holder, queues: &mut Queues) -> Result<()> {
-    let Some((log, status)) = open(&held, holder) else { return Ok(()) };
+fn look(rotation: &mut Rotation<'_>, held: Held, holders: &[Holder], queues: &mut Queues) -> Result<()> {
+    let Some((holder, log, status)) = open_by_any(&held, holders) else { return Ok(()) };
     rotation.spool.settle_doubt(name_of(&held))?;
     if status.size <= held.taken {
         return Ok(());
@@ -80,6 +80,16 @@ fn look(rotation: &mut Rotation<'_>, held: Held, holder: &Holder, queues: &mut Q
 
 fn name_of(held: &Held) -> SegmentName {
     SegmentName { stream: held.stream, seq: held.seq }
+}
+
+/// Opens a held inode through one of the processes that were found to hold it. They may all have ended or closed it since,
+/// while another one, such as the parent of a child that was seen before its exec, holds it still.
+fn open_by_any(held: &Held, holders: &[Holder]) -> Option<(Holder, File, Status)> {
+    let by_one_of = |holders: &[Holder]| {
+        holders.iter().find_map(|holder| open(held, holder).map(|(log, status)| (holder.clone(), log, status)))
+    };
+    let by_another = || by_one_of(procfs::holders_of_unlinked(&[held.file]).by_file.get(&held.file)?);
+    by_one_of(holders).or_else(by_another)
 }
 
 /// Opens a held inode, if the process holds it still: it may have closed it and opened something else by that number.

@@ -106,6 +106,7 @@ impl<'a> Rotation<'a> {
     pub fn run(mut self, recovered: &mut Recovered, discovery: Discovery) -> Outcome {
         let mut queues = Queues::default();
         leftovers::sort_out(&mut self, std::mem::take(&mut recovered.unfinished), &mut queues);
+        std::mem::take(&mut recovered.blocked).into_iter().for_each(|path| queues.block(path));
         self.adopt(discovery.claimed, &mut queues);
         growth::find(&mut self, &mut queues);
         for found in discovery.found {

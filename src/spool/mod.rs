@@ -38,7 +38,7 @@ use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
-use streams::{Streams, Unsound};
+use streams::{Streams, Unknown};
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -83,7 +83,7 @@ impl Spool {
     /// too when the stream's record is damaged: it is put aside.
     ///
     /// # Errors
-    /// Where a damaged record can't be put aside.
+    /// Where the record can't be read now, or a damaged one can't be put aside.
     pub fn head(&mut self, owner: &StreamOwner) -> Result<Option<Head>> {
         let head = self.streams.head(owner);
         self.or_aside(head)
@@ -302,7 +302,7 @@ impl Spool {
     /// where no sound record of it is left.
     ///
     /// # Errors
-    /// Where a damaged record can't be put aside.
+    /// Where the record can't be read now, or a damaged one can't be put aside.
     pub fn newest_of(&mut self, held: &Held) -> Result<Option<SealedSegment>> {
         let newest = self.streams.newest(&held.tag);
         self.or_aside(newest)
@@ -318,10 +318,11 @@ impl Spool {
         &self.damage
     }
 
-    fn or_aside<T>(&mut self, read: std::result::Result<Option<T>, Unsound>) -> Result<Option<T>> {
+    fn or_aside<T>(&mut self, read: std::result::Result<Option<T>, Unknown>) -> Result<Option<T>> {
         match read {
             Ok(value) => Ok(value),
-            Err(Unsound { file_name, why }) => {
+            Err(Unknown::Unread(failure)) => Err(failure),
+            Err(Unknown::Unsound { file_name, why }) => {
                 let why = format!("the record of a stream is damaged ({why}); its log begins a new stream");
                 let damage = recovery::move_aside(self.streams.dir(), &self.damaged, file_name.as_ref(), &why)?;
                 self.damage.extend(damage);

@@ -1,7 +1,7 @@
 //! A segment that is being written.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::gzip::{self, Encoder, Member};
@@ -10,6 +10,19 @@ use crate::model::time::Moment;
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
+
+/// Whether a file holds nothing but zeros, which no part does.
+fn is_all_zeros(mut file: &File) -> io::Result<bool> {
+    let mut buffer = vec![0; gzip::BLOCK];
+    file.seek(SeekFrom::Start(0))?;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return file.seek(SeekFrom::Start(0)).map(|_| true),
+            count if buffer[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            _ => {}
+        }
+    }
+}
 
 /// An open `.part` file.
 pub struct Part {
@@ -31,8 +44,9 @@ impl Part {
 
     pub(super) fn salvage(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
         let status = Status::of_file(&file).doing("look at", &path)?;
-        if status.size < gzip::HEADER_LENGTH {
-            // Cut short before it held anything.
+        if status.size < gzip::HEADER_LENGTH || is_all_zeros(&file).doing("read", &path)? {
+            // Cut short before it held anything; or a power loss kept the length that it had and none of its bytes, which
+            // were never synced then.
             file.set_len(0).doing("cut", &path)?;
             return Self::start(segment, file, path);
         }

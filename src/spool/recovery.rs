@@ -30,6 +30,8 @@ pub struct Recovered {
     pub shipped: Vec<SealedSegment>,
     /// Segments that could not be looked at now; they stay as they are.
     pub failed: Vec<Failure>,
+    /// Logs of such segments: where their streams stand is not known now.
+    pub blocked: Vec<PathBuf>,
 }
 
 /// A segment that was begun and not sealed.
@@ -90,6 +92,11 @@ pub(super) fn recover(spool: &mut Spool) -> Result<Recovered> {
             recovered.failed.push(failure);
         }
     }
+    if !recovered.sealed.is_empty() {
+        // The run that sealed them may have been killed before that was durable. If a power loss undid a seal after the
+        // put, the segment would be sealed anew, under another key, and its bytes be in the store twice.
+        spool.segments.sync()?;
+    }
     Ok(recovered)
 }
 
@@ -103,6 +110,9 @@ fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut
             // Its record was moved already, or is of no use any more: the store has the segment.
             log::info!("{name}: {why}, but it was shipped");
             spool.discard(name)?;
+            // If a power loss brought the record back without the mark, it would be taken for what is left of a loss.
+            spool.streams.sync()?;
+            spool.segments.sync()?;
             return spool.segments.unlink_if_there(shipped_file(name));
         }
         Err(why) => return put_all_aside(spool, name, files, &why),
@@ -146,8 +156,11 @@ fn take_sealed(spool: &mut Spool, sealed: SealedSegment, recovered: &mut Recover
 
 /// A part whose final record is written: all that is missing is its new name, if its bytes are the sealed ones.
 fn take_cut_short(spool: &mut Spool, segment: Segment, seal: Seal, recovered: &mut Recovered) -> Result<()> {
-    if digest(&spool.segments, &part_file(segment.name))? == seal.sha256 {
+    let digest = digest(&spool.segments, &part_file(segment.name));
+    if digest.inspect_err(|_| recovered.blocked.push(segment.path.clone()))? == seal.sha256 {
         let sealed = SealedSegment { segment, seal };
+        // First of all: if this fails now, the segment waits, and what is taken of its log meanwhile comes after it.
+        spool.streams.advance(sealed.clone());
         spool.finish_seal(&sealed)?;
         recovered.sealed.push(sealed);
     } else {

@@ -9,7 +9,7 @@ use crate::model::names::{Seq, StreamId};
 use crate::model::segment::{OwnerTag, SealedSegment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
-use crate::sys::failure;
+use crate::sys::failure::{self, Context, Failure};
 
 use super::record::Record;
 
@@ -35,12 +35,17 @@ pub(super) struct Streams {
     used_up: HashMap<StreamId, Seq>,
 }
 
-/// Why the record that was kept of a log is of no use.
-pub(super) struct Unsound {
-    /// Its file.
-    pub(super) file_name: String,
-    /// What is wrong with it.
-    pub(super) why: String,
+/// Why there is no telling where a stream stands.
+pub(super) enum Unknown {
+    /// The record that was kept is of no use.
+    Unsound {
+        /// Its file.
+        file_name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It can't be read now: it may be sound.
+    Unread(Failure),
 }
 
 impl Streams {
@@ -63,7 +68,7 @@ impl Streams {
     }
 
     /// What comes next in an owner's stream.
-    pub(super) fn head(&self, owner: &StreamOwner) -> Result<Option<Head>, Unsound> {
+    pub(super) fn head(&self, owner: &StreamOwner) -> Result<Option<Head>, Unknown> {
         let last = self.newest(&OwnerTag::of(owner))?;
         Ok(last.map(|last| self.after(&last)))
     }
@@ -81,7 +86,7 @@ impl Streams {
     }
 
     /// The newest segment of that owner.
-    pub(super) fn newest(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unsound> {
+    pub(super) fn newest(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unknown> {
         let kept = self.kept(tag)?;
         let owned = |sealed: &&SealedSegment| OwnerTag::of(&StreamOwner::of(&sealed.segment)) == *tag;
         let in_spool = self.in_spool.values().filter(owned);
@@ -89,16 +94,19 @@ impl Streams {
     }
 
     /// The record that was kept of an owner whose segments were dropped.
-    fn kept(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unsound> {
+    fn kept(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unknown> {
         let file_name = file_name(tag);
-        let unsound = |why: String| Unsound { file_name: file_name.clone(), why };
-        let mut text = String::new();
+        let unsound = |why: String| Unknown::Unsound { file_name: file_name.clone(), why };
+        let mut bytes = Vec::new();
         match self.dir.open_read(&file_name) {
-            Ok(mut file) => file.read_to_string(&mut text).map_err(|error| unsound(error.to_string()))?,
+            Ok(mut file) => {
+                let read = file.read_to_end(&mut bytes).doing("read", self.dir.path_of(&file_name));
+                read.map_err(Unknown::Unread)?
+            }
             Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(None),
-            Err(failure) => return Err(unsound(failure.source.to_string())),
+            Err(failure) => return Err(Unknown::Unread(failure)),
         };
-        let record = Record::parse(&text).map_err(unsound)?;
+        let record = Record::parse(&String::from_utf8_lossy(&bytes)).map_err(unsound)?;
         let seal = record.seal.ok_or_else(|| unsound("its segment was never sealed".to_owned()))?;
         Ok(Some(SealedSegment { segment: record.segment, seal }))
     }
@@ -106,8 +114,12 @@ impl Streams {
     /// Moves the record of a segment that is dropped here, if it is the newest known of its owner; else removes it.
     pub(super) fn keep_last(&self, segments: &Dir, record_file: &str, sealed: &SealedSegment) -> failure::Result<()> {
         let tag = OwnerTag::of(&StreamOwner::of(&sealed.segment));
-        // A kept record that can't be read is replaced: this one is sound.
-        let kept = self.kept(&tag).ok().flatten();
+        let kept = match self.kept(&tag) {
+            Ok(kept) => kept,
+            // It is replaced: this one is sound.
+            Err(Unknown::Unsound { .. }) => None,
+            Err(Unknown::Unread(failure)) => return Err(failure),
+        };
         let moved = match kept.is_some_and(|kept| by_age(&kept, sealed).is_gt()) {
             true => segments.unlink_if_there(record_file),
             false => segments.rename_into(record_file, &self.dir, file_name(&tag)),

@@ -13,11 +13,12 @@
 //! The root must exist: a mount that is missing must not be filled from below. Hidden names are what Hive and its kin
 //! don't read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::Digest as _;
 use walkdir::{DirEntry, WalkDir};
@@ -41,6 +42,8 @@ const FILE_MODE: u32 = 0o640;
 /// A directory.
 pub(super) struct DirectoryStore {
     root: Dir,
+    /// Directories below it whose names this run has made durable.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl DirectoryStore {
@@ -50,22 +53,34 @@ impl DirectoryStore {
             let kind = if is_none { Kind::NoStore } else { kind(&failure) };
             StoreError::new("use the store", format!("file://{}", path.display()), kind, failure)
         })?;
-        Ok(Self { root })
+        Ok(Self { root, durable: Mutex::default() })
     }
 
-    /// The directory of a key, made if it is missing.
+    /// The directory of a key, made if it is missing, and durable: one that is there may have been made a moment ago, by
+    /// another thread or by a run that was killed, and be lost in a power loss with all that is put in it.
     fn make_directory(&self, directory: &str) -> SysResult<Dir> {
         let mut dir = self.root.open_subdir(".")?;
         for part in directory.split('/').filter(|part| !part.is_empty()) {
-            dir = match dir.open_subdir(part) {
-                Err(failure) if failure.is(io::ErrorKind::NotFound) => match dir.make_subdir(part, DIRECTORY_MODE) {
+            let parent = dir;
+            dir = match parent.open_subdir(part) {
+                Err(failure) if failure.is(io::ErrorKind::NotFound) => match parent.make_subdir(part, DIRECTORY_MODE) {
                     Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
-                    _ => dir.open_subdir(part)?,
+                    _ => parent.open_subdir(part)?,
                 },
                 other => other?,
             };
+            self.make_durable(&parent, &dir)?;
         }
         Ok(dir)
+    }
+
+    fn make_durable(&self, parent: &Dir, dir: &Dir) -> SysResult<()> {
+        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known().contains(dir.path()) {
+            parent.sync()?;
+            known().insert(dir.path().to_owned());
+        }
+        Ok(())
     }
 
     fn find_directory(&self, directory: &str) -> SysResult<Dir> {
@@ -105,10 +120,12 @@ impl DirectoryStore {
         let body = Temporary::create(&dir, format!(".{leaf}")).map_err(|failure| local(object, failure))?;
         write_body(object, &body)?;
         fault::reached(Point::BodyWritten);
-        match put_metadata(object, &dir, leaf)? && body.link(leaf).map_err(|failure| local(object, failure))? {
+        let Beside { there, leaves } = put_metadata(object, &dir, leaf)?;
+        match there && body.link(leaf).map_err(|failure| local(object, failure))? {
             true => {
                 fault::reached(Point::ObjectLinked);
-                let cleared = if body.was_taken { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) };
+                let cleared =
+                    if body.was_taken || leaves { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) };
                 fault::reached(Point::HiddenCleared);
                 cleared.and_then(|()| dir.sync()).map_err(|failure| local(object, failure))?;
                 Ok(Put::Created)
@@ -278,8 +295,16 @@ fn write_body(object: &Object<'_>, to: &Temporary<'_>) -> Result<(), StoreError>
     to.sync().map_err(|failure| local(object, failure))
 }
 
-/// Puts the metadata beside an object, durable; whether it is there now.
-fn put_metadata(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<bool, StoreError> {
+/// The metadata beside an object.
+struct Beside {
+    /// Whether they are there.
+    there: bool,
+    /// Whether hidden files may be left beside the body's: one that an earlier put left, or ours that can't be removed.
+    leaves: bool,
+}
+
+/// Puts the metadata beside an object, durable.
+fn put_metadata(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<Beside, StoreError> {
     let text = serde_json::to_vec_pretty(object.metadata)
         .map_err(|error| StoreError::new("write the metadata of", object.key, Kind::Local, error))?;
     let name = metadata_file(leaf);
@@ -291,7 +316,8 @@ fn put_metadata(object: &Object<'_>, dir: &Dir, leaf: &str) -> Result<bool, Stor
         let there = temporary.link(&name)? || dir.look(&name)?.is_some();
         fault::reached(Point::MetadataPut);
         dir.sync()?;
-        Ok(there)
+        let leaves = temporary.was_taken || dir.unlink_if_there(&temporary.name).is_err();
+        Ok(Beside { there, leaves })
     };
     put().map_err(|failure| local(object, failure))
 }

@@ -81,8 +81,9 @@ impl Dir {
         // What we make there is as safe as the directory itself is.
         parent.require_safe_way(others_may_replace(&around, &around).then(|| name.to_owned()))?;
         match parent.make_subdir(name, 0o700) {
-            Err(failure) if !failure.is(io::ErrorKind::AlreadyExists) => return Err(failure),
-            _ => {}
+            // It may be that of a run that was killed before it was durable.
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => parent.sync()?,
+            made => made?,
         }
         let (dir, insecure) = Self::open_walked(path)?;
         dir.if_private(insecure)

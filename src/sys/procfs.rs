@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ impl Holder {
     ///
     /// # Errors
     /// Where the process has ended, or it isn't ours to look into, or holds something else now.
-    pub fn open(&self) -> std::io::Result<File> {
+    pub fn open(&self) -> io::Result<File> {
         // O_PATH goes to what the descriptor stands for without opening it.
         let found = File::options().read(true).custom_flags(libc::O_PATH).open(&self.through)?;
         file::open_regular(&found)
@@ -37,8 +38,9 @@ impl Holder {
 /// What a look through `/proc` found.
 #[derive(Debug, Default)]
 pub struct Holders {
-    /// For each file that is held open for writing: one process that does.
-    pub by_file: HashMap<Identity, Holder>,
+    /// For each file that is held open for writing: the processes that do. One may be a child of another that was seen
+    /// before its exec, and have closed the file a moment later.
+    pub by_file: HashMap<Identity, Vec<Holder>>,
     /// Whether every process could be looked into. If not, a file that isn't found may still be held.
     pub complete: bool,
 }
@@ -51,51 +53,77 @@ pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
         return Holders::default();
     };
     let own = std::process::id();
-    for process in processes.flatten() {
+    for process in processes {
+        let Ok(process) = process else {
+            found.complete = false;
+            continue;
+        };
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()).filter(|&pid| pid != own)
         else {
             continue;
         };
-        match fs::read_dir(process.path().join("fd")) {
-            Ok(descriptors) => {
-                for descriptor in descriptors.flatten() {
-                    if let Some((file, through)) = wanted_file(&descriptor.path(), &wanted) {
-                        found.by_file.entry(file).or_insert_with(|| Holder {
-                            pid,
-                            name: comm(&process.path()),
-                            through,
-                        });
-                    }
+        match wanted_files(&process.path(), &wanted) {
+            Ok(held) => {
+                let holder = |through| Holder { pid, name: comm(&process.path()), through };
+                for (file, through) in held {
+                    found.by_file.entry(file).or_default().push(holder(through));
                 }
             }
-            // A process that has ended meanwhile holds nothing.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(_) => found.complete = false,
         }
     }
     found
 }
 
+/// The wanted files that a process has open for writing.
+///
+/// # Errors
+/// Where not all of its descriptors can be looked at. What a process has closed meanwhile, or one that has ended, holds
+/// nothing.
+fn wanted_files(process: &Path, wanted: &HashMap<(u64, u64), Identity>) -> io::Result<Vec<(Identity, PathBuf)>> {
+    let mut found = Vec::new();
+    let Some(descriptors) = unless_gone(fs::read_dir(process.join("fd")))? else { return Ok(found) };
+    for descriptor in descriptors {
+        let Some(descriptor) = unless_gone(descriptor)? else { break };
+        found.extend(unless_gone(wanted_file(&descriptor.path(), wanted))?.flatten());
+    }
+    Ok(found)
+}
+
+/// `None` where the process has ended, or has closed what was looked at.
+fn unless_gone<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The wanted file behind a descriptor, if it is one and is open for writing. Only what we have claimed
 /// and the kernel marks as deleted is looked at more closely: a `stat` of some other file could hang on a dead network
 /// mount, and inode numbers are used again.
-fn wanted_file(descriptor: &Path, wanted: &HashMap<(u64, u64), Identity>) -> Option<(Identity, PathBuf)> {
-    if !fs::read_link(descriptor).ok()?.as_os_str().as_bytes().ends_with(b".claimed (deleted)") {
-        return None;
+fn wanted_file(descriptor: &Path, wanted: &HashMap<(u64, u64), Identity>) -> io::Result<Option<(Identity, PathBuf)>> {
+    let target = match fs::read_link(descriptor) {
+        // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        other => other?,
+    };
+    if !target.as_os_str().as_bytes().ends_with(b".claimed (deleted)") {
+        return Ok(None);
     }
-    let status = Status::of(&fs::metadata(descriptor).ok()?);
-    let file = wanted.get(&(status.identity.dev, status.identity.ino))?;
-    (*file == status.identity && open_for_writing(descriptor)).then(|| (*file, descriptor.to_owned()))
+    let identity = Status::of(&fs::metadata(descriptor)?).identity;
+    let is_wanted = wanted.get(&(identity.dev, identity.ino)) == Some(&identity);
+    Ok((is_wanted && open_for_writing(descriptor)?).then(|| (identity, descriptor.to_owned())))
 }
 
 /// Whether `/proc/<pid>/fdinfo/<n>` shows an access mode other than reading.
-fn open_for_writing(descriptor: &Path) -> bool {
+fn open_for_writing(descriptor: &Path) -> io::Result<bool> {
     let number = descriptor.file_name().unwrap_or_default();
-    let Some(process) = descriptor.parent().and_then(Path::parent) else { return false };
-    let Ok(info) = fs::read_to_string(process.join("fdinfo").join(number)) else { return false };
+    let Some(process) = descriptor.parent().and_then(Path::parent) else { return Ok(false) };
+    let info = fs::read_to_string(process.join("fdinfo").join(number))?;
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-    flags.is_some_and(|flags| flags & 0o3 != 0)
+    Ok(flags.is_some_and(|flags| flags & 0o3 != 0))
 }
 
 /// Another process of our own name, ours or root's, that has a file open. Anyone may call a process like that: somebody

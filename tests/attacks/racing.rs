@@ -130,7 +130,8 @@ fn prove(scene: &Scene, written: &[crate::support::Written], swaps: u64, recover
     scene.assert_secret_kept(fault);
     let honest = |object: &proof::Stored| ["ok", "zone"].contains(&object.says("service"));
     let objects: Vec<proof::Stored> = scene.objects().into_iter().filter(honest).collect();
-    let proof::Comparison { lost, doubled, gaps } = proof::compare_all(objects, written);
+    let contents: Vec<_> = written.iter().map(proof::Content::from).collect();
+    let proof::Comparison { lost, doubled, gaps } = proof::compare_all(objects, &contents);
     tally::record(Group::Users, fault, Row { lost, doubled, ..Row::sound(swaps, recovery) });
     assert_eq!((lost, doubled), (0, 0), "{gaps:?}");
 }

@@ -1,40 +1,13 @@
 //! A directory as the store, on a disk that fails: full, read-only, gone, in someone's way.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
+use logferry::sys::fault::Point;
+
+use crate::support::mount::Mount;
 use crate::support::tally::{self, Group, Row};
-use crate::support::{Ended, Sandbox, proof};
-
-use super::noise;
-
-/// A file system in memory, mounted on the store's directory; gone when dropped.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn new(sandbox: &Sandbox, options: &str) -> Self {
-        let place = sandbox.path("store");
-        mount(&["-t", "tmpfs", "-o", options, "none"], &place);
-        Self(place)
-    }
-
-    fn remount(&self, options: &str) {
-        mount(&["-o", &format!("remount,{options}")], &self.0);
-    }
-}
-
-fn mount(args: &[&str], place: &PathBuf) {
-    let status = Command::new("mount").args(args).arg(place).status().expect("mount is there");
-    assert!(status.success(), "file systems can be mounted by root only: run the tests as root");
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // Lazily: a test that failed may still have files open in it.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::support::{Ended, Sandbox, Stopped, finish, noise, proof};
 
 #[track_caller]
 fn says(ended: &Ended, parts: &[&str]) {
@@ -63,7 +36,7 @@ fn recover(sandbox: &Sandbox, title: &str, contents: &[(&str, &[u8])]) {
 fn a_full_directory_keeps_what_has_no_room_in_the_spool() {
     for options in ["size=1m", "size=64m,nr_inodes=9"] {
         let sandbox = Sandbox::new();
-        let store = Mount::new(&sandbox, options);
+        let store = Mount::in_memory(&sandbox.path("store"), options);
         let logs: Vec<_> = ["a", "b", "c", "d", "e", "f"].map(|service| (service, noise(300_000))).into();
         for (service, content) in &logs {
             sandbox.write_log(format!("{service}.log"), content);
@@ -82,7 +55,7 @@ fn a_full_directory_keeps_what_has_no_room_in_the_spool() {
 #[test]
 fn a_read_only_directory() {
     let sandbox = Sandbox::new();
-    let store = Mount::new(&sandbox, "size=8m");
+    let store = Mount::in_memory(&sandbox.path("store"), "size=8m");
     store.remount("ro");
     sandbox.write_log("web.log", "x\n");
     says(&sandbox.run_all().expect(75), &["Read-only file system", "hint: the user that we run as", "1 segment ("]);
@@ -139,20 +112,19 @@ fn what_has_the_name_of_an_object_must_be_moved_away() {
 }
 
 /// Kills or stops a run at a named point of a put.
-fn run_to_point(sandbox: &Sandbox, what: &str) -> std::process::Child {
+fn run(sandbox: &Sandbox) -> Command {
     let mut run = sandbox.logferry();
-    run.env("LOGFERRY_FAULT", what).arg("run").arg(sandbox.path("log"));
-    run.stderr(std::process::Stdio::piped()).spawn().expect("it starts")
+    run.arg("run").arg(sandbox.path("log"));
+    run
 }
 
 #[test]
 fn a_put_that_is_killed_anywhere_is_done_once_by_the_next_run() {
-    use logferry::sys::fault::Point;
     for point in [Point::BodyWritten, Point::MetadataPut, Point::ObjectLinked, Point::HiddenCleared, Point::AfterPut] {
         let sandbox = Sandbox::new();
         sandbox.write_log("web.log", "x\n");
-        let killed = run_to_point(&sandbox, &format!("kill@{}#1", point.name())).wait().expect("it ends");
-        assert_eq!(killed.code(), None, "{} is reached", point.name());
+        let killed = finish(run(&sandbox).env("LOGFERRY_FAULT", format!("kill@{}", point.name())));
+        assert_eq!(killed.code, -1, "{} is reached", point.name());
         recover(&sandbox, "A put into a directory is killed", &[("web", b"x\n")]);
     }
 }
@@ -161,25 +133,17 @@ fn a_put_that_is_killed_anywhere_is_done_once_by_the_next_run() {
 fn a_directory_that_is_removed_or_unmounted_in_mid_run() {
     for is_mount in [false, true] {
         let sandbox = Sandbox::new();
-        let store = is_mount.then(|| Mount::new(&sandbox, "size=8m"));
+        let store = is_mount.then(|| Mount::in_memory(&sandbox.path("store"), "size=8m"));
         sandbox.write_log("a.log", "a\n");
         sandbox.write_log("b.log", "b\n");
         // Both puts are yet to come: the point before each stops the whole process.
-        let run = run_to_point(&sandbox, "stop@before-put#1");
-        let stat = format!("/proc/{}/stat", run.id());
-        crate::support::wait_until("it stops", || {
-            std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T "))
-        });
+        let run = Stopped::at(Point::BeforePut, 1, run(&sandbox));
         match store {
             Some(store) => drop(store),
             None => std::fs::remove_dir(sandbox.path("store")).expect("it is empty"),
         }
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(run.id()).expect("a pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).expect("it lives");
-        let output = run.wait_with_output().expect("it ends");
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        println!("mount {is_mount}: {:?} {stderr}", output.status.code());
-        let ended = Ended { code: output.status.code().unwrap_or(-1), stdout: output.stdout, stderr };
+        let ended = run.go_on();
+        println!("mount {is_mount}: {} {}", ended.code, ended.stderr);
         says(&ended.expect(75), &["hint: create it, or mount it", "2 segments ("]);
         if !is_mount {
             std::fs::create_dir(sandbox.path("store")).expect("a directory");

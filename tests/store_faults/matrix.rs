@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Place, Site, large, noise, side_by_side};
+use super::{Place, Site, large, side_by_side};
 use crate::s3_server::{Answer, Fault, error_body};
+use crate::support::noise;
 use crate::support::tally::{self, Group, Row};
 
 /// What a run comes to under a fault.

@@ -1,7 +1,9 @@
 //! A place of its own for each test: directories, the binary, a bucket, writers.
 
+pub(crate) mod mount;
 pub(crate) mod proof;
 pub(crate) mod tally;
+pub(crate) mod trace;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -60,7 +62,17 @@ impl Ended {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("logferry-test-").tempdir().expect("a temporary directory");
+        Self::in_dir(&std::env::temp_dir())
+    }
+
+    /// A sandbox in memory, where there is such a file system: for thousands of runs, whose fsyncs would take long.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::in_dir(memory) } else { Self::new() }
+    }
+
+    fn in_dir(parent: &Path) -> Self {
+        let dir = tempfile::Builder::new().prefix("logferry-test-").tempdir_in(parent).expect("a temporary directory");
         for name in ["log", "store"] {
             std::fs::create_dir(dir.path().join(name)).expect("a directory");
         }
