@@ -9,8 +9,11 @@ use crate::support::proof::{self, Stored};
 use crate::support::tally::{self, Group, Row};
 use crate::support::{Ended, Sandbox};
 
+/// A name, and what becomes of a file's bytes.
+type Damage = (&'static str, fn(&[u8]) -> Vec<u8>);
+
 /// How a file may be spoiled.
-const DAMAGES: &[(&str, fn(&[u8]) -> Vec<u8>)] = &[
+const DAMAGES: &[Damage] = &[
     ("empty", |_| Vec::new()),
     ("truncated", |bytes| bytes[..bytes.len() / 2].to_vec()),
     ("garbage", |_| b"\x00\xffgarbage{".repeat(30)),
@@ -102,7 +105,7 @@ fn bytes_of(objects: &[Stored], service: &str) -> String {
 const SERVICES: [&str; 6] = ["dropped", "sealed", "unlinked", "claimed", "shipped", "new"];
 
 /// Spoils one file; returns how long the run took that found it.
-fn spoil(index: usize, (damage, spoil): (&str, fn(&[u8]) -> Vec<u8>)) -> Option<(String, Duration)> {
+fn spoil(index: usize, (damage, spoil): Damage) -> Option<(String, Duration)> {
     let sandbox = everything();
     let files = sandbox.files("state");
     let file = files.get(index)?;

@@ -126,6 +126,7 @@ fn once(settings: &Settings, spool: &mut Spool, stop: &Stop, report: &mut Report
         log::info!("nothing to do; {} logs are empty", discovery.empty);
         return Ok(Pass::default());
     }
+    spool.make_durable()?;
     let instance = ec2::instance(settings.instance.as_ref(), spool.root());
     report.instance = Some(instance.clone());
     let mut to_ship = std::mem::take(&mut recovered.sealed);

@@ -199,7 +199,7 @@ impl Search<'_> {
             Ok((identity, _)) if self.avoid.contains(&(identity.dev, identity.ino)) => None,
             Ok((_, names)) => Some((dir, names.into_iter())),
             Err(failure) => {
-                self.not_looked_through(&dir.path().to_owned(), &failure);
+                self.not_looked_through(dir.path(), &failure);
                 None
             }
         }

@@ -66,6 +66,15 @@ impl Spool {
         Ok(Self { root, segments, held, damaged, gaps, doubts, streams, damage: Vec::new() })
     }
 
+    /// Makes the directories themselves durable: a run that was killed may have made them and not come to that. To be
+    /// called before anything that is to outlive a power loss is put into them.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn make_durable(&self) -> Result<()> {
+        self.root.sync_with_name()
+    }
+
     /// Takes the state directory's lock; `None` when another run has it.
     ///
     /// # Errors

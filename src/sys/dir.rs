@@ -81,8 +81,8 @@ impl Dir {
         // What we make there is as safe as the directory itself is.
         parent.require_safe_way(others_may_replace(&around, &around).then(|| name.to_owned()))?;
         match parent.make_subdir(name, 0o700) {
-            // It may be that of a run that was killed before it was durable.
-            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => parent.sync()?,
+            // Another run has made it meanwhile.
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {}
             made => made?,
         }
         let (dir, insecure) = Self::open_walked(path)?;
@@ -307,6 +307,16 @@ impl Dir {
     /// What the file system answers.
     pub fn sync(&self) -> Result<()> {
         self.file.sync_all().doing("sync directory", &self.path)
+    }
+
+    /// Makes the directory's own name durable, and those in it.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn sync_with_name(&self) -> Result<()> {
+        let around = openat(&self.file, "..", READ_DIR, Mode::empty()).map(File::from);
+        around.doing("open the directory of", &self.path)?.sync_all().doing("sync the directory of", &self.path)?;
+        self.sync()
     }
 
     /// All names in it but `.` and `..`, sorted.

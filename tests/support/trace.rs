@@ -174,6 +174,8 @@ struct Call<'t> {
     name: &'t str,
     args: Vec<&'t str>,
     returned: i64,
+    /// What strace shows behind that.
+    given: &'t str,
 }
 
 fn read(text: &str) -> Vec<Step> {
@@ -212,7 +214,8 @@ impl<'t> Call<'t> {
         let (args, end) = split(rest)?;
         let returned = rest[end..].trim_start_matches(')').trim_start().strip_prefix("= ")?;
         let digits = returned.len() - returned.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit()).len();
-        Some(returned[..digits].parse().ok().map(|returned| Self { name, args, returned }))
+        let (number, given) = returned.split_at(digits);
+        Some(number.parse().ok().map(|returned| Self { name, args, returned, given }))
     }
 
     fn what(&self) -> Option<What> {
@@ -222,7 +225,10 @@ impl<'t> Call<'t> {
             "openat" if self.args[2].contains("O_PATH") => return None,
             "openat" => {
                 let makes = self.args[2].contains("O_CREAT");
-                What::Open { path: self.path(0, 1), fd: self.returned, makes }
+                let path = self.path(0, 1);
+                // Opened again, through the descriptor of a look: what it is shows in what was given.
+                let again = path.starts_with("/proc/self/fd");
+                What::Open { path: if again { described(self.given) } else { path }, fd: self.returned, makes }
             }
             "mkdirat" => What::MakeDir { path: self.path(0, 1) },
             "write" => What::Write { fd: self.fd(0), at: None, bytes: text(self.args[1]), count },
@@ -252,15 +258,20 @@ impl<'t> Call<'t> {
 
     /// The path that a descriptor was opened by.
     fn opened(&self, at: usize) -> PathBuf {
-        let (_, path) = self.args[at].split_once('<').unwrap_or_else(|| panic!("no path: {}", self.args[at]));
-        let path = path.trim_end_matches("(deleted)").trim_end_matches('>').trim_end_matches(" (deleted)");
-        PathBuf::from(std::ffi::OsString::from_vec(unescape(path)))
+        described(self.args[at])
     }
 
     fn path(&self, dir: usize, name: usize) -> PathBuf {
         let name = PathBuf::from(std::ffi::OsString::from_vec(text(self.args[name])));
         if name == Path::new(".") { self.opened(dir) } else { self.opened(dir).join(name) }
     }
+}
+
+/// The path that strace shows with a descriptor.
+fn described(descriptor: &str) -> PathBuf {
+    let (_, path) = descriptor.split_once('<').unwrap_or_else(|| panic!("no path: {descriptor}"));
+    let path = path.trim_end_matches("(deleted)").trim_end_matches('>').trim_end_matches(" (deleted)");
+    PathBuf::from(std::ffi::OsString::from_vec(unescape(path)))
 }
 
 /// The arguments of a call, and where they end.
