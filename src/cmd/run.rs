@@ -58,8 +58,8 @@ pub fn run(args: cli::Run) -> Exit {
 fn no_state(settings: &Settings, failure: &Failure) -> Exit {
     let problem = Problem::from_error(Effect::Failed, &settings.state_dir, failure);
     report::print_problems(&[problem.hint(
-        "the state directory must be a directory of our own (0700) on a local disk with room, and its parent must exist: \
-         see --state-dir",
+        "the state directory must be a directory of our own (0700) on a local disk with room, its parent must exist, and \
+         nobody else may be able to replace it: see --state-dir",
     )]);
     Exit::Config
 }

@@ -48,7 +48,7 @@ fn a_full_directory_keeps_what_has_no_room_in_the_spool() {
         assert!(!temporary, "what could not be written was left behind");
         store.remount("size=64m,nr_inodes=1000");
         let contents: Vec<_> = logs.iter().map(|(service, content)| (*service, content.as_slice())).collect();
-        recover(&sandbox, "A directory on a full file system", &contents);
+        recover(&sandbox, "a directory on a full file system", &contents);
     }
 }
 
@@ -60,7 +60,7 @@ fn a_read_only_directory() {
     sandbox.write_log("web.log", "x\n");
     says(&sandbox.run_all().expect(75), &["Read-only file system", "hint: the user that we run as", "1 segment ("]);
     store.remount("rw");
-    recover(&sandbox, "A directory on a read-only file system", &[("web", b"x\n")]);
+    recover(&sandbox, "a directory on a read-only file system", &[("web", b"x\n")]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_directory_that_is_gone_or_a_file() {
     assert_eq!(std::fs::read(sandbox.path("store")).expect("it is left alone"), b"a file");
     std::fs::remove_file(sandbox.path("store")).expect("a file");
     std::fs::create_dir(sandbox.path("store")).expect("a directory");
-    recover(&sandbox, "A directory that is gone, then a file", &[("web", b"one\ntwo\n")]);
+    recover(&sandbox, "a directory that is gone, then a file", &[("web", b"one\ntwo\n")]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn what_is_in_the_way_of_one_object_stops_no_other() {
     says(&ended, &["log/web.log: put service=web/", "Not a directory", "hint: each run tries it again"]);
     assert!(sandbox.files("store").iter().any(|file| file.to_string_lossy().contains("mail_")), "{}", ended.stderr);
     std::fs::remove_file(sandbox.path("store/service=web")).expect("it is left alone");
-    recover(&sandbox, "A file in the place of a service's directory", &[("mail", b"mail\n"), ("web", b"web\n")]);
+    recover(&sandbox, "a file in the place of a service's directory", &[("mail", b"mail\n"), ("web", b"web\n")]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn what_has_the_name_of_an_object_must_be_moved_away() {
     says(&sandbox.run_all().expect(1), &["something else is there under this name", "must be moved away"]);
     assert_eq!(std::fs::read(&taken).expect("it is there"), b"not ours");
     std::fs::remove_file(&taken).expect("it can be moved away");
-    recover(&sandbox, "Another file under an object's name", &[("web", b"x\n")]);
+    recover(&sandbox, "another file under an object's name", &[("web", b"x\n")]);
 }
 
 /// Kills or stops a run at a named point of a put.
@@ -125,7 +125,7 @@ fn a_put_that_is_killed_anywhere_is_done_once_by_the_next_run() {
         sandbox.write_log("web.log", "x\n");
         let killed = finish(run(&sandbox).env("LOGFERRY_FAULT", format!("kill@{}", point.name())));
         assert_eq!(killed.code, -1, "{} is reached", point.name());
-        recover(&sandbox, "A put into a directory is killed", &[("web", b"x\n")]);
+        recover(&sandbox, "a put into a directory is killed", &[("web", b"x\n")]);
     }
 }
 
@@ -148,6 +148,6 @@ fn a_directory_that_is_removed_or_unmounted_in_mid_run() {
         if !is_mount {
             std::fs::create_dir(sandbox.path("store")).expect("a directory");
         }
-        recover(&sandbox, "A directory that is removed or unmounted in mid-run", &[("a", b"a\n"), ("b", b"b\n")]);
+        recover(&sandbox, "a directory that is removed or unmounted in mid-run", &[("a", b"a\n"), ("b", b"b\n")]);
     }
 }

@@ -99,19 +99,19 @@ fn answers() -> Vec<Case> {
 fn connections() -> Vec<Case> {
     let silent = "no answer in";
     vec![
-        case("Reset before the body", Fault::ResetAfter(0), 75, ["", NETWORK], AGAIN),
-        case("Reset in the middle of the body", Fault::ResetAfter(1000), 75, ["", NETWORK], AGAIN),
-        case("Reset after the body", Fault::ResetAfter(usize::MAX), 75, ["", NETWORK], AGAIN),
-        case("Done, then reset instead of an answer", Fault::ResetAfterHandling, 75, ["", NETWORK], AGAIN),
-        case("An answer cut off in its middle", Fault::CutAnswer(40), 75, ["", NETWORK], AGAIN),
-        case("An answer that never comes", Fault::Silence, 75, [silent, NETWORK], ANY),
-        case("Done, but the answer never comes", Fault::SilenceAfterHandling, 75, [silent, NETWORK], ANY),
-        case("An answer that drips too slowly", Fault::Drip(Duration::from_millis(400)), 75, [silent, NETWORK], ANY),
+        case("reset before the body", Fault::ResetAfter(0), 75, ["", NETWORK], AGAIN),
+        case("reset in the middle of the body", Fault::ResetAfter(1000), 75, ["", NETWORK], AGAIN),
+        case("reset after the body", Fault::ResetAfter(usize::MAX), 75, ["", NETWORK], AGAIN),
+        case("done, then reset instead of an answer", Fault::ResetAfterHandling, 75, ["", NETWORK], AGAIN),
+        case("an answer cut off in its middle", Fault::CutAnswer(40), 75, ["", NETWORK], AGAIN),
+        case("an answer that never comes", Fault::Silence, 75, [silent, NETWORK], ANY),
+        case("done, but the answer never comes", Fault::SilenceAfterHandling, 75, [silent, NETWORK], ANY),
+        case("an answer that drips too slowly", Fault::Drip(Duration::from_millis(400)), 75, [silent, NETWORK], ANY),
     ]
 }
 
 fn garbled() -> Case {
-    case("A body that changes on its way", Fault::Garble, 75, ["XAmzContentSHA256Mismatch (400)", ON_THE_WAY], AGAIN)
+    case("a body that changes on its way", Fault::Garble, 75, ["XAmzContentSHA256Mismatch (400)", ON_THE_WAY], AGAIN)
 }
 
 fn web_page() -> Answer {
@@ -123,7 +123,7 @@ fn web_page() -> Answer {
 fn error_behind_200() -> Case {
     let body = error_body("InternalError", "We encountered an internal error. Please try again.");
     let answer = Answer { status: 200, body, ..Answer::default() };
-    case("An error behind 200 to a completion", Fault::Answer(answer), 75, ["InternalError (200)", TROUBLE], AGAIN)
+    case("an error behind 200 to a completion", Fault::Answer(answer), 75, ["InternalError (200)", TROUBLE], AGAIN)
 }
 
 /// Runs under a fault that lasts, then without.
@@ -236,6 +236,6 @@ fn parts_that_could_not_be_removed_are_removed_by_the_next_run() {
         assert_eq!(Site::Abort.count(&requests), 1, "{title}: to remove them is tried once");
         assert!(took < Duration::from_secs(60), "{title}: {took:?}");
         let recovery = place.recover(&[("web", &content)], 0);
-        tally::record(Group::Store, "Parts of an upload that can't be removed", Row::sound(1, recovery));
+        tally::record(Group::Store, "parts of an upload that can't be removed", Row::sound(1, recovery));
     });
 }

@@ -102,7 +102,7 @@ fn an_outage_of_many_runs_ends_with_all_shipped_once_and_the_oldest_first() {
     place.sandbox.nothing_left_behind();
     place.run().quiet();
     println!("{RUNS} runs without a store: {} segments, shipped in {:.1} s", segments.len(), recovery.as_secs_f64());
-    tally::record(Group::Store, "An outage of twelve runs", Row::sound(1, recovery));
+    tally::record(Group::Store, "an outage of twelve runs", Row::sound(1, recovery));
 }
 
 /// Forty logs, the first three of which are large.
@@ -150,7 +150,7 @@ fn a_storm_over_forty_segments_is_met_with_few_tries() {
         assert!(requests.len() <= most, "{title}: {} requests", requests.len());
         assert!(took < Duration::from_secs(60), "{title}: {took:?}");
         let recovery = recover(&place, &logs);
-        tally::record(Group::Store, "A storm over forty segments", Row::sound(1, recovery));
+        tally::record(Group::Store, "a storm over forty segments", Row::sound(1, recovery));
     }
 }
 
@@ -187,7 +187,7 @@ fn a_store_that_fails_now_and_then_is_got_over_within_the_budget_of_tries() {
     let contents: Vec<_> = logs.iter().map(|(service, content)| (service.as_str(), content.as_slice())).collect();
     place.is_whole(&contents);
     place.run().quiet();
-    tally::record(Group::Store, "Seven of ten requests fail", Row::sound(1, last));
+    tally::record(Group::Store, "seven of ten requests fail", Row::sound(1, last));
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_store_that_is_killed_between_the_put_and_its_answer_has_the_object_once() {
     assert_eq!(statuses, [Some(412)]);
     assert!(stored().len() == 1 && stored()[0].raw == b"once\n");
     sandbox.nothing_left_behind();
-    tally::record(Group::Store, "The store is killed before it answers", Row::sound(1, recovery));
+    tally::record(Group::Store, "the store is killed before it answers", Row::sound(1, recovery));
 }
 
 #[test]
@@ -235,5 +235,5 @@ fn a_bucket_that_is_deleted_between_runs_and_made_anew_gets_what_waited() {
     }
     place.bucket.server.create_bucket("logs").expect("a bucket");
     let recovery = place.recover(&[("web", b"x\n"), ("mail", b"x\n")], 0);
-    tally::record(Group::Store, "The bucket is gone for two runs", Row::sound(1, recovery));
+    tally::record(Group::Store, "the bucket is gone for two runs", Row::sound(1, recovery));
 }

@@ -61,7 +61,7 @@ fn a_fault_of_one_object_stops_no_other() {
         assert!(tries_of(&requests, "b") <= 5, "{title}");
         assert_eq!(shipped(&place), ["a", "c", "d", "e", "f", "g", "h"], "{title}");
         let recovery = recover(&place, &whole("first"));
-        tally::record(Group::Store, "A fault of one object among others", Row::sound(1, recovery));
+        tally::record(Group::Store, "a fault of one object among others", Row::sound(1, recovery));
     }
 }
 
@@ -83,7 +83,7 @@ fn a_prefix_that_is_denied_is_named_with_all_that_waits_and_tried_once_a_run() {
         assert_eq!(shipped(&place).len(), 7 * (number + 1));
     }
     let recovery = recover(&place, &whole("one\ntwo\nthree"));
-    tally::record(Group::Store, "One prefix is denied for three runs", Row::sound(1, recovery));
+    tally::record(Group::Store, "one prefix is denied for three runs", Row::sound(1, recovery));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn more_denied_prefixes_than_puts_at_once_dont_keep_the_others_from_being_shippe
     assert!(ended.stderr.contains("7 segments ("), "{}", ended.stderr);
     assert_eq!(shipped(&place), ["h"]);
     let recovery = recover(&place, &whole("first"));
-    tally::record(Group::Store, "All prefixes but one are denied", Row::sound(1, recovery));
+    tally::record(Group::Store, "all prefixes but one are denied", Row::sound(1, recovery));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_follows_a_refused_object_in_its_stream_goes_on() {
     let seqs: Vec<_> = place.objects().iter().map(|object| object.number("seq")).collect();
     assert_eq!(seqs, [2]);
     let recovery = place.recover(&[("web", b"one\ntwo\n")], 0);
-    tally::record(Group::Store, "One object is refused, and the next of its stream is not", Row::sound(1, recovery));
+    tally::record(Group::Store, "one object is refused, and the next of its stream is not", Row::sound(1, recovery));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn credentials_that_expire_in_mid_run_end_it_with_a_hint() {
     let mut contents = whole("first");
     contents.push(("large", large()));
     let recovery = recover(&place, &contents);
-    tally::record(Group::Store, "Credentials expire in mid-run", Row::sound(1, recovery));
+    tally::record(Group::Store, "credentials expire in mid-run", Row::sound(1, recovery));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn an_outage_that_begins_in_mid_run_leaves_the_rest_for_the_next() {
         assert!(ended.stderr.contains("5 segments ("), "{title}: {}", ended.stderr);
         assert!(requests.len() <= 3 + 7 * 5, "{title}: {} requests", requests.len());
         let recovery = recover(&place, &whole("first"));
-        tally::record(Group::Store, "An outage that begins in mid-run", Row::sound(1, recovery));
+        tally::record(Group::Store, "an outage that begins in mid-run", Row::sound(1, recovery));
     }
 }
 
@@ -187,7 +187,7 @@ fn a_clock_that_was_set_back_does_not_turn_a_stream_round() {
     assert!(puts.len() == 2 && puts[0].contains("-00000001-") && puts[1].contains("-00000002-"), "{puts:?}");
     assert_eq!(Site::Put.count(&place.bucket.server.requests()), 2);
     place.is_whole(&[("web", b"one\ntwo\n")]);
-    tally::record(Group::Store, "A clock that is set back during an outage", Row::sound(1, recovery));
+    tally::record(Group::Store, "a clock that is set back during an outage", Row::sound(1, recovery));
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_clock_that_is_wrong_is_named_and_nothing_is_lost() {
         assert!(told.iter().all(|part| ended.stderr.contains(part)), "{}", ended.stderr);
         assert_eq!(place.bucket.server.requests().len(), 1, "it is not tried again");
         let recovery = place.recover(&[("web", b"one\n")], 0);
-        tally::record(Group::Store, "A clock that is two hours off", Row::sound(1, recovery));
+        tally::record(Group::Store, "a clock that is two hours off", Row::sound(1, recovery));
     }
 }
 
@@ -227,5 +227,5 @@ fn a_failure_beside_slow_puts_does_not_hold_up_the_others() {
     let slow = of("b").answered.expect("it was answered");
     assert!(["e", "f", "g", "h"].iter().all(|service| of(service).arrived < slow), "they waited for the slow ones");
     let recovery = recover(&place, &whole("first"));
-    tally::record(Group::Store, "A fault of one object beside slow puts", Row::sound(1, recovery));
+    tally::record(Group::Store, "a fault of one object beside slow puts", Row::sound(1, recovery));
 }
