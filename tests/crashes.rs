@@ -186,6 +186,17 @@ fn unsealed(place: &Place) -> Actors {
     })
 }
 
+/// A log of which the copy was durable, and the last bytes were not, when the power went.
+fn shortened(place: &Place) -> Actors {
+    let actors = closed(place);
+    assert!(place.run_ordered("kill@copies-durable"), "not reached");
+    for path in place.sandbox.files("log") {
+        let log = std::fs::File::options().write(true).open(&path).expect("a claimed file");
+        log.set_len(log.metadata().expect("its length").len() - 3).expect("a shorter one");
+    }
+    actors
+}
+
 /// A record that makes no sense: its segment is put aside, and no other.
 fn damaged(place: &Place) -> Actors {
     let mut actors = with_spool(place, |name| std::fs::write(format!("{name}.json"), "garbage").expect("a record"));
@@ -200,6 +211,7 @@ const SCENES: &[Scene] = &[
     Scene { name: "a writer that does not reopen", store: Store::S3, exit: 0, prepare: grown },
     Scene { name: "logs that nobody holds, a directory as store", store: Store::Directory, exit: 0, prepare: closed },
     Scene { name: "a log of several parts", store: Store::S3, exit: 0, prepare: large },
+    Scene { name: "a log cut short by a power loss", store: Store::Directory, exit: 0, prepare: shortened },
     Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },
     Scene { name: "a seal that was undone", store: Store::Directory, exit: 0, prepare: unsealed },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },

@@ -318,3 +318,30 @@ fn a_second_writer_is_not_forgotten_where_leases_do_not_work() {
     drop(slow.stdin.take());
     slow.wait().expect("sh ends");
 }
+
+#[test]
+fn a_log_that_a_power_loss_cut_short_is_taken_from_its_durable_part() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "one\ntwo\nthree\n");
+    sandbox.write_log("other.log", "a\nb\n");
+    let mut run = sandbox.logferry();
+    finish(run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@copies-durable"));
+    let shorten = |begins: &str, bytes: &str| {
+        let files = sandbox.files("log").into_iter().filter(|path| path.to_string_lossy().contains(begins));
+        files.for_each(|path| {
+            let mut log = std::fs::File::options().write(true).truncate(true).open(path).expect("a claimed file");
+            std::io::Write::write_all(&mut log, bytes.as_bytes()).expect("it is written");
+        });
+    };
+    shorten(".web.log", "one\ntwo\nth");
+    // What isn't in its part was written by someone since: that is taken, as ever.
+    shorten(".other.log", "c\n");
+    let ended = sandbox.run_all().expect(0);
+    assert!(ended.stderr.contains("web.log: the run that took it at"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("web.log: not known to be complete"), "{}", ended.stderr);
+    for (service, bytes) in [("web", "one\ntwo\nthree\n"), ("other", "c\n")] {
+        assert_eq!(finish(sandbox.logferry().args(["cat", service])).text(), bytes);
+    }
+    sandbox.nothing_left_behind();
+    sandbox.run_all().quiet();
+}

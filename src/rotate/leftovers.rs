@@ -3,6 +3,7 @@
 //! | the log's directory | the spool | so |
 //! | --- | --- | --- |
 //! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
+//! | it is there, but shorter | a part that begins with it | a power loss took the rest: the part is kept, the file unlinked |
 //! | the log is there, the same file | a part or none | it was never claimed, or someone took it back: discard |
 //! | something else by the claimed name | a part or none | a regular file with a part: left alone and named; else as if it was not there |
 //! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
@@ -12,6 +13,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::claim::{self, Standing};
 use super::{Item, Queues, Rotation};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
@@ -20,7 +22,9 @@ use crate::spool::Unfinished;
 use crate::sys::clock;
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::{Failure, Result};
+use crate::sys::fault::{self, Point};
 use crate::sys::file::Kind;
+use crate::sys::lease::{self, Writers};
 
 enum Verdict {
     CopyAgain,
@@ -50,6 +54,7 @@ pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>,
 fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mut Queues) -> Result<()> {
     let Unfinished { segment, has_part } = unfinished;
     match judge(rotation, &segment, has_part)? {
+        Verdict::CopyAgain if has_part && removed_as_shorter(rotation, &segment)? => salvage(rotation, segment),
         Verdict::CopyAgain => {
             let path = segment.path.clone();
             log::info!("{}: claimed by an earlier run, copied again", path.display());
@@ -94,6 +99,28 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
         Some(_) => Ok(Verdict::Discard),
         None => Ok(no_claim),
     }
+}
+
+/// Unlinks a claimed file that holds less than its part does, and nothing else, and that nobody writes to: what its writer
+/// wrote last was durable in the spool, and had not reached the disk in the log when the power went. Whether it did.
+fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool> {
+    let (parent, _) = split(&segment.path);
+    let (dir, Some(claimed)) = (Dir::open(&parent)?, &segment.claimed) else { return Ok(false) };
+    let Some((log, status)) = claim::reopen(&dir, claimed, Some(segment.source.file))? else { return Ok(false) };
+    let mut part = match rotation.spool.salvage_part(segment.clone()) {
+        // It will be copied again; the part is of no use.
+        Err(failure) if failure.is(io::ErrorKind::InvalidData) => return Ok(false),
+        other => other?,
+    };
+    let shorter = status.size < part.raw() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
+    if !shorter || claim::standing(&dir, claimed, &log)? != Standing::Claimed {
+        return Ok(false);
+    }
+    part.sync()?;
+    dir.unlink(claimed.as_os_str())?;
+    fault::reached(Point::ShorterUnlinked);
+    dir.sync()?;
+    Ok(true)
 }
 
 fn is_claimed_one(found: &Entry, segment: &Segment) -> bool {

@@ -107,6 +107,28 @@ impl Part {
         Ok(crc.finalize() == self.member.crc())
     }
 
+    /// Whether this segment begins with all that a file holds.
+    ///
+    /// # Errors
+    /// Where one of them can't be read.
+    pub fn begins_with(&mut self, file: &File) -> Result<bool> {
+        self.file.seek(SeekFrom::Start(0)).doing("seek in", &self.path)?;
+        let (mut ours, mut theirs) = (vec![0; gzip::BLOCK], vec![0; gzip::BLOCK]);
+        let mut reader = flate2::read::GzDecoder::new(&self.file);
+        let mut file = file;
+        let same = loop {
+            let count = file.read(&mut theirs).doing("read", &self.segment.path)?;
+            if count == 0 {
+                break true;
+            }
+            // Where it ends before that, there is no trailer yet: not an error of the disk.
+            if reader.read_exact(&mut ours[..count]).is_err() || ours[..count] != theirs[..count] {
+                break false;
+            }
+        };
+        self.cut().map(|()| same)
+    }
+
     /// How many bytes the part has.
     pub fn packed(&self) -> u64 {
         self.member.packed()

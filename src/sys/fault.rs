@@ -56,6 +56,8 @@ points! {
     PartCut = "part-cut",
     /// What may be missing behind a segment can't be found any more.
     DoubtConfirmed = "doubt-confirmed",
+    /// A claimed file that holds less than its part was unlinked.
+    ShorterUnlinked = "shorter-unlinked",
     /// A part was removed, its record not yet.
     PartDiscarded = "part-discarded",
     /// A record was removed.
