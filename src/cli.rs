@@ -6,24 +6,18 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::exit::Exit;
 use crate::model::destination::Destination;
 use crate::model::names::Instance;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
 #[derive(Debug, Parser)]
-#[command(name = "logferry", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "logferry", version, max_term_width = 100, after_help = Exit::table())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
-
-const EXIT_CODES: &str = "Exit codes:
-   0  all shipped, or nothing to do
-   1  some log could not be taken or some object could not be verified; the rest was done
-   2  wrong usage
-  75  something waits in the spool and is tried again by the next run
-  78  the configuration is wrong; nothing was touched";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,7 @@ pub use service::ServiceTemplate;
 use crate::gzip;
 use crate::model::destination::Destination;
 use crate::model::names::Instance;
+use crate::model::problem::{Effect, Problem};
 use crate::model::s3_options::S3Options;
 use section::{Section, Source};
 
@@ -70,6 +71,13 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl From<&ConfigError> for Problem {
+    fn from(ConfigError { path, line, what, hint }: &ConfigError) -> Self {
+        let what = line.map_or(what.clone(), |line| format!("line {line}: {what}"));
+        Self { hint: hint.clone(), ..Self::new(Effect::Failed, path, what) }
+    }
+}
 
 /// How a log's writer lets go of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

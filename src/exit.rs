@@ -1,21 +1,49 @@
-//! The exit codes, once.
+//! The exit codes, once: what `--help`, the man pages and the README say of them comes from here.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 /// How a command ended, for the program that called it. The order is that of gravity: of two, the larger one counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum Exit {
-    /// All shipped, or nothing to do.
+    /// See [`Exit::meaning`].
     Done = 0,
-    /// Some log could not be taken or some object could not be verified; the rest was done.
+    /// See [`Exit::meaning`].
     Failed = 1,
-    /// Wrong usage.
+    /// See [`Exit::meaning`].
     Usage = 2,
-    /// Something waits and is tried again by the next run (`EX_TEMPFAIL` of `sysexits(3)`).
+    /// See [`Exit::meaning`]; `EX_TEMPFAIL` of `sysexits(3)`.
     Waits = 75,
-    /// The configuration is wrong; nothing was touched (`EX_CONFIG`).
+    /// See [`Exit::meaning`]; `EX_CONFIG`.
     Config = 78,
+}
+
+impl Exit {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Done, Self::Failed, Self::Usage, Self::Waits, Self::Config];
+
+    /// What it tells.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "all shipped, or nothing to do; also when another run is at work",
+            Self::Failed => {
+                "some log could not be taken, or some object not be stored or verified; the message names it, the rest \
+                 was done"
+            }
+            Self::Usage => "wrong usage",
+            Self::Waits => "something waits, in the spool or for room there; the next run tries again",
+            Self::Config => "the configuration is wrong, or the state directory of no use; nothing was touched",
+        }
+    }
+
+    /// A table for the end of `--help`.
+    pub fn table() -> String {
+        Self::ALL.iter().fold("Exit codes:".to_owned(), |mut table, exit| {
+            let _ = write!(table, "\n  {:2}  {}", *exit as u8, exit.meaning());
+            table
+        })
+    }
 }
 
 impl From<Exit> for ExitCode {

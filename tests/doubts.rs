@@ -94,3 +94,39 @@ fn status_says_what_waits_and_since_when() {
     assert_eq!(json["waiting"][0]["segments"], 1);
     run.go_on().expect(75);
 }
+
+/// A log that nobody knows to be complete, and no run has told it yet.
+fn untold(sandbox: &Sandbox) {
+    sandbox.config_file("settle = \"30ms\"\n");
+    let writer = Writer::start(sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
+    killed_behind_the_unlink(sandbox);
+    writer.stop();
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@doubt-confirmed");
+    run.stderr(Stdio::null()).status().expect("it starts");
+}
+
+#[test]
+fn a_doubt_that_could_not_be_told_is_told_by_the_next_run() {
+    let sandbox = Sandbox::new();
+    untold(&sandbox);
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log")).stderr(full).status().expect("it starts");
+    let ended = sandbox.run_all().expect(0);
+    assert!(ended.stderr.contains("web.log: not known to be complete"), "{}", ended.stderr);
+    sandbox.run_all().quiet();
+}
+
+#[test]
+fn a_doubt_is_told_by_the_run_that_is_at_work_and_by_no_other() {
+    let sandbox = Sandbox::new();
+    untold(&sandbox);
+    sandbox.write_log("other.log", "x\n");
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log"));
+    let run = Stopped::at(Point::Copied, 1, run);
+    sandbox.run_all().quiet();
+    let ended = run.go_on().expect(0);
+    assert_eq!(ended.stderr.matches("web.log: not known to be complete").count(), 1, "{}", ended.stderr);
+}

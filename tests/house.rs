@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::support::finish;
+
 /// The layers, from top to bottom; modules of one layer may use each other only where [`BESIDE`] says so.
 const LAYERS: [&[&str]; 5] = [
     &["main", "cli", "cmd"],
@@ -105,5 +107,19 @@ fn nothing_unfinished_stays() {
         {
             assert!(!text.contains(mark), "{} holds {mark}", path.display());
         }
+    }
+}
+
+#[test]
+fn the_readme_and_the_help_tell_the_exit_codes_that_there_are() {
+    use logferry::exit::Exit;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("the README");
+    let help = finish(std::process::Command::new(env!("CARGO_BIN_EXE_logferry")).arg("--help")).text();
+    for exit in Exit::ALL {
+        let (code, meaning) = (exit as u8, exit.meaning());
+        assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code}");
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&help).contains(&format!("{code} {}", words(meaning))), "{code}: {help}");
     }
 }

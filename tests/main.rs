@@ -17,6 +17,7 @@ mod crashes;
 mod damage;
 mod disk;
 mod doubts;
+mod draining;
 mod every_call;
 mod faults;
 mod golden;

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::support::{Sandbox, finish};
+use crate::support::{Ended, Sandbox, finish};
 
 /// A run over the log directory that refuses `what` with `reason`, and takes the log beside it.
 #[track_caller]
@@ -200,4 +200,20 @@ fn siblings_of_a_log_with_other_dates_are_left_alone() {
     sandbox.run_all().quiet();
     assert_eq!(sandbox.files("log").len(), siblings.len());
     assert_eq!(sandbox.run(["ls"]).expect(0).text().lines().count(), 1);
+}
+
+#[test]
+fn a_run_that_could_not_begin_reports_that_to_programs_too() {
+    let sandbox = Sandbox::new();
+    let report = |ended: Ended| serde_json::from_slice::<serde_json::Value>(&ended.stdout).expect("JSON");
+    sandbox.config_file("spaly = 1\n");
+    let json = report(sandbox.run(["run", "--json"]).expect(78));
+    assert_eq!(json["exit_code"], 78);
+    let what = json["problems"][0]["what"].as_str().expect("text");
+    assert!(what.contains("line 1: unknown key"), "{what}");
+    sandbox.config_file("");
+    std::fs::create_dir(sandbox.path("state")).expect("a directory that all may use");
+    let json = report(sandbox.run(["run", "--json", "log"]).expect(78));
+    assert_eq!(json["exit_code"], 78);
+    assert!(json["problems"][0]["hint"].is_string(), "{json}");
 }

@@ -31,7 +31,7 @@ struct Plan {
 /// Prints what a run with these settings would do now.
 pub fn print(settings: &Settings, avoid: &[PathBuf], form: Form) -> Exit {
     let plan = plan(settings, avoid);
-    report::print_problems(&plan.problems);
+    let _ = report::print_problems(&plan.problems);
     let told = match form {
         Form::Json => report::print_json(&plan),
         Form::Lines if plan.steps.is_empty() => steps::say("nothing to do"),

@@ -1,5 +1,6 @@
 //! `logferry run`: recover, claim, seal, ship.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::plan::Form;
@@ -8,7 +9,7 @@ use crate::config::{Flags, Settings};
 use crate::ec2;
 use crate::exit::Exit;
 use crate::model::destination::Destination;
-use crate::model::names::Instance;
+use crate::model::names::{Instance, StreamId};
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
 use crate::model::splay;
@@ -26,42 +27,82 @@ use crate::sys::signals::{self, Stop};
 pub fn run(args: cli::Run) -> Exit {
     steps::tell(super::verbosity(args.store.verbose));
     let (dry_run, json) = (args.dry_run, args.json);
+    let started = clock::now();
     let settings = match Settings::load(flags(args)) {
         Ok(settings) => settings,
-        Err(error) => return super::misconfigured(&error),
+        Err(error) => {
+            let exit = super::misconfigured(&error);
+            return told_as_json(json && !dry_run, started, Problem::from(&error), exit);
+        }
     };
     if dry_run {
         let form = if json { Form::Json } else { Form::Lines };
         return super::plan::print(&settings, &own_directories(&settings), form);
     }
-    let started = clock::now();
     let (stop, spool) = match signals::prepare().and_then(|stop| Ok((stop, Spool::open(&settings.state_dir)?))) {
         Ok(ready) => ready,
-        Err(failure) => return no_state(&settings, &failure),
+        Err(failure) => {
+            let problem = no_state(&settings, &failure);
+            let _ = report::print_problems(std::slice::from_ref(&problem));
+            return told_as_json(json, started, problem, Exit::Config);
+        }
     };
     let mut spool = spool;
-    let mut report = wait_and_work(&settings, &mut spool, &stop, started).unwrap_or_else(|failure| {
+    let failed = |failure: Failure| {
         let problem = Problem::from_error(Effect::Failed, failure.path.clone(), &failure);
         Report::of_problems(started, vec![problem])
-    });
-    report.problems.extend(doubts(&spool));
-    report::print_problems(&report.problems);
-    if let Err(failure) = spool.doubts_told(clock::now()) {
-        // They are told once more by the next run.
-        log::info!("{}", problem::chain(&failure));
+    };
+    if !settings.splay.is_zero() {
+        wait(&ec2::instance(settings.instance.as_ref(), spool.root()), &settings, &stop);
     }
+    // Held to the end: what was told is told by one run only.
+    let (report, _lock) = match spool.try_lock() {
+        Ok(Some(lock)) => {
+            let report = work(&settings, &mut spool, &stop, started).unwrap_or_else(failed);
+            (tell(report, &spool), Some(lock))
+        }
+        Ok(None) => {
+            log::info!("another run is at work on {}; nothing to do", settings.state_dir.display());
+            (Report { other_run: true, ..Report::of_problems(started, Vec::new()) }, None)
+        }
+        Err(failure) => (tell(failed(failure), &spool), None),
+    };
     let told = if json { report::print_json(&report) } else { Ok(()) };
     let exit = report::exit(&report.problems);
     told.map_or(exit.max(Exit::Failed), |()| exit)
 }
 
-fn no_state(settings: &Settings, failure: &Failure) -> Exit {
+/// Prints what a run came to, with the doubts that nobody was told of yet; they count as told if they could be.
+fn tell(mut report: Report, spool: &Spool) -> Report {
+    let doubts = spool.untold_doubts().unwrap_or_else(|failure| {
+        report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
+        Vec::new()
+    });
+    report.problems.extend(doubts.iter().map(|doubt| Problem::new(Effect::Noted, &doubt.path, doubt)));
+    let printed = report::print_problems(&report.problems);
+    let marked = printed.is_ok().then(|| spool.doubts_told(&doubts, clock::now()));
+    if let Some(Err(failure)) = marked {
+        // They are told once more by the next run.
+        log::info!("{}", problem::chain(&failure));
+    }
+    report.ended(clock::now())
+}
+
+/// The report of a run that did not begin, for a program.
+fn told_as_json(json: bool, started: Moment, problem: Problem, exit: Exit) -> Exit {
+    if json {
+        let report = Report { exit_code: exit as u8, ..Report::of_problems(started, vec![problem]) };
+        let _ = report::print_json(&report);
+    }
+    exit
+}
+
+fn no_state(settings: &Settings, failure: &Failure) -> Problem {
     let problem = Problem::from_error(Effect::Failed, &settings.state_dir, failure);
-    report::print_problems(&[problem.hint(
+    problem.hint(
         "the state directory must be a directory of our own (0700) on a local disk with room, its parent must exist, and \
          nobody else may be able to replace it: see --state-dir",
-    )]);
-    Exit::Config
+    )
 }
 
 fn flags(args: cli::Run) -> Flags {
@@ -76,27 +117,15 @@ fn flags(args: cli::Run) -> Flags {
     }
 }
 
-/// Waits for this machine's moment, then works unless another run does.
-fn wait_and_work(settings: &Settings, spool: &mut Spool, stop: &Stop, started: Moment) -> Result<Report, Failure> {
-    if !settings.splay.is_zero() {
-        let instance = ec2::instance(settings.instance.as_ref(), spool.root());
-        wait(&instance, settings, stop);
-    }
-    let Some(_lock) = spool.try_lock()? else {
-        log::info!("another run is at work on {}; nothing to do", settings.state_dir.display());
-        return Ok(Report { other_run: true, ..Report::of_problems(started, Vec::new()) });
-    };
-    work(settings, spool, stop, started)
-}
-
 /// How often a run goes over all again at the most, each time because shipping has made room for what had none.
 const MOST_PASSES: usize = 20;
 
 /// What happens between the lock and the report.
 fn work(settings: &Settings, spool: &mut Spool, stop: &Stop, started: Moment) -> Result<Report, Failure> {
     let mut report = Report::of_problems(started, Vec::new());
+    let mut stuck = HashSet::new();
     for pass in 1.. {
-        let Pass { no_room, made_room } = once(settings, spool, stop, &mut report)?;
+        let Pass { no_room, made_room } = once(settings, spool, stop, &mut report, &mut stuck)?;
         if no_room.is_empty() || !made_room || pass == MOST_PASSES || stop.requested() {
             report.problems.extend(no_room);
             break;
@@ -104,7 +133,7 @@ fn work(settings: &Settings, spool: &mut Spool, stop: &Stop, started: Moment) ->
         log::info!("shipping has made room in the spool for {} logs that had none", no_room.len());
     }
     report.problems.extend(put_aside(spool));
-    Ok(report.ended(clock::now()))
+    Ok(report)
 }
 
 /// What going over all once came to, besides what the report says.
@@ -116,8 +145,15 @@ struct Pass {
     made_room: bool,
 }
 
-/// Recovers, takes what is there, and ships.
-fn once(settings: &Settings, spool: &mut Spool, stop: &Stop, report: &mut Report) -> Result<Pass, Failure> {
+/// Recovers, takes what is there, and ships. `stuck` are streams of which a segment could not be shipped in this run: it is
+/// not tried again, and none goes before it.
+fn once(
+    settings: &Settings,
+    spool: &mut Spool,
+    stop: &Stop,
+    report: &mut Report,
+    stuck: &mut HashSet<StreamId>,
+) -> Result<Pass, Failure> {
     let mut recovered = spool.recover()?;
     let mut discovery = discover::discover(settings, &own_directories(settings));
     report.found(&mut discovery.problems);
@@ -130,15 +166,17 @@ fn once(settings: &Settings, spool: &mut Spool, stop: &Stop, report: &mut Report
     let instance = ec2::instance(settings.instance.as_ref(), spool.root());
     report.instance = Some(instance.clone());
     let mut to_ship = std::mem::take(&mut recovered.sealed);
-    let Outcome { sealed, problems, no_room } =
+    let Outcome { sealed, mut problems, no_room } =
         Rotation::new(spool, settings, instance, stop).run(&mut recovered, discovery);
     report.sealed.extend(items(&sealed));
-    report.problems.extend(problems);
+    report.found(&mut problems);
     to_ship.extend(sealed);
-    let Shipped { confirmed, waiting, problems, .. } = ship::ship(spool, to_ship, &settings.s3, stop);
+    let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));
+    let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &settings.s3, stop);
+    stuck.extend(waiting.iter().map(|sealed| sealed.segment.name.stream));
     report.shipped.extend(items(&confirmed));
-    report.waiting = items(&waiting);
-    report.problems.extend(problems);
+    report.waiting = items(&[behind, waiting].concat());
+    report.found(&mut problems);
     report.problems.extend(drop_leftovers(spool, &recovered.shipped));
     let made_room = !(confirmed.is_empty() && recovered.shipped.is_empty());
     Ok(Pass { no_room, made_room })
@@ -173,14 +211,6 @@ fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) ->
 fn drop_leftovers(spool: &Spool, leftovers: &[SealedSegment]) -> Option<Problem> {
     let failure = spool.drop_shipped(leftovers).err()?;
     Some(Problem::from_error(Effect::Noted, failure.path.clone(), &failure))
-}
-
-/// Where bytes may be missing, as far as nobody was told yet: a run that was killed could not.
-fn doubts(spool: &Spool) -> Vec<Problem> {
-    match spool.untold_doubts() {
-        Ok(doubts) => doubts.iter().map(|doubt| Problem::new(Effect::Noted, &doubt.path, doubt)).collect(),
-        Err(failure) => vec![Problem::from_error(Effect::Failed, failure.path.clone(), &failure)],
-    }
 }
 
 /// What was found damaged in the state directory and put aside.

@@ -48,7 +48,7 @@ pub fn status(args: &Status) -> Exit {
     let survey = match spool::survey(&args.state_dir) {
         Ok(survey) => survey,
         Err(failure) => {
-            report::print_problems(&[report::fatal(&args.state_dir, &failure)]);
+            let _ = report::print_problems(&[report::fatal(&args.state_dir, &failure)]);
             return Exit::Failed;
         }
     };

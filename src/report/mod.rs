@@ -112,10 +112,11 @@ pub fn exit(problems: &[Problem]) -> Exit {
 }
 
 /// Prints problems for a person.
-pub fn print_problems(problems: &[Problem]) {
-    for problem in problems {
-        steps::complain(&problem.to_string());
-    }
+///
+/// # Errors
+/// Where they could not be written, so that nobody was told.
+pub fn print_problems(problems: &[Problem]) -> io::Result<()> {
+    problems.iter().try_for_each(|problem| steps::try_to_complain(&problem.to_string()))
 }
 
 /// Prints something for a program.

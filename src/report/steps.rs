@@ -46,7 +46,16 @@ pub fn tell(verbosity: Verbosity) {
 
 /// A line on standard error. Where that is closed, nobody can be told.
 pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "logferry: {text}");
+    let _ = try_to_complain(text);
+}
+
+/// A line on standard error.
+///
+/// # Errors
+/// Where it can't be written.
+pub fn try_to_complain(text: &str) -> std::io::Result<()> {
+    // In one piece: standard error is not buffered.
+    std::io::stderr().lock().write_all(format!("logferry: {text}\n").as_bytes())
 }
 
 /// A line on standard output. A reader that has gone doesn't want it; a full disk is complained of.

@@ -34,6 +34,17 @@ pub(super) enum CopyError {
     /// The log no longer holds what was read of it.
     #[error("it was truncated by someone else while it was copied")]
     Truncated,
+    /// Hardly any of the bytes that it should have are on the disk.
+    #[error(
+        "someone has given it a length of {size} bytes, of which {allocated} are on the disk; the rest is a hole, and not \
+         worth hours of copying"
+    )]
+    Hollow {
+        /// Its length.
+        size: u64,
+        /// What the disk has of it, in bytes.
+        allocated: u64,
+    },
     /// The part would be larger than there is room for.
     #[error("there is no room for it")]
     TooLarge,
@@ -75,7 +86,11 @@ pub(super) fn copy(
 ) -> Result<u64, CopyError> {
     let mut copied = 0;
     for _ in 0..PASSES {
-        let size = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?.size;
+        let status = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?;
+        let Status { size, allocated, .. } = status;
+        if status.is_hollow() {
+            return Err(CopyError::Hollow { size, allocated });
+        }
         if size < part.taken() && part.raw() > 0 {
             return Err(CopyError::Truncated);
         }
@@ -101,22 +116,26 @@ fn copy_up_to(
     if still_there < window || !part.remembers(&buffer[..window]) {
         return Err(CopyError::Truncated);
     }
-    while part.taken() < end {
-        until.check(part)?;
-        let wanted = usize::try_from(end - part.taken()).map_or(BLOCK, |left| left.min(BLOCK));
-        let count = read_at(part, log, &mut buffer[window..window + wanted], part.taken())?;
-        if count == 0 {
-            break; // someone truncated it
+    let mut blocks = || {
+        while part.taken() < end {
+            until.check(part)?;
+            let wanted = usize::try_from(end - part.taken()).map_or(BLOCK, |left| left.min(BLOCK));
+            let count = read_at(part, log, &mut buffer[window..window + wanted], part.taken())?;
+            if count == 0 {
+                break; // someone truncated it
+            }
+            let (before, block) = buffer.split_at(window);
+            part.append(encoder, before, &block[..count]).map_err(CopyError::Part)?;
+            let filled = window + count;
+            window = filled.min(WINDOW);
+            buffer.copy_within(filled - window..filled, 0);
         }
-        let (before, block) = buffer.split_at(window);
-        part.append(encoder, before, &block[..count]).map_err(CopyError::Part)?;
-        let filled = window + count;
-        window = filled.min(WINDOW);
-        buffer.copy_within(filled - window..filled, 0);
-    }
+        until.check(part)
+    };
+    let ended = blocks();
+    // Also where it ended early: whoever comes back, when there is room again, goes on from here.
     part.remember(&buffer[..window]);
-    until.check(part)?;
-    Ok(part.taken() - begin)
+    ended.map(|()| part.taken() - begin)
 }
 
 /// Fills `buffer` from an offset of the log on; less only at its end.

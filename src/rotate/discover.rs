@@ -20,7 +20,8 @@ use crate::model::segment::{ClaimedName, Identity};
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
-use crate::sys::file::Kind;
+use crate::sys::file::{Kind, Status};
+use crate::sys::host;
 
 /// A log that can be taken.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct ClaimedFile {
     pub claimed: ClaimedName,
     /// The log's name.
     pub log: OsString,
+    /// Whether somebody else may have made it up.
+    pub foreign: bool,
 }
 
 /// What was found.
@@ -130,10 +133,12 @@ impl Search<'_> {
             Ok(Some(Entry { kind: Kind::Directory, .. })) => return self.whole(set, path, dir.open_subdir(name)),
             // A link to a directory stands for the directory, if the link can be trusted.
             Ok(Some(entry @ Entry { kind: Kind::Symlink, .. })) => match Dir::open(path) {
-                Err(failure) if leads_to_no_directory(&failure) => self.consider(set, path, &entry, Named::ByName),
+                Err(failure) if leads_to_no_directory(&failure) => {
+                    self.consider(set, &dir, name, &entry, Named::ByName)
+                }
                 opened => return self.whole(set, path, opened),
             },
-            Ok(Some(entry)) => self.consider(set, path, &entry, Named::ByName),
+            Ok(Some(entry)) => self.consider(set, &dir, name, &entry, Named::ByName),
             // Upstart makes a log at its first output: a missing one is nothing unusual, a missing directory is.
             Ok(None) => log::debug!("{}: there is none", path.display()),
             Err(failure) => self.not_looked_at(path, &failure),
@@ -184,7 +189,7 @@ impl Search<'_> {
                 },
                 Ok(Some(entry)) => {
                     if !self.note_claimed(set, dir, &name) && wanted(&path) {
-                        self.consider(set, &path, &entry, named);
+                        self.consider(set, dir, &name, &entry, named);
                     }
                 }
                 Err(failure) => self.not_looked_at(&path, &failure),
@@ -213,7 +218,8 @@ impl Search<'_> {
             _ if !set.covers(&dir.path_of(&log)) => {}
             Ok(Some(Entry { kind: Kind::Regular, status })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
-                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log });
+                    let foreign = is_foreign(dir, &log, &status);
+                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log, foreign });
                 }
             }
             // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
@@ -229,8 +235,8 @@ impl Search<'_> {
         true
     }
 
-    fn consider(&mut self, set: &LogSet, path: &Path, entry: &Entry, named: Named) {
-        let Some(name) = path.file_name() else { return };
+    fn consider(&mut self, set: &LogSet, dir: &Dir, name: &OsStr, entry: &Entry, named: Named) {
+        let path = &dir.path_of(name);
         let by_name = named == Named::ByName;
         if ClaimedName::parse(name).is_some() || set.excludes(path) {
             return;
@@ -238,7 +244,7 @@ impl Search<'_> {
         if !by_name && is_hidden(name) && named != (Named::ByPattern { hidden: true }) {
             return;
         }
-        if is_rotated(path) {
+        if is_rotated(name, dir) {
             if by_name {
                 self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
             }
@@ -249,7 +255,7 @@ impl Search<'_> {
         let file = (status.identity.dev, status.identity.ino);
         // By another path it is the same log; several links are refused at each.
         let again = self.seen.insert(file, path.to_owned());
-        if again.is_some_and(|seen| status.links == 1 || seen == path) {
+        if again.is_some_and(|seen| status.links == 1 || seen == *path) {
             return;
         }
         match refusal(name, entry) {
@@ -282,6 +288,14 @@ impl Search<'_> {
     }
 }
 
+/// Whether a claimed file may be one that somebody has made up, in a directory where all may make files: the log is there,
+/// and belongs to somebody else.
+fn is_foreign(dir: &Dir, log: &OsStr, claimed: &Status) -> bool {
+    let trusted = claimed.owner == 0 || claimed.owner == host::user();
+    let of_another = |entry: Entry| entry.status.owner != claimed.owner;
+    !trusted && dir.is_shared().unwrap_or(true) && dir.look(log).is_ok_and(|log| log.is_some_and(of_another))
+}
+
 /// Why something that was named or matched can't be taken, and what to do.
 fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, String)> {
     const NAME_THE_FILE: &str = "name the file itself, or exclude this one";
@@ -297,6 +311,14 @@ fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, Stri
         Kind::Regular if status.links > 1 => {
             let why = format!("it has {} hard links, so its writer would never see a link count of 0", status.links);
             refused(&why, "remove the other links: find / -xdev -samefile FILE")
+        }
+        Kind::Regular if status.is_hollow() => {
+            let Status { size, allocated, .. } = status;
+            let why = format!("it is {size} bytes long, of which {allocated} are on the disk: the rest is a hole");
+            refused(
+                &why,
+                "its writer may not open it with O_APPEND, and it was truncated; save what you need, remove it",
+            )
         }
         Kind::Regular if name.len() > ClaimedName::LONGEST_LOG => {
             let why = format!("its name has {} bytes, which leaves no room for the claimed name", name.len());
@@ -328,14 +350,18 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Whether a file is one that logrotate, savelog or a compressor has made, by its name. A date in the middle may also be
-/// part of a job's own name: it counts only if there is a log without it.
-fn is_rotated(path: &Path) -> bool {
+/// part of a job's own name: it counts only if there is a log without it. What a link there leads to is not looked at.
+fn is_rotated(name: &OsStr, dir: &Dir) -> bool {
+    is_rotated_beside(name, |sibling| matches!(dir.look(sibling), Ok(Some(_))))
+}
+
+fn is_rotated_beside(name: &OsStr, is_there: impl Fn(&OsStr) -> bool) -> bool {
     const SET_ASIDE: [&[u8]; 16] = [
         b".gz", b".bz2", b".xz", b".zst", b".lz4", b".lzma", b".Z", b".zip", b".tgz", b".tar", b".old", b".bak",
         b".orig", b".save", b".swp", b"~",
     ];
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    let has_sibling = |without: Vec<u8>| path.with_file_name(OsStr::from_bytes(&without)).exists();
+    let name = name.as_bytes();
+    let has_sibling = |without: Vec<u8>| is_there(OsStr::from_bytes(&without));
     SET_ASIDE.iter().any(|end| name.ends_with(end))
         || has_number(name)
         || has_date(name)
@@ -400,7 +426,7 @@ mod tests {
             "web.log.old",
             "web.log~",
         ] {
-            assert!(is_rotated(Path::new(name)), "{name}");
+            assert!(is_rotated_beside(OsStr::new(name), |_| false), "{name}");
         }
     }
 
@@ -419,8 +445,9 @@ mod tests {
             "v1.2-beta.log",
             "web.log.old.log",
         ] {
-            assert!(!is_rotated(Path::new(name)), "{name}");
+            assert!(!is_rotated_beside(OsStr::new(name), |_| false), "{name}");
         }
+        assert!(is_rotated_beside(OsStr::new("web-20261120.log"), |sibling| sibling == "web.log"));
         assert_eq!(without_inner_date(b"web-20261120.log"), Some(b"web.log".to_vec()));
     }
 }

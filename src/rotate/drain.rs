@@ -36,6 +36,8 @@ pub(super) struct Draining {
     log: File,
     /// Where its path is: the directory and the name that the writer opens anew.
     place: Option<(Rc<Dir>, OsString)>,
+    /// Its directory, where the unlink could not be made durable: before it is, the segment must not be sealed.
+    to_sync: Option<Rc<Dir>>,
     /// The mark of an earlier run, when this is the growth of an inode that was held.
     held: Option<Held>,
     /// When the backlog of the copy was worked off: before that, the time says nothing about the writer.
@@ -54,7 +56,12 @@ enum Look {
 
 impl Draining {
     pub(super) fn new(part: Part, log: File, place: Option<(Rc<Dir>, OsString)>, held: Option<Held>) -> Self {
-        Self { part, log, place, held, caught_up: None, grew: Instant::now(), no_room: None }
+        Self { part, log, place, to_sync: None, held, caught_up: None, grew: Instant::now(), no_room: None }
+    }
+
+    /// With a directory that must be synced before the seal.
+    pub(super) fn syncing_first(self, to_sync: Option<Rc<Dir>>) -> Self {
+        Self { to_sync, ..self }
     }
 
     /// Where leases don't work: the writer has let go when its path leads to another file.
@@ -106,6 +113,11 @@ impl Drain {
                     self.seal(rotation, log, Ended::Settled);
                 }
                 Err(error) if log.hopes_for_room(&error) => self.logs.push(log),
+                // What is on the disk of it has been read; whatever its writer still writes there, the next run looks at.
+                Err(error @ CopyError::Hollow { .. }) => {
+                    rotation.problem(Problem::new(Effect::Failed, &log.part.segment().path, &error));
+                    self.seal(rotation, log, Ended::Settled);
+                }
                 Err(error) => self.give_up(rotation, &log, &error),
             }
         }
@@ -171,7 +183,10 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyErr
 
 fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure::Result<()> {
     fault::reached(Point::Drained);
-    let Draining { part, log, held, .. } = log;
+    let Draining { part, log, held, to_sync, .. } = log;
+    if let Some(dir) = to_sync {
+        dir.sync()?;
+    }
     let path = part.segment().path.clone();
     let status = Status::of_file(&log).doing("look at", &path)?;
     if status.size < part.taken() {

@@ -34,7 +34,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
     for held in held {
         let looked_at = match holders.by_file.get(&held.file) {
             Some(holders) => look(rotation, held, holders, queues),
-            None if holders.complete => gone(rotation, &held),
+            None if holders.complete || is_stale(rotation, &held) => gone(rotation, &held),
             // A process that we may not look into could hold it still; but nobody will know.
             None => rotation.spool.confirm_doubt(name_of(&held)),
         };
@@ -42,6 +42,14 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
             rotation.failed(&failure.path.clone(), &failure);
         }
     }
+}
+
+/// How long an inode is remembered that no process is seen to hold, where not all processes can be seen: in nanoseconds.
+const REMEMBERED_UNSEEN: i64 = 7 * 24 * 60 * 60 * 1_000_000_000;
+
+fn is_stale(rotation: &Rotation<'_>, held: &Held) -> bool {
+    let since = rotation.spool.held_since(held).ok().flatten();
+    since.is_some_and(|since| since.nanos().saturating_add(REMEMBERED_UNSEEN) < clock::now().nanos())
 }
 
 /// No process holds the inode any more: it is forgotten, and if it may have held bytes that nobody has read, that is

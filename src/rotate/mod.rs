@@ -128,10 +128,16 @@ impl<'a> Rotation<'a> {
     }
 
     /// Claimed files that were found but that no unfinished segment speaks of: the state directory was lost or changed.
-    fn adopt(&self, claimed: Vec<discover::ClaimedFile>, queues: &mut Queues) {
-        for discover::ClaimedFile { dir, claimed, log } in claimed {
-            if !queues.knows(&claimed) {
-                queues.push(dir.join(&log), Item::Adopted { dir, claimed, log });
+    fn adopt(&mut self, claimed: Vec<discover::ClaimedFile>, queues: &mut Queues) {
+        for discover::ClaimedFile { dir, claimed, log, foreign } in claimed {
+            match () {
+                () if queues.knows(&claimed) => {}
+                () if foreign => {
+                    let what = "refused: it has the name of a claimed log, but belongs to another user than that log";
+                    let problem = Problem::new(Effect::Failed, dir.join(claimed.as_os_str()), what);
+                    self.problem(problem.hint("its owner has put it there: remove it"));
+                }
+                () => queues.push(dir.join(&log), Item::Adopted { dir, claimed, log }),
             }
         }
     }

@@ -126,9 +126,9 @@ impl Batches<'_, '_> {
         let unlinked: Vec<Copied> = copied.into_iter().filter_map(|copied| self.unlink(copied)).collect();
         // Synced before any of them is sealed: a claimed file that came back after a power loss would be taken twice.
         let dirs = unlinked.iter().filter_map(|copied| copied.place.dir().cloned()).collect();
-        self.sync_dirs(dirs);
+        let unsynced = self.sync_dirs(dirs);
         fault::reached(Point::UnlinksDurable);
-        unlinked.into_iter().map(Copied::into_draining).collect()
+        unlinked.into_iter().map(|copied| copied.into_draining(&unsynced)).collect()
     }
 
     /// Makes the records durable before any log is touched.
@@ -287,7 +287,9 @@ impl Batches<'_, '_> {
             }
             CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(&path, failure),
             // Of which nothing had been read.
-            CopyError::Truncated => self.rotation.problem(Problem::new(Effect::Failed, &path, error)),
+            CopyError::Truncated | CopyError::Hollow { .. } => {
+                self.rotation.problem(Problem::new(Effect::Failed, &path, error))
+            }
         }
         self.left.push(path);
     }
@@ -403,11 +405,13 @@ fn unlink(dir: &Dir, claimed: &ClaimedName) -> Result<()> {
 }
 
 impl Copied {
-    fn into_draining(self) -> Draining {
+    /// `unsynced` are the directories whose unlinks are not known to be durable.
+    fn into_draining(self, unsynced: &[Rc<Dir>]) -> Draining {
         let Self { part, log, place } = self;
         match place {
             Place::InUse { dir, name } | Place::Claimed { dir, name } => {
-                Draining::new(part, log, Some((dir, name)), None)
+                let to_sync = unsynced.iter().find(|failed| Rc::ptr_eq(failed, &dir)).cloned();
+                Draining::new(part, log, Some((dir, name)), None).syncing_first(to_sync)
             }
             Place::Unlinked(held) => Draining::new(part, log, None, Some(held)),
         }

@@ -68,10 +68,12 @@ impl Doubts {
     }
 
     /// They were told; those that were over long before `now` are forgotten.
-    pub(super) fn told(&self, now: Moment) -> Result<()> {
+    pub(super) fn told(&self, told: &[Doubt], now: Moment) -> Result<()> {
+        for Doubt { segment, .. } in told {
+            self.dir.rename_into(file_name(*segment, "new"), &self.dir, file_name(*segment, "told"))?;
+        }
         for (Doubt { segment, until, .. }, state) in list(&self.dir)? {
             match state {
-                "new" => self.dir.rename_into(file_name(segment, "new"), &self.dir, file_name(segment, "told"))?,
                 "told" if until.nanos() < now.nanos().saturating_sub(SHOWN) => {
                     self.dir.unlink_if_there(file_name(segment, "told"))?;
                 }

@@ -380,12 +380,20 @@ impl Spool {
         self.doubts.untold()
     }
 
-    /// Takes note that [`Self::untold_doubts`] were told.
+    /// Takes note that these were told, and forgets what was told long ago.
     ///
     /// # Errors
     /// Where it can't be written; they are told again then.
-    pub fn doubts_told(&self, now: Moment) -> Result<()> {
-        self.doubts.told(now)
+    pub fn doubts_told(&self, told: &[Doubt], now: Moment) -> Result<()> {
+        self.doubts.told(told, now)
+    }
+
+    /// When a held inode was remembered; `None` where it is forgotten already.
+    ///
+    /// # Errors
+    /// Where its mark can't be looked at.
+    pub fn held_since(&self, held: &Held) -> Result<Option<Moment>> {
+        Ok(self.held.look(&held.file_name)?.map(|entry| entry.status.modified))
     }
 
     /// Forgets a held inode.

@@ -106,7 +106,12 @@ impl Streams {
             Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(None),
             Err(failure) => return Err(Unknown::Unread(failure)),
         };
-        let record = Record::parse(&String::from_utf8_lossy(&bytes)).map_err(unsound)?;
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some(version) = Record::newer_version(&text) {
+            let why = std::io::Error::other(format!("a later version of logferry wrote it (format {version})"));
+            return Err(Unknown::Unread(Failure::new("read", self.dir.path_of(&file_name), why)));
+        }
+        let record = Record::parse(&text).map_err(unsound)?;
         let seal = record.seal.ok_or_else(|| unsound("its segment was never sealed".to_owned()))?;
         Ok(Some(SealedSegment { segment: record.segment, seal }))
     }

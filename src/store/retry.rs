@@ -12,7 +12,7 @@ use crate::sys::signals::Stop;
 /// How often one request is tried.
 const BACKOFF: Backoff = Backoff { tries: 5, first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
-/// How many further tries all requests of a run have together: a store in trouble is not to be stormed.
+/// How many further tries all requests have together that a pass of shipping makes: a store in trouble is not to be stormed.
 const BUDGET: u32 = 60;
 
 /// How long clearing up after a failed upload may take, at most.

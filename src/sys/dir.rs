@@ -169,6 +169,15 @@ impl Dir {
         Status::of_file(&self.file).doing("look at", &self.path)
     }
 
+    /// Whether others may make files in it, though not replace those that they don't own (`S_ISVTX`, `inode(7)`).
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn is_shared(&self) -> Result<bool> {
+        let mode = self.file.metadata().doing("look at", &self.path)?.mode();
+        Ok(mode & 0o1000 != 0 && mode & 0o022 != 0)
+    }
+
     /// A second descriptor of the same directory, with a file position and locks of its own.
     ///
     /// # Errors

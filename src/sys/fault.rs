@@ -2,7 +2,7 @@
 //!
 //! Promise: every step after which the disk tells another story than before has a point behind it, and every point is
 //! in [`Point::ALL`]; the test that walks that list fails at a point that no run ever reaches. Without the feature
-//! `fault-points`, which only tests switch on, [`reached`] is empty.
+//! `fault-points`, which only tests switch on, [`reached`] is empty; in an optimised build it always is.
 //!
 //! With it, the environment decides:
 //!
@@ -157,14 +157,14 @@ points! {
 }
 
 /// Says that a run has come to a point.
-#[cfg(not(feature = "fault-points"))]
+#[cfg(not(all(feature = "fault-points", debug_assertions)))]
 #[inline(always)]
 pub fn reached(_point: Point) {}
 
-#[cfg(feature = "fault-points")]
+#[cfg(all(feature = "fault-points", debug_assertions))]
 pub use ordered::reached;
 
-#[cfg(feature = "fault-points")]
+#[cfg(all(feature = "fault-points", debug_assertions))]
 mod ordered {
     use std::fs::File;
     use std::io::Write;

@@ -21,6 +21,8 @@ pub struct Status {
     pub allocated: u64,
     /// Its link count.
     pub links: u64,
+    /// The user that it belongs to.
+    pub owner: u32,
     /// When it was last written to.
     pub modified: Moment,
 }
@@ -67,8 +69,18 @@ impl Status {
             size: metadata.size(),
             allocated: metadata.blocks().saturating_mul(512),
             links: metadata.nlink(),
+            owner: metadata.uid(),
             modified: Moment::from_timespec(metadata.mtime(), metadata.mtime_nsec()),
         }
+    }
+
+    /// Whether next to nothing of a long file is on the disk: a hole that is not worth copying. File systems that
+    /// compress give a log a tenth of its length or so; what is sparse because its writer went on at its old offset after
+    /// somebody truncated it is copied, as long as that takes no more than seconds.
+    pub fn is_hollow(&self) -> bool {
+        const SPARED: u64 = 4 << 30;
+        const BEST_COMPRESSION: u64 = 64;
+        self.size > self.allocated.saturating_mul(BEST_COMPRESSION).saturating_add(SPARED)
     }
 
     /// The status of an open file.

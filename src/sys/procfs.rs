@@ -48,7 +48,7 @@ pub struct Holders {
 /// Looks for processes that have one of `files`, all of them claimed and unlinked, open for writing.
 pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
     let wanted: HashMap<(u64, u64), Identity> = files.iter().map(|file| ((file.dev, file.ino), *file)).collect();
-    let mut found = Holders { by_file: HashMap::new(), complete: true };
+    let mut found = Holders { by_file: HashMap::new(), complete: all_processes_are_shown() };
     let Ok(processes) = fs::read_dir("/proc") else {
         return Holders::default();
     };
@@ -73,6 +73,13 @@ pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
         }
     }
     found
+}
+
+/// Whether `/proc` has the processes of the whole machine: in a PID namespace of its own, as in a container, it shows those
+/// of that namespace only. The first one's number is fixed (`PROC_PID_INIT_INO` in Linux's `include/linux/proc_ns.h`).
+fn all_processes_are_shown() -> bool {
+    const FIRST: &str = "pid:[4026531836]";
+    fs::read_link("/proc/self/ns/pid").is_ok_and(|namespace| namespace == Path::new(FIRST))
 }
 
 /// The wanted files that a process has open for writing.

@@ -134,3 +134,32 @@ fn names_do_not_move_the_cursor_when_steps_are_told_either() {
     assert!(code == 0 && !said.contains('\u{1b}'), "{said:?}");
     assert!(!said.lines().any(|line| line.starts_with("logferry: all is well")), "{said:?}");
 }
+
+#[test]
+fn in_a_directory_of_all_users_nobody_makes_up_the_claimed_file_of_anothers_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = Scene::new();
+    let shared = scene.path("honest");
+    std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o1777)).expect("chmod");
+    std::fs::write(shared.join("web.log"), "honest\n").expect("a log");
+    let forged = shared.join(".web.log.20261121T000000Z-abc123.claimed");
+    std::fs::write(&forged, "forged\n").expect("a file");
+    own(&forged);
+    let (code, said) = scene.run();
+    assert!(code == 1 && said.contains("belongs to another user than that log"), "{code}: {said}");
+    assert_eq!((scene.times_shipped("honest\n"), scene.times_shipped("forged\n")), (1, 0), "{said}");
+    std::fs::remove_file(forged).expect("it is there still");
+}
+
+#[test]
+fn nobody_finds_out_what_there_is_by_how_a_name_beside_a_link_is_treated() {
+    let scene = Scene::new();
+    let mut said = Vec::new();
+    for target in ["outside/secret", "outside/nothing"] {
+        link(&scene, target, "srv/site/log/web.log");
+        scene.write("web.log-foo", "is it taken for a rotated one?\n");
+        said.push((scene.run(), scene.dir().join("web.log-foo").exists()));
+        std::fs::remove_file(scene.dir().join("web.log")).expect("the link");
+    }
+    assert_eq!(said[0], said[1]);
+}

@@ -92,7 +92,8 @@ fn answers() -> Vec<Case> {
         ),
         redirect("307 to another region", 307, "TemporaryRedirect", "elsewhere.; the bucket is in eu-west-1"),
         redirect("301 to another region", 301, "PermanentRedirect", "PermanentRedirect (301)"),
-        case("200 by something that is no store", Fault::Answer(web_page()), 75, ["", NETWORK], AGAIN),
+        case("200 by something that is no store", Fault::Answer(web_page(200)), 75, ["", NETWORK], AGAIN),
+        case("412 by something that is no store", Fault::Answer(web_page(412)), 75, ["", NETWORK], AGAIN),
     ]
 }
 
@@ -114,9 +115,9 @@ fn garbled() -> Case {
     case("a body that changes on its way", Fault::Garble, 75, ["XAmzContentSHA256Mismatch (400)", ON_THE_WAY], AGAIN)
 }
 
-fn web_page() -> Answer {
+fn web_page(status: u16) -> Answer {
     let headers = vec![("content-type", "text/html".to_owned())];
-    Answer { status: 200, headers, body: "<html><body>Welcome to this network</body></html>".to_owned() }
+    Answer { status, headers, body: "<html><body>Welcome to this network</body></html>".to_owned() }
 }
 
 /// S3 begins its answer to a completion before it knows the end.

@@ -229,3 +229,24 @@ fn a_failure_beside_slow_puts_does_not_hold_up_the_others() {
     let recovery = recover(&place, &whole("first"));
     tally::record(Group::Store, "a fault of one object beside slow puts", Row::sound(1, recovery));
 }
+
+#[test]
+fn an_object_that_fails_is_not_tried_anew_when_a_run_goes_over_all_again() {
+    let place = Place::new();
+    place.sandbox.config_file("max_spool = \"140KB\"\n[s3]\ntimeout = \"1s\"\n");
+    for n in 0..12 {
+        place.sandbox.write_log(format!("job-{n:02}.log"), crate::support::noise(50_000 + n));
+    }
+    place.spoil(|request| match request.uri.path().contains("service%3Djob-00/") {
+        true => Fault::Status(503, "SlowDown"),
+        false => Fault::Pass,
+    });
+    let (ended, requests, _) = place.watch();
+    let ended = ended.expect(75);
+    assert!(tries_of(&requests, "job-00") <= 5, "{} tries", tries_of(&requests, "job-00"));
+    assert_eq!(ended.stderr.matches("SlowDown").count(), 1, "{}", ended.stderr);
+    assert_eq!(place.objects().len(), 11, "{}", ended.stderr);
+    let contents: Vec<_> = (0..12).map(|n| (format!("job-{n:02}"), crate::support::noise(50_000 + n))).collect();
+    let contents: Vec<_> = contents.iter().map(|(service, bytes)| (service.as_str(), bytes.as_slice())).collect();
+    place.recover(&contents, 0);
+}

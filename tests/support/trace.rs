@@ -146,12 +146,17 @@ impl Trace {
 pub(crate) fn under_strace(command: &Command) -> Command {
     let mut strace = Command::new("strace");
     assert!(finish(strace.arg("-V")).code == 0, "strace is missing; as root: apt-get install strace");
-    let mut strace = Command::new("strace");
-    strace.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    under("strace", command)
+}
+
+/// A program that runs a command, with that one's environment and working directory.
+pub(crate) fn under(program: &str, command: &Command) -> Command {
+    let mut under = Command::new(program);
+    under.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if let Some(dir) = command.get_current_dir() {
-        strace.current_dir(dir);
+        under.current_dir(dir);
     }
-    strace
+    under
 }
 
 /// A command's program and arguments.

@@ -22,7 +22,11 @@ where
     match sent {
         Ok(answer) if etag(&answer).is_some_and(|etag| !etag.is_empty()) => Ok(Put::Created),
         Ok(_) => Err(no_store(doing, what)),
-        Err(error) if status(&error) == Some(412) => Ok(Put::AlreadyThere),
+        // S3 says so in its own words; a proxy may answer with 412 to anything too.
+        Err(error) if status(&error) == Some(412) => match error.code() {
+            Some("PreconditionFailed") => Ok(Put::AlreadyThere),
+            _ => Err(no_store(doing, what)),
+        },
         Err(error) => match of_store(doing, what, error) {
             // There need not be an object to put one: it is the bucket, or what answers is no store.
             error if error.kind == Kind::NoObject => Err(StoreError { kind: Kind::NoStore, ..error }),
@@ -33,7 +37,7 @@ where
 
 /// Something answered that it was done, but not as S3 does.
 pub(super) fn no_store(doing: &'static str, what: impl ToString) -> StoreError {
-    let why = "the answer confirms nothing (it has no ETag): what answers is no S3 store";
+    let why = "the answer confirms nothing: what answers is no S3 store";
     StoreError::new(doing, what, Kind::Unreachable, why)
 }
 
@@ -81,6 +85,8 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
         404 => Some(Kind::NoObject),
         408 | 429 => Some(Kind::Busy),
         409 => Some(Kind::Conflict),
+        // S3 names the condition; without that it is something else that answers.
+        412 => Some(Kind::Unreachable),
         501 => Some(Kind::NotImplemented),
         500.. => Some(Kind::Busy),
         400..500 => Some(Kind::Rejected),
