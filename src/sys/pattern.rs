@@ -17,7 +17,9 @@ mod tests {
 
     #[test]
     fn patterns_are_those_of_glob() {
-        for (pattern, name) in [("*.log", "web.log"), ("[!a]?", "bc"), ("[[:digit:]]*", "1x"), ("\\*", "*"), (".*", ".x")] {
+        for (pattern, name) in
+            [("*.log", "web.log"), ("[!a]?", "bc"), ("[[:digit:]]*", "1x"), ("\\*", "*"), (".*", ".x")]
+        {
             assert!(matches_name(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
         }
         for (pattern, name) in [("*.log", ".web.log"), ("*", ".x"), ("?", "ab"), ("[a", "a"), ("a\0b", "a")] {

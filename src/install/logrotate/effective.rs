@@ -12,8 +12,8 @@ use super::replacement::Replacement;
 use super::{DIRECTORY, FRAGMENT};
 use crate::install::Result;
 use crate::install::host::{Host, HostFile};
-use crate::sys::file::Kind;
 use crate::sys::pattern::matches_name;
+use crate::sys::{self, file::Kind};
 
 /// The main file: where every distribution's daily job looks, and where openSUSE keeps it if that is missing.
 pub(super) const MAIN_FILES: [&str; 2] = ["/etc/logrotate.conf", "/usr/etc/logrotate.conf"];
@@ -21,8 +21,25 @@ pub(super) const MAIN_FILES: [&str; 2] = ["/etc/logrotate.conf", "/usr/etc/logro
 /// What is left out of a directory unless the configuration says otherwise, in 3.21; earlier releases know fewer endings
 /// (`defTabooExts` in logrotate's `config.c`), but all since 3.7.9 the one that matters to us.
 const TABOO: [&str; 19] = [
-    ",v", ".bak", ".cfsaved", ".disabled", ".dpkg-bak", ".dpkg-del", ".dpkg-dist", ".dpkg-new", ".dpkg-old", ".dpkg-tmp",
-    ".rhn-cfg-tmp-*", ".rpmnew", ".rpmorig", ".rpmsave", ".swp", ".ucf-dist", ".ucf-new", ".ucf-old", "~",
+    ",v",
+    ".bak",
+    ".cfsaved",
+    ".disabled",
+    ".dpkg-bak",
+    ".dpkg-del",
+    ".dpkg-dist",
+    ".dpkg-new",
+    ".dpkg-old",
+    ".dpkg-tmp",
+    ".rhn-cfg-tmp-*",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".swp",
+    ".ucf-dist",
+    ".ucf-new",
+    ".ucf-old",
+    "~",
 ];
 
 /// How deep files may include one another (`MAX_NESTING` in logrotate's `config.c`).
@@ -121,7 +138,11 @@ impl Effective {
         }
         let Some(file) = readable(host, path)? else { return Ok(()) };
         let bytes = match Replacement::of(&file.bytes) {
-            Some(replacement) => host.read(&replacement.original)?.map_or(file.bytes, |original| original.bytes),
+            // Where the original is gone, its package is, and without us there would be nothing.
+            Some(replacement) => match host.read(&replacement.original)? {
+                Some(original) => original.bytes,
+                None => return Ok(()),
+            },
             None => file.bytes,
         };
         let parsed = parse::parse(&bytes);
@@ -163,7 +184,9 @@ fn readable(host: &Host, path: &Path) -> Result<Option<HostFile>> {
         _ => None,
     };
     const OTHERS_WRITE: u32 = 0o022;
-    Ok(file.filter(|file| file.attributes.mode & OTHERS_WRITE == 0 && file.attributes.owner.0 == 0))
+    // An image may be made by someone else than root, and its files may still be his.
+    let may_own = |user| user == 0 || !host.is_live() && user == sys::host::user();
+    Ok(file.filter(|file| file.attributes.mode & OTHERS_WRITE == 0 && may_own(file.attributes.owner.0)))
 }
 
 /// Whether logrotate leaves a file of that name out of a directory.

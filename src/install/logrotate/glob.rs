@@ -146,10 +146,16 @@ mod tests {
     #[test]
     fn parts_meet_where_a_name_matches_both() {
         for (a, b) in [("*.log", "web*"), ("*.log", "web.log"), ("?.log", "[a-c].log"), ("a*b*c", "*x*"), ("*", "x")] {
-            assert!(parts_may_meet(a.as_bytes(), b.as_bytes()) && parts_may_meet(b.as_bytes(), a.as_bytes()), "{a} {b}");
+            assert!(
+                parts_may_meet(a.as_bytes(), b.as_bytes()) && parts_may_meet(b.as_bytes(), a.as_bytes()),
+                "{a} {b}"
+            );
         }
         for (a, b) in [("*.log", "*.gz"), ("web.log", "api.log"), ("?", "ab"), ("web*", "api*"), ("\\*", "x")] {
-            assert!(!parts_may_meet(a.as_bytes(), b.as_bytes()) && !parts_may_meet(b.as_bytes(), a.as_bytes()), "{a} {b}");
+            assert!(
+                !parts_may_meet(a.as_bytes(), b.as_bytes()) && !parts_may_meet(b.as_bytes(), a.as_bytes()),
+                "{a} {b}"
+            );
         }
     }
 

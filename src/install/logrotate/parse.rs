@@ -331,10 +331,11 @@ mod tests {
 
     #[test]
     fn a_script_that_reads_its_arguments_is_known() {
-        let reads = |script: &str| match parse(format!("/a {{\npostrotate\n{script}\nendscript\n}}\n").as_bytes()).items[..] {
-            [Item::Stanza(ref stanza)] => stanza.script_reads_arguments,
-            ref other => panic!("{other:?}"),
-        };
+        let reads =
+            |script: &str| match parse(format!("/a {{\npostrotate\n{script}\nendscript\n}}\n").as_bytes()).items[..] {
+                [Item::Stanza(ref stanza)] => stanza.script_reads_arguments,
+                ref other => panic!("{other:?}"),
+            };
         assert!(reads("  mv \"$1\" /x") && reads("for f in $@; do :; done"));
         assert!(!reads("  systemctl reload rsyslog"));
     }

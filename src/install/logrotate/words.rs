@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use super::glob;
 
 /// One word of a head.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,18 +65,24 @@ fn end_of_line(file: &[u8], from: usize, end: usize) -> usize {
     memchr::memchr(b'\n', &file[from..end]).map_or(end, |length| from + length)
 }
 
-/// A path as a word that stands for it alone. What a head can't hold (braces, line ends) becomes `?`, which also stands
-/// for other paths: the proof finds out whether there is one.
+/// A path as a word that stands for it alone. What a head can't hold (braces, line ends, a backslash before the closing
+/// quote) becomes `?`, which also stands for other bytes: the proof finds out whether another path matches.
 pub(super) fn literal(path: &Path) -> Vec<u8> {
     let mut pattern = Vec::new();
     for &byte in path.as_os_str().as_bytes() {
         match byte {
-            b'{' | b'}' | b'\n' | b'\r' | 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f => pattern.push(b'?'),
-            b'*' | b'?' | b'[' | b'\\' => pattern.extend([b'\\', byte]),
+            b'{' | b'}' | b'\\' | b'\n' | b'\r' | 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f => pattern.push(b'?'),
+            b'*' | b'?' | b'[' => pattern.extend([b'\\', byte]),
             _ => pattern.push(byte),
         }
     }
     quoted(&pattern)
+}
+
+/// The path that a word stands for, if it is one that stands for one path alone.
+pub(super) fn path_of(word: &[u8]) -> Option<PathBuf> {
+    let words = split(word, 0..word.len())?;
+    words.first().and_then(|word| glob::literal_path(&word.pattern))
 }
 
 /// A pattern as a word. Inside quotes a backslash stays as it is, unless a quote follows.
@@ -93,7 +101,6 @@ pub(super) fn quoted(pattern: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::install::logrotate::glob;
     use proptest::prelude::*;
     use std::ffi::OsStr;
 
