@@ -31,7 +31,7 @@ pub fn is_there(host: &Host) -> Result<bool> {
     let is_cron = |path: &&str| {
         dir::real_path_in(host.root(), Path::new(path)).is_ok_and(|real| !real.ends_with("busybox") && real.is_file())
     };
-    Ok(host.has_dir("/etc/cron.d")? && DAEMONS.iter().any(|daemon| is_cron(daemon)))
+    Ok(host.has_dir("/etc/cron.d")? && DAEMONS.iter().any(is_cron))
 }
 
 /// Plans the entry.
