@@ -21,6 +21,7 @@ mod every_call;
 mod faults;
 mod golden;
 mod house;
+mod install;
 mod names;
 mod objects;
 mod parsers;
