@@ -22,6 +22,7 @@ mod faults;
 mod golden;
 mod house;
 mod install;
+mod logrotate;
 mod names;
 mod objects;
 mod parsers;
