@@ -119,6 +119,58 @@ fn real_cron_starts_the_installed_entry_which_ships_and_mails_only_what_is_wrong
     assert_same(&before, &guest.etc(), "uninstalled");
 }
 
+/// A guest whose systemctl writes down what it is asked for, and fails at what `fails` names.
+fn with_systemd(fails: &str) -> Guest {
+    let guest = Guest::new();
+    std::fs::create_dir_all(guest.path("run/systemd/system")).expect("directories");
+    let script = format!("#!/bin/sh\necho \"$@\" >>'{}'\n[ \"$1\" != '{fails}' ]\n", guest.path("asked").display());
+    std::fs::write(guest.path("sbin/systemctl"), script).expect("a script");
+    std::fs::set_permissions(guest.path("sbin/systemctl"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("chmod");
+    guest
+}
+
+impl Guest {
+    /// A command of the binary, with the systemctl of this guest; what it was asked for since.
+    fn with_systemctl(&self, args: &[&str]) -> (Ended, Vec<String>) {
+        let mut places = PLACES.to_vec();
+        places.push(("sbin", "/usr/sbin"));
+        let _ = std::fs::remove_file(self.path("asked"));
+        let ended = finish(&mut self.command(&places, args));
+        let asked = std::fs::read_to_string(self.path("asked")).unwrap_or_default();
+        (ended, asked.lines().map(str::to_owned).collect())
+    }
+}
+
+const WITH_SYSTEMD: [&str; 7] =
+    ["logferry", "install", "--to", "s3://logs", "/var/log/web.log", "--scheduler", "systemd"];
+
+#[test]
+fn a_running_systemd_is_told_what_has_changed() {
+    let guest = with_systemd("");
+    let before = guest.etc();
+    let (ended, asked) = guest.with_systemctl(&WITH_SYSTEMD);
+    ended.expect(0);
+    assert_eq!(asked, ["daemon-reload", "restart logferry.timer"]);
+    let (ended, asked) = guest.with_systemctl(&WITH_SYSTEMD);
+    ended.expect(0);
+    assert!(asked.is_empty(), "nothing was changed: {asked:?}");
+    let (ended, asked) = guest.with_systemctl(&["logferry", "uninstall"]);
+    ended.expect(0);
+    assert_eq!(asked, ["stop logferry.timer", "daemon-reload"]);
+    assert_same(&before, &guest.etc(), "uninstalled");
+}
+
+#[test]
+fn where_systemd_refuses_all_is_undone() {
+    let guest = with_systemd("restart");
+    let before = guest.etc();
+    let (ended, asked) = guest.with_systemctl(&WITH_SYSTEMD);
+    assert!(ended.expect(1).stderr.contains("systemctl: restart logferry.timer failed"));
+    assert_eq!(asked, ["daemon-reload", "restart logferry.timer", "daemon-reload"], "it knows what was undone");
+    assert_same(&before, &guest.etc(), "undone");
+}
+
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let guest = Guest::new();

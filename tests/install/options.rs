@@ -44,7 +44,9 @@ fn what_is_not_said_again_stays_as_it_was_installed() {
     );
     let entry = image.read(ENTRY);
     assert!(
-        entry.ends_with("0 * * * *  root  /usr/bin/logferry run --low-priority --state-dir '/srv/50\\% spool'\n"),
+        entry.ends_with(
+            "0 * * * *  root  /usr/bin/logferry run --low-priority --splay 0s --state-dir '/srv/50\\% spool'\n"
+        ),
         "{entry}"
     );
     assert!(install_with(&image, &[], &[]).starts_with("nothing to change"));
@@ -52,6 +54,16 @@ fn what_is_not_said_again_stays_as_it_was_installed() {
     let entry = image.read(ENTRY);
     assert!(entry.contains("\nAWS_REGION=b\n59 * * * *  root") && !entry.contains("PROFILE"), "{entry}");
     assert!(entry.contains("--state-dir"), "{entry}");
+}
+
+#[test]
+fn a_splay_of_the_configuration_counts_unless_another_is_asked_for() {
+    let image = Image::new();
+    image.write(super::image::CONFIG, "splay = \"30m\"\nto = \"s3://logs\"\n[[logs]]\npaths = \"/srv/log\"\n");
+    install_with(&image, &[], &[]);
+    assert!(image.read(ENTRY).ends_with(" --splay 30m\n"), "{}", image.read(ENTRY));
+    install_with(&image, &[], &["--splay", "1m"]);
+    assert!(image.read(ENTRY).ends_with(" --splay 1m\n"), "{}", image.read(ENTRY));
 }
 
 #[test]
