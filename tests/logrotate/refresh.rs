@@ -26,9 +26,14 @@ const SET: &str = "paths = '/var/log/app/*.log'\nexclude = 'z*'";
 
 /// Calls logferry inside, with a `/proc` that goes with it.
 fn logferry(scene: &Scene, args: &str) -> Ended {
+    logferry_after(scene, "true", args)
+}
+
+/// The same, after a command of the shell that only this call sees the outcome of.
+fn logferry_after(scene: &Scene, first: &str, args: &str) -> Ended {
     let root = scene.sandbox.path("root");
     let script = format!(
-        "mount --rbind /proc '{root}/proc' && mount --rbind /dev '{root}/dev' && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin AWS_EC2_METADATA_DISABLED=true chroot '{root}' /usr/bin/logferry {args}",
+        "{first} && mount --rbind /proc '{root}/proc' && mount --rbind /dev '{root}/dev' && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin AWS_EC2_METADATA_DISABLED=true chroot '{root}' /usr/bin/logferry {args}",
         root = root.display()
     );
     finish(Command::new("unshare").args(["-m", "sh", "-c", &script]))
@@ -103,6 +108,22 @@ fn a_logrotate_that_fails_keeps_no_log_from_being_shipped() {
     assert!(ended.stderr.contains("logrotate"), "{}", ended.stderr);
     assert_eq!(scene.text(FRAGMENT), before);
     assert_eq!(logferry(&scene, "cat new").expect(0).text(), "a line of new\n");
+}
+
+#[test]
+fn a_read_only_etc_keeps_no_log_from_being_shipped() {
+    for release in [Release::Installed, Release::SaysOld] {
+        let scene = host(&release);
+        let before = scene.etc();
+        scene.log("zzz-too");
+        scene.log("new");
+        let etc = scene.path("/etc");
+        let read_only = format!("mount --bind '{0}' '{0}' && mount -o remount,bind,ro '{0}'", etc.display());
+        let ended = logferry_after(&scene, &read_only, "run").expect(0);
+        assert!(ended.stderr.contains("Read-only file system") && ended.stderr.contains("hint:"), "{}", ended.stderr);
+        assert_eq!(scene.etc(), before);
+        assert_eq!(logferry(&scene, "cat new").expect(0).text(), "a line of new\n");
+    }
 }
 
 #[test]

@@ -126,16 +126,7 @@ impl Scene {
     /// Our logs, as a configuration with these lines in `[[logs]]` says, and as they are now.
     pub(super) fn logs(&self, set: &str) -> Logs {
         let file = File::parse(Path::new("test.toml"), format!("[[logs]]\n{set}\n")).expect("a sound configuration");
-        let mut logs = Logs { sets: file.sets, existing: Vec::new() };
-        let files = walkdir::WalkDir::new(self.path("/var/log")).sort_by_file_name().into_iter();
-        let files = files.map(|entry| entry.expect("an entry")).filter(|entry| entry.file_type().is_file());
-        let within = files.map(|entry| {
-            let below = entry.path().strip_prefix(self.sandbox.path("root")).expect("below the root");
-            Path::new("/").join(below)
-        });
-        logs.existing = within.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
-        logs.existing = logs.existing.iter().filter(|path| logs.covers(path)).cloned().collect();
-        logs
+        Logs::find(&self.host, file.sets).expect("they can be looked for")
     }
 
     /// `web.log` is ours.
