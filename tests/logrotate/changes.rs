@@ -138,6 +138,59 @@ fn a_file_of_our_name_that_is_not_ours_is_left_alone() {
 }
 
 #[test]
+fn a_log_that_is_gone_for_a_while_stays_named() {
+    let scene = Scene::with_neighbours(&Release::Installed);
+    let set = "paths = '/var/log/app/*.log'\nexclude = 'z*'";
+    scene.install(&scene.logs(set)).expect("it is proved");
+    // As when a run has taken it, and its writer has nothing to say.
+    std::fs::remove_file(scene.path("/var/log/app/web.log")).expect("it was there");
+    scene.log("new");
+    assert_eq!(logrotate::refresh(&scene.host, &scene.logs(set)).expect("it is proved"), logrotate::Refreshed::Changed);
+    for name in ["aaa", "new", "web"] {
+        assert!(scene.text(FRAGMENT).contains(&format!("\n\"/var/log/app/{name}.log\"\n")), "{name}");
+    }
+    // An installation looks at what there is.
+    scene.install(&scene.logs(set)).expect("it is proved");
+    assert!(!scene.text(FRAGMENT).contains("web.log"));
+}
+
+#[test]
+fn at_no_point_on_the_way_is_logrotate_let_at_our_log() {
+    for upgrade in ["first", "to 3.21"] {
+        let scene = Scene::with_neighbours(&Release::SaysOld);
+        scene.write("/etc/logrotate.conf", "weekly\ninclude /etc/other.d\ninclude /etc/logrotate.d\n");
+        scene.write("/etc/other.d/more", "/var/log/more/*.log {\n\tdaily\n}\n");
+        scene.write("/var/log/more/web.log", "x\n");
+        let logs = || scene.logs("paths = ['/var/log/app/web.log', '/var/log/more/web.log']");
+        if upgrade != "first" {
+            scene.install(&logs()).expect("it is proved");
+        }
+        if upgrade == "to 3.21" {
+            scene.upgrade_logrotate();
+        }
+        let plan = logrotate::plan_install(&scene.host, &logs()).expect("a plan");
+        for edit in &plan.edits {
+            logferry::install::edit::apply(&scene.host, std::slice::from_ref(edit)).expect("it can be done");
+            let out = scene.problems(&logs());
+            let is_kept_off = !out.contains("logrotate would still rotate it");
+            assert!(is_kept_off || upgrade == "first", "{upgrade}, after {edit}: {out}");
+            // A process that was killed here: another plan does the rest, and nothing of ours is forgotten.
+            let rest = logrotate::plan_uninstall(&scene.host).expect("a plan");
+            let replaced = ["/etc/other.d/more", "/etc/logrotate.d/app"]
+                .into_iter()
+                .filter(|path| scene.exists(&format!("{path}.disabled")) && scene.exists(path));
+            for path in replaced {
+                assert!(
+                    rest.edits.iter().any(|edit| edit.describe() == format!("remove {path}")),
+                    "{upgrade}: {rest:?}"
+                );
+            }
+        }
+        assert_eq!(scene.problems(&logs()), "");
+    }
+}
+
+#[test]
 fn neighbours_that_come_and_go_are_followed() {
     let scene = Scene::with_neighbours(&Release::SaysOld);
     let logs = scene.web();

@@ -115,24 +115,27 @@ impl Wanted {
         found.next().map_or(Ok(()), |found| Err(refusal(host, effective.source(found), found, why)))
     }
 
-    /// The edits between what is there and what we want.
+    /// The edits between what is there and what we want. In between, and wherever a process is killed, logrotate may run:
+    /// so what keeps it off our logs comes first, and what kept it off them until now goes last.
     fn edits(&self, host: &Host) -> Result<Plan> {
-        let mut plan = Plan::default();
-        for present in present(host)? {
-            if !self.replacements.contains_key(&present.path) {
-                plan.edits.extend(put_back(host, &present)?);
-            }
-        }
+        let path = Path::new(FRAGMENT);
+        let fragment = write(host, path, host.read(path)?, &self.fragment.write())?;
+        let mut replaced = Vec::new();
         for (path, wanted) in &self.replacements {
             let there = host.read(path)?;
             match there.as_ref().and_then(|file| Replacement::of(&file.bytes)) {
-                Some(_) => plan.edits.extend(write(host, path, there, &wanted.bytes)?),
-                None => plan.edits.extend(put_aside(host, path, wanted)?),
+                Some(_) => replaced.extend(write(host, path, there, &wanted.bytes)?),
+                None => replaced.extend(put_aside(host, path, wanted)?),
             }
         }
-        let path = Path::new(FRAGMENT);
-        plan.edits.extend(write(host, path, host.read(path)?, &self.fragment.write())?);
-        Ok(plan)
+        let mut edits = match self.fragment.way {
+            Way::Stanza => fragment.into_iter().chain(replaced).collect::<Vec<_>>(),
+            Way::Replacements => replaced.into_iter().chain(fragment).collect(),
+        };
+        for present in present(host)?.iter().filter(|present| !self.replacements.contains_key(&present.path)) {
+            edits.extend(put_back(host, present)?);
+        }
+        Ok(Plan { edits, notes: Vec::new() })
     }
 
     fn notes(&self, release: Release) -> Vec<String> {
@@ -215,13 +218,16 @@ pub(super) struct Present {
     pub(super) original: PathBuf,
 }
 
-/// The replacements that are there: those in the directory, and what our fragment says of others.
+/// The replacements that are there: those in the directory, those that our fragment tells of, and those that logrotate
+/// reads elsewhere. A process that was killed may have left one that the fragment doesn't tell of.
 ///
 /// # Errors
 /// Where they can't be looked for.
 pub(super) fn present(host: &Host) -> Result<Vec<Present>> {
     let recorded = host.read(FRAGMENT)?.map(|file| Fragment::read(&file.bytes).replaces).unwrap_or_default();
     let mut paths: BTreeSet<PathBuf> = recorded;
+    // A configuration that can't be read keeps nothing from being put back.
+    paths.extend(Effective::read(host).unwrap_or_default().files.into_iter().map(|source| source.path));
     paths.extend(host.names(DIRECTORY)?.iter().map(|name| Path::new(DIRECTORY).join(name)));
     let mut present = Vec::new();
     for path in paths {
