@@ -76,12 +76,15 @@ impl Pattern {
     /// The pattern as a configuration has it: what would be a wildcard in a path is written as a class of its own.
     /// `None` where the path is not UTF-8, as a configuration must be.
     pub fn text(&self) -> Option<String> {
+        let escape = |c: char| match c {
+            '*' | '?' | '[' | '{' | '}' => format!("[{c}]"),
+            '\\' => "\\\\".to_owned(),
+            other => other.to_string(),
+        };
         let escaped = |path: &Path| {
-            let escape = |c: char| match u8::try_from(c).is_ok_and(|byte| WILDCARDS.contains(&byte)) {
-                true => format!("[{c}]"),
-                false => c.to_string(),
-            };
-            Some(path.to_str()?.chars().map(escape).collect())
+            let text = path.to_str()?;
+            // Without a wildcard it is no pattern, and all in it stands for itself.
+            Some(if has_wildcard(path.as_os_str()) { text.chars().map(escape).collect() } else { text.to_owned() })
         };
         match self {
             Self::Literal(path) => escaped(path),
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_text_of_a_pattern_stands_for_the_same_logs() {
-        for path in ["/a/b.log", "/a/[b]{c}*?.log", "/a/ü .log"] {
+        for path in ["/a/b.log", "/a/[b]{c}*?.log", "/a/ü .log", "/a/}\\.log", "/a/*}\\].log"] {
             let text = Pattern::Literal(path.into()).text().expect("it is text");
             assert!(Pattern::absolute(&text).expect("sound").covers(Path::new(path)), "{path} {text}");
         }
