@@ -27,6 +27,9 @@ use section::{Section, Source};
 /// Where the configuration is read from unless the user says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/logferry.toml";
 
+/// Where the spool is unless the user says otherwise.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/logferry";
+
 /// How long a log may be silent after it was taken out of use before its segment is sealed.
 const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
 
@@ -223,6 +226,15 @@ pub struct Flags {
     pub state_dir: PathBuf,
 }
 
+/// Who named the logs of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NamedBy {
+    /// The configuration: what is done for good is meant for them.
+    Configuration,
+    /// The arguments of this one run.
+    Arguments,
+}
+
 /// What a run works with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -232,6 +244,8 @@ pub struct Settings {
     pub sets: Vec<LogSet>,
     /// Where the logs are arguments: the configured sets, of which the first that names a log says how to treat it.
     pub treated_as: Vec<LogSet>,
+    /// Who named the logs.
+    pub named_by: NamedBy,
     /// Where the spool is.
     pub state_dir: PathBuf,
     /// The instance's name, where the user says it.
@@ -262,9 +276,12 @@ impl Settings {
             ConfigError::new(&place, "no destination is set")
                 .hint("give --to s3://bucket/prefix, or write to = \"s3://bucket/prefix\" in the file")
         })?;
-        let (sets, treated_as) = match flags.logs.is_empty() {
-            true => (file.sets, Vec::new()),
-            false => (vec![set_of_arguments(&flags.logs).map_err(|why| ConfigError::new("LOG", why))?], file.sets),
+        let (sets, treated_as, named_by) = match flags.logs.is_empty() {
+            true => (file.sets, Vec::new(), NamedBy::Configuration),
+            false => {
+                let set = set_of_arguments(&flags.logs).map_err(|why| ConfigError::new("LOG", why))?;
+                (vec![set], file.sets, NamedBy::Arguments)
+            }
         };
         if sets.is_empty() {
             return Err(ConfigError::new(place, "no logs are named")
@@ -274,6 +291,7 @@ impl Settings {
             to,
             sets,
             treated_as,
+            named_by,
             state_dir: flags.state_dir,
             instance: flags.instance.or(file.instance),
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),

@@ -22,6 +22,8 @@ mod every_call;
 mod faults;
 mod golden;
 mod house;
+mod install;
+mod logrotate;
 mod names;
 mod objects;
 mod parsers;

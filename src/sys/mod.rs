@@ -4,6 +4,7 @@
 //! fails says what was being done, to which path, and why ([`failure::Failure`]).
 
 pub mod clock;
+pub mod command;
 pub mod dir;
 pub mod failure;
 pub mod fault;
@@ -11,6 +12,8 @@ pub mod file;
 pub mod host;
 pub mod lease;
 pub mod lock;
+pub mod pattern;
+pub mod priority;
 pub mod procfs;
 pub mod random;
 pub mod signals;
