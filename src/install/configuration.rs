@@ -7,7 +7,7 @@ use super::edit::Edit;
 use super::files::{self, Found};
 use super::host::Host;
 use super::plan::Trouble;
-use super::{Plan, Result, signed};
+use super::{Plan, Result, problem, signed};
 use crate::config::{self, ConfigError, File, LogSet, Pattern};
 use crate::model::destination::Destination;
 use crate::model::names::Instance;
@@ -41,6 +41,11 @@ pub(super) struct Configured {
 pub(super) fn plan(host: &Host, said: &Said) -> std::result::Result<Configured, Trouble> {
     let path = Path::new(config::DEFAULT_FILE);
     let Some(existing) = host.read_through(path)? else { return write(host, said, Plan::default()) };
+    if let Some(why) = existing.changed_by_others() {
+        let unsafe_file =
+            problem(host.shown(path), format!("{why}, but root is to act on what it says; nothing was installed"));
+        return Err(Box::new(unsafe_file.hint("look at what it says, then: chown root:root, chmod 644")).into());
+    }
     let file = parse(host, &existing.bytes)?;
     if says_nothing(&file) && asks(said) {
         let aside = Edit::Move { from: path.into(), to: ASIDE.into() };

@@ -43,6 +43,21 @@ impl HostFile {
     }
 }
 
+impl HostFile {
+    /// Who besides root, and whoever makes the image, may change it, as a sentence.
+    pub fn changed_by_others(&self) -> Option<String> {
+        let Attributes { mode, owner: (user, group), .. } = self.attributes;
+        let group_is_ours = group == 0 || group == host::group();
+        match () {
+            () if user != 0 && user != host::user() => Some(format!("it belongs to user {user}")),
+            () if mode & 0o002 != 0 || mode & 0o020 != 0 && !group_is_ours => {
+                Some(format!("others may write to it (mode {mode:03o})"))
+            }
+            () => None,
+        }
+    }
+}
+
 /// The attributes of every file that install writes.
 pub(super) fn public() -> Attributes {
     Attributes { mode: 0o644, owner: (host::user(), host::group()), links: 1, modified: None }
@@ -190,13 +205,13 @@ impl Host {
         }
     }
 
-    /// Takes the right to change the host, from planning to the end; waits ten seconds for another that has it. The lock
+    /// Takes the right to change the host, from planning to the end; waits a minute for another that has it. The lock
     /// is a file that only root can open, so that nobody else can hold it, and it is gone when all is done.
     ///
     /// # Errors
     /// Where another has it, or the lock can't be made.
     pub fn lock(&self) -> Result<HostLock> {
-        const PATIENCE: Duration = Duration::from_secs(10);
+        const PATIENCE: Duration = Duration::from_secs(60);
         let dir = self.dir("/etc")?;
         let begun = Instant::now();
         loop {

@@ -69,7 +69,7 @@ pub(super) fn plan(host: &Host, program: &CommandPath, schedule: &Schedule) -> R
 pub(super) fn plan_removal(host: &Host) -> Result<Plan> {
     let mut plan = Plan::default();
     let timer = files::look(host, Path::new(TIMER))?;
-    if matches!(timer, Found::Ours(_) | Found::Nothing) && is_enabled(host)? {
+    if matches!(timer, Found::Ours(_) | Found::Nothing) && links_to_our_timer(host)? {
         plan.edits.push(Edit::Unlink { path: ENABLED.into(), target: TIMER.into() });
     }
     if wants_are_ours(host)? {
@@ -108,14 +108,19 @@ fn wants_are_ours(host: &Host) -> Result<bool> {
 /// # Errors
 /// Where something else has its name.
 fn is_enabled(host: &Host) -> Result<bool> {
-    if !host.has(ENABLED)? {
+    match links_to_our_timer(host)? {
+        true => Ok(true),
+        false if !host.has(ENABLED)? => Ok(false),
+        false => Err(problem(host.shown(ENABLED), format!("it is not a link to {TIMER}, and is left alone"))),
+    }
+}
+
+fn links_to_our_timer(host: &Host) -> Result<bool> {
+    if !host.is_link(ENABLED)? {
         return Ok(false);
     }
     let (dir, name) = host.parent(Path::new(ENABLED))?;
-    match host.is_link(ENABLED)? && dir.read_symlink(name)? == Path::new(TIMER) {
-        true => Ok(true),
-        false => Err(problem(host.shown(ENABLED), format!("it is not a link to {TIMER}, and is left alone"))),
-    }
+    Ok(dir.read_symlink(name)? == Path::new(TIMER))
 }
 
 /// Has the running systemd read its units again, and start the timer if there is one. Nothing is done for an image, or

@@ -2,7 +2,7 @@
 //!
 //! What the namespace has in the place of the machine's is a copy: `/etc`, `/usr/local/bin` with the binary, `/run`,
 //! `/var/spool/cron`, and for cron `/usr/sbin` with cron and a sendmail that writes down what it is given. Nothing
-//! outside is changed. libfaketime lets cron begin three seconds before the entry's minute.
+//! outside is changed. libfaketime lets cron begin six seconds before the entry's minute.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,7 @@ impl Drop for Daemon {
 }
 
 impl Guest {
-    /// Starts cron three seconds before the seventh minute of an hour in which nothing else is due.
+    /// Starts cron six seconds before the seventh minute of an hour in which nothing else is due.
     fn start_cron(&self) -> Daemon {
         let cron = "/usr/sbin/cron";
         assert!(std::path::Path::new(cron).exists(), "{cron} is missing: as root, apt-get install cron");
@@ -78,7 +78,7 @@ impl Guest {
         let mut places = PLACES.to_vec();
         places.push(("sbin", "/usr/sbin"));
         let mut cron = self.command(&places, &["setpriv", "--pdeathsig", "KILL", "/usr/sbin/cron", "-f"]);
-        cron.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1").env("FAKETIME", "@2026-11-21 10:06:57");
+        cron.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1").env("FAKETIME", "@2026-11-21 10:06:54");
         cron.env("TZ", "UTC").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Daemon(cron.spawn().expect("unshare starts: run the tests as root"))
     }

@@ -155,6 +155,31 @@ fn a_program_that_others_could_change_is_not_started_as_root() {
 }
 
 #[test]
+fn a_configuration_that_others_could_change_is_not_acted_on_as_root() {
+    let image = Image::new();
+    image.write(CONFIG, format!("to = \"{TO}\"\n[[logs]]\npaths = \"/srv/log\"\n"));
+    image.chmod(CONFIG, 0o666);
+    let part = "etc/logferry.toml: others may write to it (mode 666)";
+    assert_refused(&image, &mut image.command::<&str>("install", []), 1, &[part, "hint: look at what it says"]);
+    image.chmod(CONFIG, 0o644);
+    std::os::unix::fs::chown(image.path(CONFIG), Some(65534), None).expect("chown: run the tests as root");
+    assert_refused(&image, &mut image.command::<&str>("install", []), 1, &["it belongs to user 65534"]);
+}
+
+#[test]
+fn a_timer_of_a_package_does_not_keep_cron_from_being_used() {
+    let image = Image::new();
+    std::fs::create_dir(image.path("etc/systemd/system/timers.target.wants")).expect("a directory");
+    image.link("/lib/systemd/system/logferry.timer", "etc/systemd/system/timers.target.wants/logferry.timer");
+    let before = image.state();
+    image.install(&[]).expect(0);
+    let ended = image.install(&["--scheduler", "systemd"]).expect(1);
+    assert!(ended.stderr.contains("it is not a link to /etc/systemd/system/logferry.timer"), "{}", ended.stderr);
+    image.uninstall(&[]).expect(0);
+    assert_same(&before, &image.state(), "the package's link stays");
+}
+
+#[test]
 fn only_root_may_change_the_running_system() {
     let image = Image::new();
     // Where the binary lies may be closed to nobody.
