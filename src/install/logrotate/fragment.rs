@@ -37,7 +37,7 @@ pub(super) enum Way {
 pub(super) struct Fragment {
     /// What it relies on.
     pub(super) way: Way,
-    /// The words of its stanza.
+    /// The words of its stanzas.
     pub(super) words: BTreeSet<Vec<u8>>,
     /// The files that are replaced, with where their originals are kept.
     pub(super) replaces: BTreeMap<PathBuf, PathBuf>,
@@ -82,15 +82,24 @@ impl Fragment {
             let (path, kept) = (path_text::to_text(path), path_text::to_text(kept));
             text.extend_from_slice(format!("{REPLACES}{path}\n{KEPT}{kept}\n").as_bytes());
         }
-        if !self.words.is_empty() {
+        for words in self.stanzas() {
             text.push(b'\n');
-            for word in &self.words {
+            for word in words {
                 text.extend_from_slice(word);
                 text.push(b'\n');
             }
             text.extend_from_slice(STANZA.as_bytes());
         }
         signed::sign(text)
+    }
+
+    /// The words of each of our stanzas. A log that two words of one stanza name is an error; that an earlier stanza names
+    /// it is none: so each pattern has a stanza of its own, behind that of the paths.
+    fn stanzas(&self) -> Vec<Vec<&[u8]>> {
+        let all = self.words.iter().map(Vec::as_slice);
+        let (paths, patterns): (Vec<_>, Vec<_>) = all.partition(|word| words::path_of(word).is_some());
+        let stanzas = std::iter::once(paths).chain(patterns.into_iter().map(|word| vec![word]));
+        stanzas.filter(|words| !words.is_empty()).collect()
     }
 }
 

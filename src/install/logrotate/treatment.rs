@@ -149,7 +149,7 @@ impl Section {
     fn is_stanza_of(&self, fragment: &Fragment) -> bool {
         let words = words::split(&self.head, 0..self.head.len()).unwrap_or_default();
         let words: BTreeSet<_> = words.iter().map(|word| words::quoted(&word.pattern)).collect();
-        !words.is_empty() && words == fragment.words
+        !words.is_empty() && words.is_subset(&fragment.words)
     }
 
     /// No log reaches the size; where all are to be rotated, the first action is in the way.
