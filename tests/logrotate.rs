@@ -170,6 +170,66 @@ fn the_whole_directory_may_be_ours_before_it_has_a_log() {
 }
 
 #[test]
+fn patterns_of_ours_may_name_a_log_twice() {
+    for release in Release::all() {
+        let scene = Scene::with_neighbours(&release);
+        scene.log("web-2");
+        let twice =
+            "paths = ['/var/log/app/web*.log', '/var/log/app/*b.log', '/var/log/app/web.log', '/var/log/app/we?.log']";
+        scene.install(&scene.logs(twice)).expect("it is proved");
+        assert_kept_off_once(&scene);
+        assert_eq!((scene.rotations("/var/log/app/web-2.log"), scene.problems(&scene.logs(twice))), (0, String::new()));
+    }
+}
+
+#[test]
+fn a_pattern_that_names_nothing_yet_is_no_log() {
+    for release in Release::all() {
+        let scene = Scene::new(&release);
+        scene.write("/etc/logrotate.d/app", APP);
+        scene.install(&scene.web()).expect("it is proved");
+        for name in ["aaa", "web", "zzz"] {
+            scene.log(name);
+        }
+        logrotate::refresh(&scene.host, &scene.web()).expect("it is proved");
+        assert_kept_off_once(&scene);
+    }
+}
+
+#[test]
+fn a_name_that_someone_chose_on_purpose_is_a_name_and_no_configuration() {
+    let evil = "x\" {\n\tfirstaction\n\ttouch pwned\n\tendscript\n}\n#";
+    let odd = ["{", "}", "we{b", "a\\", "*", "$(touch pwned)", "`touch pwned`", "\"", "'", "#", "\u{e9}\u{1f4a9}"];
+    for release in Release::all() {
+        for names in [&odd[..], &[evil]] {
+            let scene = Scene::with_neighbours(&release);
+            let path = |name: &str| format!("/var/log/app/{name}.log");
+            for name in names {
+                // Once as a neighbour, once as a log of ours, which has to be named by itself.
+                scene.log(name);
+                scene.log(&format!("web{name}"));
+            }
+            let set = "paths = '/var/log/app/web*.log'\nexclude = 'none'";
+            // The lines of the one with line ends in logrotate's answer can't be told from others: no proof, no change.
+            let proved = scene.install(&scene.logs(set));
+            assert!(proved.is_ok() || names == [evil], "{release:?}: {proved:?}");
+            if proved.is_ok() {
+                assert_kept_off_once(&scene);
+                for name in names {
+                    assert_eq!(scene.rotations(&path(&format!("web{name}"))), 0, "{release:?} {name}");
+                    assert_eq!(scene.rotations(&path(name)), 1, "{release:?} {name}");
+                }
+            } else {
+                assert!(!scene.exists(FRAGMENT));
+            }
+            let everything = walkdir::WalkDir::new(scene.sandbox.path("root")).into_iter();
+            let files = everything.map(|entry| entry.expect("an entry"));
+            assert_eq!(files.filter(|entry| entry.file_name() == "pwned").count(), 0);
+        }
+    }
+}
+
+#[test]
 fn a_host_without_logrotate_gets_nothing_and_is_told_so() {
     let scene = Scene::with_neighbours(&Release::Installed);
     std::fs::remove_file(scene.path("/usr/sbin/logrotate")).expect("it was there");

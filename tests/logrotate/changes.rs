@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use logferry::install::logrotate;
+use logferry::install::{edit, logrotate};
 
 use super::assert_kept_off_once;
 use super::scene::{APP, FRAGMENT, Release, Scene};
@@ -170,23 +170,37 @@ fn at_no_point_on_the_way_is_logrotate_let_at_our_log() {
         }
         let plan = logrotate::plan_install(&scene.host, &logs()).expect("a plan");
         for edit in &plan.edits {
-            logferry::install::edit::apply(&scene.host, std::slice::from_ref(edit)).expect("it can be done");
+            edit::apply(&scene.host, std::slice::from_ref(edit)).expect("it can be done");
             let out = scene.problems(&logs());
             let is_kept_off = !out.contains("logrotate would still rotate it");
             assert!(is_kept_off || upgrade == "first", "{upgrade}, after {edit}: {out}");
-            // A process that was killed here: another plan does the rest, and nothing of ours is forgotten.
-            let rest = logrotate::plan_uninstall(&scene.host).expect("a plan");
-            let replaced = ["/etc/other.d/more", "/etc/logrotate.d/app"]
-                .into_iter()
-                .filter(|path| scene.exists(&format!("{path}.disabled")) && scene.exists(path));
-            for path in replaced {
-                assert!(
-                    rest.edits.iter().any(|edit| edit.describe() == format!("remove {path}")),
-                    "{upgrade}: {rest:?}"
-                );
-            }
         }
         assert_eq!(scene.problems(&logs()), "");
+    }
+}
+
+#[test]
+fn wherever_a_process_is_killed_the_next_one_goes_on_or_back() {
+    for upgrade in [false, true] {
+        for (steps, go_on) in (0..6).flat_map(|steps| [(steps, true), (steps, false)]) {
+            let scene = Scene::with_neighbours(&Release::SaysOld);
+            let before = scene.etc();
+            if upgrade {
+                scene.install(&scene.web()).expect("it is proved");
+                scene.upgrade_logrotate();
+            }
+            let plan = logrotate::plan_install(&scene.host, &scene.web()).expect("a plan");
+            let done: Vec<_> = plan.edits.iter().take(steps).cloned().collect();
+            edit::apply(&scene.host, &done).expect("they can be done");
+            if go_on {
+                let plan = logrotate::plan_install(&scene.host, &scene.web()).expect("a plan");
+                edit::apply(&scene.host, &plan.edits).expect("it can be done");
+                assert_eq!(scene.problems(&scene.web()), "", "{upgrade} {steps}");
+                assert_kept_off_once(&scene);
+            }
+            scene.uninstall();
+            assert_eq!(scene.etc(), before, "{upgrade} {steps} {go_on}");
+        }
     }
 }
 

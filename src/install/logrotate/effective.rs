@@ -3,10 +3,12 @@
 //! It is read as it would be without us: our fragment is left out, and a file that we replaced is read as the original
 //! that we keep beside it. So a plan always starts from what others have written, however often it is made.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::fragment::Fragment;
 use super::parse::{self, Item, Stanza};
 use super::replacement::Replacement;
 use super::{DIRECTORY, FRAGMENT};
@@ -55,6 +57,9 @@ pub(super) struct Effective {
     /// Where among the stanzas those of [`DIRECTORY`] begin; `None` where it is not included.
     pub(super) directory_begins: Option<usize>,
     taboo: Vec<Vec<u8>>,
+    /// What our fragment says of files that are replaced: one that is missing was put aside by a process that was killed
+    /// before it wrote the replacement.
+    recorded: BTreeMap<PathBuf, PathBuf>,
 }
 
 /// A file that is read.
@@ -68,6 +73,8 @@ pub(super) struct Source {
     pub(super) mistake: Option<usize>,
     /// How it comes to be read.
     pub(super) place: Place,
+    /// Where its original is kept, if we replaced it.
+    pub(super) original: Option<PathBuf>,
 }
 
 /// How a file comes to be read.
@@ -98,7 +105,7 @@ impl Effective {
     /// Where a file of it can't be read.
     pub(super) fn read(host: &Host) -> Result<Self> {
         let taboo = TABOO.iter().map(|end| [b"*", end.as_bytes()].concat()).collect();
-        let mut effective = Self { taboo, ..Self::default() };
+        let mut effective = Self { taboo, recorded: Fragment::of(host)?.replaces, ..Self::default() };
         for main in MAIN_FILES {
             if host.has(main)? {
                 effective.file(host, Path::new(main), &Place::Named, 0)?;
@@ -125,9 +132,12 @@ impl Effective {
         }
         let taboo = self.taboo.clone();
         let mut names = host.names(path)?;
+        let recorded = self.recorded.keys().filter(|recorded| recorded.parent() == Some(path));
+        names.extend(recorded.filter_map(|path| path.file_name()).map(OsStr::to_owned));
         names.retain(|name| !taboo.iter().any(|pattern| matches_name(pattern, name.as_bytes())));
         // In the C locale; what could come out otherwise elsewhere is seen to by whoever relies on the order.
         names.sort();
+        names.dedup();
         let place = Place::InDirectory { taboo };
         names.iter().map(|name| path.join(name)).try_for_each(|path| self.file(host, &path, &place, depth))
     }
@@ -136,18 +146,10 @@ impl Effective {
         if path == Path::new(FRAGMENT) {
             return Ok(());
         }
-        let Some(file) = readable(host, path)? else { return Ok(()) };
-        let bytes = match Replacement::of(&file.bytes) {
-            None => file.bytes,
-            // Where the original's package is gone, without us there would be nothing.
-            Some(replacement) => match replacement.original_bytes(host, path)? {
-                Some(original) => original,
-                None => return Ok(()),
-            },
-        };
+        let Some((bytes, original)) = self.content(host, path)? else { return Ok(()) };
         let parsed = parse::parse(&bytes);
         let number = self.files.len();
-        let source = Source { path: path.to_owned(), bytes, mistake: parsed.mistake, place: place.clone() };
+        let source = Source { path: path.to_owned(), bytes, mistake: parsed.mistake, place: place.clone(), original };
         self.files.push(source);
         for item in parsed.items {
             match item {
@@ -158,6 +160,23 @@ impl Effective {
             }
         }
         Ok(())
+    }
+
+    /// What would be in a file without us, and where that is kept; `None` where there would be no file.
+    fn content(&self, host: &Host, path: &Path) -> Result<Option<(Vec<u8>, Option<PathBuf>)>> {
+        let replacement = match readable(host, path)? {
+            Some(file) => match Replacement::of(&file.bytes) {
+                Some(replacement) => replacement,
+                None => return Ok(Some((file.bytes, None))),
+            },
+            None => match self.recorded.get(path) {
+                Some(original) if !host.has(path)? => Replacement { original: original.clone() },
+                _ => return Ok(None),
+            },
+        };
+        // Where the original's package is gone, without us there would be nothing.
+        let bytes = replacement.original_bytes(host, path)?;
+        Ok(bytes.map(|bytes| (bytes, Some(replacement.original))))
     }
 }
 

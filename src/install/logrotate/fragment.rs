@@ -1,18 +1,20 @@
 //! Our own file in `/etc/logrotate.d`: the stanza that keeps logrotate off our logs, and the record of the files that we
 //! replaced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::parse::{self, Item};
-use super::words;
-use crate::install::signed;
+use super::{FRAGMENT, words};
+use crate::install::host::Host;
+use crate::install::{Result, signed};
 use crate::model::path_text;
 
 const EXCLUSION: &str = include_str!("../../../logrotate/exclusion");
 const RECORD: &str = include_str!("../../../logrotate/record");
 const STANZA: &str = include_str!("../../../logrotate/stanza");
 const REPLACES: &str = "# replaces: ";
+const KEPT: &str = "# kept as: ";
 
 /// The size in our stanza, in bytes: no file has it, and it fits a file offset of 64 bits.
 pub(super) const NO_FILE_HAS: &str = "9000000000000000000";
@@ -35,10 +37,10 @@ pub(super) enum Way {
 pub(super) struct Fragment {
     /// What it relies on.
     pub(super) way: Way,
-    /// The words of its stanza.
+    /// The words of its stanzas.
     pub(super) words: BTreeSet<Vec<u8>>,
-    /// The files that were replaced.
-    pub(super) replaces: BTreeSet<PathBuf>,
+    /// The files that are replaced, with where their originals are kept.
+    pub(super) replaces: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Fragment {
@@ -50,9 +52,20 @@ impl Fragment {
         });
         let words = stanzas.flat_map(|stanza| stanza.words).map(|word| words::quoted(&word.pattern)).collect();
         let lines = file.split(|&byte| byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-        let replaces = lines.filter_map(|line| line.strip_prefix(REPLACES)).map(path_text::from_text).collect();
+        let lines: Vec<&str> = lines.collect();
+        let pairs =
+            lines.windows(2).filter_map(|pair| Some((pair[0].strip_prefix(REPLACES)?, pair[1].strip_prefix(KEPT)?)));
+        let replaces = pairs.map(|(path, kept)| (path_text::from_text(path), path_text::from_text(kept))).collect();
         let is_record = memchr::memmem::find(file, RECORD.as_bytes()).is_some();
         Self { way: if is_record { Way::Replacements } else { Way::Stanza }, words, replaces }
+    }
+
+    /// The one of a host; an empty one where there is none.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub(super) fn of(host: &Host) -> Result<Self> {
+        Ok(host.read(FRAGMENT)?.map(|file| Self::read(&file.bytes)).unwrap_or_default())
     }
 
     /// Our file, signed.
@@ -65,18 +78,28 @@ impl Fragment {
         if !self.replaces.is_empty() {
             text.extend_from_slice(b"#\n");
         }
-        for path in &self.replaces {
-            text.extend_from_slice(format!("{REPLACES}{}\n", path_text::to_text(path)).as_bytes());
+        for (path, kept) in &self.replaces {
+            let (path, kept) = (path_text::to_text(path), path_text::to_text(kept));
+            text.extend_from_slice(format!("{REPLACES}{path}\n{KEPT}{kept}\n").as_bytes());
         }
-        if !self.words.is_empty() {
+        for words in self.stanzas() {
             text.push(b'\n');
-            for word in &self.words {
+            for word in words {
                 text.extend_from_slice(word);
                 text.push(b'\n');
             }
             text.extend_from_slice(STANZA.as_bytes());
         }
         signed::sign(text)
+    }
+
+    /// The words of each of our stanzas. A log that two words of one stanza name is an error; that an earlier stanza names
+    /// it is none: so each pattern has a stanza of its own, behind that of the paths.
+    fn stanzas(&self) -> Vec<Vec<&[u8]>> {
+        let all = self.words.iter().map(Vec::as_slice);
+        let (paths, patterns): (Vec<_>, Vec<_>) = all.partition(|word| words::path_of(word).is_some());
+        let stanzas = std::iter::once(paths).chain(patterns.into_iter().map(|word| vec![word]));
+        stanzas.filter(|words| !words.is_empty()).collect()
     }
 }
 
@@ -91,10 +114,10 @@ mod tests {
         let both = Fragment {
             way: Way::Stanza,
             words: words.into(),
-            replaces: [PathBuf::from("/etc/logrotate.d/up%\n")].into(),
+            replaces: [(PathBuf::from("/etc/logrotate.d/up%\n"), PathBuf::from("/kept"))].into(),
         };
         let record = Fragment { way: Way::Replacements, words: BTreeSet::new(), ..both.clone() };
-        for fragment in [Fragment { replaces: BTreeSet::new(), ..both.clone() }, record, both, Fragment::default()] {
+        for fragment in [Fragment { replaces: BTreeMap::new(), ..both.clone() }, record, both, Fragment::default()] {
             let file = fragment.write();
             assert_eq!(Signed::read(&file), Signed::Ours);
             assert_eq!(Fragment::read(&file), fragment);

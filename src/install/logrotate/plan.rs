@@ -98,7 +98,7 @@ impl Wanted {
             }
             let original = place_for_original(host, source, found, release)?;
             let bytes = replacement::write(host, &original, &source.bytes, logs)?;
-            wanted.fragment.replaces.insert(source.path.clone());
+            wanted.fragment.replaces.insert(source.path.clone(), original.clone());
             wanted.replacements.insert(source.path.clone(), WantedReplacement { original, bytes });
         }
         wanted.refuse_scripts_with_arguments(host, effective, logs)?;
@@ -116,24 +116,33 @@ impl Wanted {
     }
 
     /// The edits between what is there and what we want. In between, and wherever a process is killed, logrotate may run:
-    /// so what keeps it off our logs comes first, and what kept it off them until now goes last.
+    /// so what keeps it off our logs comes first, and what kept it off them until now goes last. And our fragment tells of
+    /// each original as long as it is not in its place.
     fn edits(&self, host: &Host) -> Result<Plan> {
-        let path = Path::new(FRAGMENT);
-        let fragment = write(host, path, host.read(path)?, &self.fragment.write())?;
-        let mut replaced = Vec::new();
+        let (path, there) = (Path::new(FRAGMENT), host.read(FRAGMENT)?);
+        let present = present(host)?;
+        let leave: Vec<&Present> = present.iter().filter(|file| !self.replacements.contains_key(&file.path)).collect();
+        let mut first = self.fragment.clone();
+        first.replaces.extend(leave.iter().map(|file| (file.path.clone(), file.original.clone())));
+        let (first, last) = (first.write(), self.fragment.write());
+        let mut edits: Vec<Edit> = Vec::new();
+        edits.extend(match leave.is_empty() {
+            true => write(host, path, there, &last)?,
+            false => write(host, path, there, &first)?,
+        });
         for (path, wanted) in &self.replacements {
+            let interrupted = present.iter().any(|present| present.path == *path && present.file.is_none());
             let there = host.read(path)?;
             match there.as_ref().and_then(|file| Replacement::of(&file.bytes)) {
-                Some(_) => replaced.extend(write(host, path, there, &wanted.bytes)?),
-                None => replaced.extend(put_aside(host, path, wanted)?),
+                None if !interrupted => edits.extend(put_aside(host, path, wanted)?),
+                _ => edits.extend(write(host, path, there, &wanted.bytes)?),
             }
         }
-        let mut edits = match self.fragment.way {
-            Way::Stanza => fragment.into_iter().chain(replaced).collect::<Vec<_>>(),
-            Way::Replacements => replaced.into_iter().chain(fragment).collect(),
-        };
-        for present in present(host)?.iter().filter(|present| !self.replacements.contains_key(&present.path)) {
+        for present in &leave {
             edits.extend(put_back(host, present)?);
+        }
+        if !leave.is_empty() {
+            edits.push(Edit::Write { path: path.to_owned(), before: Some(first), after: last });
         }
         Ok(Plan { edits, notes: Vec::new() })
     }
@@ -172,8 +181,8 @@ fn is_after_us(source: &Source, directory_has_begun: bool) -> bool {
 /// Under which name the original of a file is kept: one that logrotate passes over there.
 fn place_for_original(host: &Host, source: &Source, found: &Found, release: Release) -> Result<PathBuf> {
     let refuse = |why: &str| refusal(host, source, found, why);
-    if let Some(there) = host.read_through(&source.path)?.and_then(|file| Replacement::of(&file.bytes)) {
-        return Ok(there.original);
+    if let Some(original) = &source.original {
+        return Ok(original.clone());
     }
     let Place::InDirectory { taboo } = &source.place else {
         return Err(refuse(&format!(
@@ -214,7 +223,8 @@ fn refusal(host: &Host, source: &Source, found: &Found, why: &str) -> Box<Proble
 /// A file of ours that is in the place of another.
 pub(super) struct Present {
     pub(super) path: PathBuf,
-    file: HostFile,
+    /// Missing where a process was killed before it wrote it, or after it took it away.
+    file: Option<HostFile>,
     pub(super) original: PathBuf,
 }
 
@@ -224,15 +234,20 @@ pub(super) struct Present {
 /// # Errors
 /// Where they can't be looked for.
 pub(super) fn present(host: &Host) -> Result<Vec<Present>> {
-    let recorded = host.read(FRAGMENT)?.map(|file| Fragment::read(&file.bytes).replaces).unwrap_or_default();
-    let mut paths: BTreeSet<PathBuf> = recorded;
+    let recorded = Fragment::of(host)?.replaces;
+    let mut paths: BTreeSet<PathBuf> = recorded.keys().cloned().collect();
     // A configuration that can't be read keeps nothing from being put back.
     paths.extend(Effective::read(host).unwrap_or_default().files.into_iter().map(|source| source.path));
     paths.extend(host.names(DIRECTORY)?.iter().map(|name| Path::new(DIRECTORY).join(name)));
     let mut present = Vec::new();
     for path in paths {
-        let (true, Ok(Some(file))) = (is_regular(host, &path)?, host.read(&path)) else { continue };
-        if let Some(Replacement { original }) = Replacement::of(&file.bytes) {
+        let file = if is_regular(host, &path)? { host.read(&path).ok().flatten() } else { None };
+        let original = match &file {
+            Some(file) => Replacement::of(&file.bytes).map(|replacement| replacement.original),
+            None => recorded.get(&path).cloned(),
+        };
+        let Some(original) = original else { continue };
+        if file.is_some() || !host.has(&path)? && host.has(&original)? {
             present.push(Present { path, file, original });
         }
     }
@@ -250,7 +265,10 @@ fn is_regular(host: &Host, path: &Path) -> Result<bool> {
 /// The original comes back into its place. Where it is gone (its package was purged), so is what it was replaced by.
 fn put_back(host: &Host, present: &Present) -> Result<Vec<Edit>> {
     let Present { path, file, original } = present;
-    let mut edits = vec![Edit::Remove { path: path.clone(), before: untouched(host, path, file)?.to_vec() }];
+    let mut edits = Vec::new();
+    if let Some(file) = file {
+        edits.push(Edit::Remove { path: path.clone(), before: untouched(host, path, file)?.to_vec() });
+    }
     let kept = host.read(original)?;
     match (packages::diverts(host, path, original)?, &kept) {
         (true, _) => edits.push(Edit::Undivert { path: path.clone(), to: original.clone() }),

@@ -59,7 +59,7 @@ pub fn refresh(host: &Host, logs: &Logs) -> Result<Refreshed> {
 
 fn is_up_to_date(host: &Host, fragment: &Fragment, logs: &Logs) -> Result<bool> {
     let names_all = fragment.way == Way::Replacements || naming::words(logs).is_subset(&fragment.words);
-    Ok(names_all && fragment.replaces.iter().map(|path| is_replacement_up_to_date(host, path, logs)).all_true()?)
+    Ok(names_all && fragment.replaces.keys().map(|path| is_replacement_up_to_date(host, path, logs)).all_true()?)
 }
 
 trait AllTrue {

@@ -4,6 +4,7 @@
 //! made from the original each time, so it holds nothing that can't be made again; but what someone has changed in it by
 //! hand is seen by its signature, and never lost silently.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -78,8 +79,11 @@ struct Change {
 fn changes(host: &Host, file: &[u8], stanza: &Stanza, logs: &Logs) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     let mut left = stanza.words.len();
+    // A log that two words name is an error.
+    let mut named = BTreeSet::new();
     for word in stanza.words.iter().filter(|word| naming::may_name(&word.pattern, logs)) {
-        let others: Vec<_> = others(host, &word.pattern, logs)?.iter().map(|path| words::literal(path)).collect();
+        let mut others: Vec<_> = others(host, &word.pattern, logs)?.iter().map(|path| words::literal(path)).collect();
+        others.retain(|word| named.insert(word.clone()));
         left -= usize::from(others.is_empty());
         changes.push(match others.is_empty() {
             true => Change { at: with_its_blanks(file, stanza, &word.at), by: Vec::new() },

@@ -14,7 +14,6 @@ use std::path::PathBuf;
 
 use memchr::memmem;
 
-use super::FRAGMENT;
 use super::fragment::{Fragment, MARK, NO_FILE_HAS};
 use super::parse::{self, Item};
 use super::program::{Force, Logrotate};
@@ -58,7 +57,7 @@ impl Treatment {
         let mut treatment = Self::default();
         let Some(logrotate) = Logrotate::find(host)? else { return Ok(treatment) };
         treatment.replaced = named_by_originals(host)?;
-        let fragment = host.read(FRAGMENT)?.map(|file| Fragment::read(&file.bytes)).unwrap_or_default();
+        let fragment = Fragment::of(host)?;
         for force in [Force::Due, Force::All] {
             let output = logrotate.debug(force)?;
             treatment.codes.push(output.status.code().unwrap_or(-1));
@@ -150,7 +149,7 @@ impl Section {
     fn is_stanza_of(&self, fragment: &Fragment) -> bool {
         let words = words::split(&self.head, 0..self.head.len()).unwrap_or_default();
         let words: BTreeSet<_> = words.iter().map(|word| words::quoted(&word.pattern)).collect();
-        !words.is_empty() && words == fragment.words
+        !words.is_empty() && words.is_subset(&fragment.words)
     }
 
     /// No log reaches the size; where all are to be rotated, the first action is in the way.

@@ -65,9 +65,9 @@ fn end_of_line(file: &[u8], from: usize, end: usize) -> usize {
     memchr::memchr(b'\n', &file[from..end]).map_or(end, |length| from + length)
 }
 
-/// Stands for a byte that a head can't hold (a brace, a line end, a backslash before the closing quote): any but those of
-/// which names are made. So a name that someone chooses on purpose stands for no other that is in use.
-const UNWRITABLE: &[u8] = b"[!-._0-9A-Za-z]";
+/// Stands for a byte that a head can't hold (a brace, a line end, a backslash before the closing quote): any but those that
+/// it can. So a name that someone chooses on purpose stands for none but other such names.
+const UNWRITABLE: &[u8] = b"[!]A-Za-z0-9_ \"!#$%&'()*+,.:;<=>?@[^`|~-]";
 
 /// A path as a word that stands for it alone.
 pub(super) fn literal(path: &Path) -> Vec<u8> {
