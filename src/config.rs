@@ -56,12 +56,18 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// Where it is, what it is, what to do.
+    pub fn parts(&self) -> (String, &str, Option<&str>) {
+        let path = self.path.display();
+        let place = self.line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"));
+        (place, &self.what, self.hint.as_deref())
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
+        write!(f, "{}", self.parts().0)?;
         // Keys may hold anything; what is printed goes to a terminal or into root's mail.
         let clean = |text: &str| text.replace(char::is_control, "\u{fffd}");
         write!(f, ": {}", clean(&self.what))?;
@@ -322,6 +328,17 @@ impl Settings {
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
             s3: file.s3,
         })
+    }
+}
+
+impl Settings {
+    /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
+    pub fn own_directories(&self) -> Vec<PathBuf> {
+        let mut own = vec![self.state_dir.clone()];
+        if let Destination::Directory(path) = &self.to {
+            own.push(path.clone());
+        }
+        own.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file a command: joins the services and prints what came of them.
 
 pub mod cat;
+pub mod check;
 pub mod ls;
 pub mod plan;
 pub mod run;

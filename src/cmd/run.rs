@@ -1,13 +1,10 @@
 //! `logferry run`: recover, claim, seal, ship.
 
-use std::path::PathBuf;
-
 use super::plan::Form;
 use crate::cli;
 use crate::config::{Flags, Settings};
 use crate::ec2;
 use crate::exit::Exit;
-use crate::model::destination::Destination;
 use crate::model::names::Instance;
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
@@ -32,7 +29,7 @@ pub fn run(args: cli::Run) -> Exit {
     };
     if dry_run {
         let form = if json { Form::Json } else { Form::Lines };
-        return super::plan::print(&settings, &own_directories(&settings), form);
+        return super::plan::print(&settings, &settings.own_directories(), form);
     }
     let started = clock::now();
     let (stop, spool) = match signals::prepare().and_then(|stop| Ok((stop, Spool::open(&settings.state_dir)?))) {
@@ -119,7 +116,7 @@ struct Pass {
 /// Recovers, takes what is there, and ships.
 fn once(settings: &Settings, spool: &mut Spool, stop: &Stop, report: &mut Report) -> Result<Pass, Failure> {
     let mut recovered = spool.recover()?;
-    let mut discovery = discover::discover(settings, &own_directories(settings));
+    let mut discovery = discover::discover(settings, &settings.own_directories());
     report.found(&mut discovery.problems);
     report.empty = discovery.empty;
     if nothing_to_do(&recovered, &discovery, spool)? {
@@ -152,15 +149,6 @@ fn wait(instance: &Instance, settings: &Settings, stop: &Stop) {
     let wait = splay::wait(instance, settings.splay);
     log::info!("waiting {} s, as {instance} always does", wait.as_secs());
     stop.sleep(wait);
-}
-
-/// Where no logs are looked for: what we write there ourselves would be shipped again and again.
-fn own_directories(settings: &Settings) -> Vec<PathBuf> {
-    let mut own = vec![settings.state_dir.clone()];
-    if let Destination::Directory(path) = &settings.to {
-        own.push(path.clone());
-    }
-    own.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
 }
 
 fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {

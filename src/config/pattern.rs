@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet};
 
+use crate::model::path_text::to_text;
 use crate::sys::dir;
 
 /// A file, a directory, or a pattern of files. Always absolute.
@@ -15,6 +16,8 @@ pub enum Pattern {
     Literal(PathBuf),
     /// The files that match.
     Glob {
+        /// As the user wrote it, from `/` on.
+        text: String,
         /// The directory above the first part that holds a wildcard.
         base: PathBuf,
         /// How many parts below it a match has; `None` for any number (`**`).
@@ -63,11 +66,20 @@ impl Pattern {
         let matcher = compile(text, text)?;
         let below = path.components().count() - first;
         Ok(Self::Glob {
+            text: text.to_owned(),
             base: path.components().take(first).collect(),
             depth: (!text.contains("**")).then_some(below),
             hidden: path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")),
             matcher,
         })
+    }
+
+    /// The pattern or the path, for people.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Literal(path) => to_text(path),
+            Self::Glob { text, .. } => text.clone(),
+        }
     }
 
     /// Whether a log at that path is meant.

@@ -7,6 +7,7 @@
 mod imds;
 
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,51 @@ pub fn instance(said: Option<&Instance>, state: &Dir) -> Instance {
         None => ask(state, boot),
     };
     instance.unwrap_or_else(|| Instance::from_host(&host::name()))
+}
+
+/// What is known of who this machine is, without keeping any of it.
+#[derive(Clone, Debug)]
+pub enum Metadata {
+    /// The metadata service says so now.
+    Answered(Instance),
+    /// It does not answer.
+    Silent {
+        /// What it answered in this boot, as an earlier run has kept it.
+        before: Option<Instance>,
+    },
+    /// The user keeps it from being asked (`AWS_EC2_METADATA_DISABLED`).
+    SwitchedOff,
+}
+
+/// Asks the metadata service, for a second at most; an earlier answer is looked up in the state directory.
+pub fn metadata(state_dir: &Path) -> Metadata {
+    if imds::is_switched_off() {
+        return Metadata::SwitchedOff;
+    }
+    if let Some(instance) = imds::instance_id() {
+        return Metadata::Answered(instance);
+    }
+    let known = Dir::open(state_dir).ok().and_then(|state| read(&state));
+    let before = known.filter(|cached| cached.boot == host::boot_id()).and_then(|cached| cached.instance);
+    Metadata::Silent { before }
+}
+
+/// The machine's name in keys that goes with that answer.
+pub fn instance_by(said: Option<&Instance>, metadata: &Metadata) -> Instance {
+    let answered = match metadata {
+        Metadata::Answered(instance) | Metadata::Silent { before: Some(instance) } => Some(instance),
+        Metadata::Silent { before: None } | Metadata::SwitchedOff => None,
+    };
+    said.or(answered).cloned().unwrap_or_else(|| Instance::from_host(&host::name()))
+}
+
+/// Whether the hardware says that this is an EC2 instance: a Nitro one in its DMI data, a Xen one in its id
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>).
+pub fn is_ec2_hardware() -> bool {
+    let says = |path: &str, begin: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.trim().to_ascii_lowercase().starts_with(begin))
+    };
+    says("/sys/class/dmi/id/sys_vendor", "amazon ec2") || says("/sys/hypervisor/uuid", "ec2")
 }
 
 fn ask(state: &Dir, boot: String) -> Option<Instance> {

@@ -57,6 +57,8 @@ pub struct Discovery {
     pub problems: Vec<Problem>,
     /// How many logs were empty.
     pub empty: usize,
+    /// How many files were left alone since they are compressed or rotated already.
+    pub rotated: usize,
 }
 
 /// How many directories below one another are gone through: each keeps a descriptor open, and none so deep holds logs.
@@ -242,6 +244,7 @@ impl Search<'_> {
             if by_name {
                 self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
             }
+            self.discovery.rotated += 1;
             log::debug!("{}: left alone, as it is compressed or rotated already", path.display());
             return;
         }
