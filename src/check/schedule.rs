@@ -66,6 +66,10 @@ fn entry(file: &HostFile) -> Finding {
     let Some(entry) = entries.iter().find(|entry| entry.program(NAME).is_some()) else {
         return fail("no entry in it starts logferry".to_owned()).hint(format!("remove it: {INSTALL} anew"));
     };
+    if !host::has_user(&entry.user) {
+        let why = format!("it is to run as {}, whom nobody knows here; the user stands before the command", entry.user);
+        return fail(why).hint(format!("correct it, or remove it: {INSTALL}"));
+    }
     let changed = match Signed::read(&file.bytes) {
         Signed::Edited => "; it was changed by hand since it was installed",
         Signed::Ours | Signed::Foreign => "",
