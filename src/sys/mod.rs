@@ -13,6 +13,7 @@ pub mod filesystem;
 pub mod host;
 pub mod lease;
 pub mod lock;
+pub mod pattern;
 pub mod procfs;
 pub mod random;
 pub mod rights;
