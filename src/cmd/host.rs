@@ -67,9 +67,9 @@ impl Report {
         self.changes.push(change);
     }
 
-    /// Adds something to know.
-    pub(super) fn note(&mut self, note: String) {
-        self.notes.push(note);
+    /// Adds what a person should know.
+    pub(super) fn notes(&mut self, notes: Vec<String>) {
+        self.notes.extend(notes);
     }
 
     /// Prints it; `nothing` is said where there was nothing to do.

@@ -63,10 +63,10 @@ fn report(args: &Uninstall, plan: &Plan, state: Option<&StateDir>) -> Report {
     let Some(state) = state else { return report };
     match (args.purge, state.unshipped().unwrap_or_default().len()) {
         (0, 0) => {}
-        (0, waiting) => report.note(format!(
+        (0, waiting) => report.notes(vec![format!(
             "{} still holds {waiting} segments that are not in the store yet: the first run after another install ships them",
             to_text(state.path())
-        )),
+        )]),
         _ => report.also(format!("remove {} and all in it", to_text(state.path()))),
     }
     report

@@ -25,6 +25,8 @@ pub enum Pattern {
         hidden: bool,
         /// What matches.
         matcher: GlobSet,
+        /// What the user wrote, made absolute.
+        text: String,
     },
 }
 
@@ -70,6 +72,7 @@ impl Pattern {
             depth: (!text.contains("**")).then_some(below),
             hidden: path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")),
             matcher,
+            text: text.to_owned(),
         })
     }
 
