@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         Command::Run(args) => cmd::run::run(args),
         Command::Check(args) => cmd::check::check(args),
         Command::Status(args) => cmd::status::status(&args),
+        Command::Install(args) => cmd::install::install(args),
+        Command::Uninstall(args) => cmd::uninstall::uninstall(args),
         Command::Ls(args) => cmd::ls::ls(args),
         Command::Cat(args) => cmd::cat::cat(args),
     };

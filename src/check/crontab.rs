@@ -1,5 +1,7 @@
 //! A system crontab as cron reads it: `crontab(5)`.
 
+use std::collections::BTreeMap;
+
 /// One entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Entry {
@@ -7,12 +9,12 @@ pub(super) struct Entry {
     pub(super) user: String,
     /// The command, up to the first `%` that is not escaped: cron hands the rest to its standard input.
     pub(super) command: String,
-    /// The `PATH` that is set above it; cron's own where none is.
-    pub(super) path: String,
+    /// The variables that are set above it.
+    pub(super) variables: Variables,
 }
 
-/// Where cron looks for programs.
-const OWN_PATH: &str = "/usr/bin:/bin";
+/// Variables by name.
+pub(super) type Variables = BTreeMap<String, String>;
 
 /// The fields of a time with the least and the most that stands in each; names of months and days count from the first.
 const FIELDS: [(&str, u32, u32); 5] =
@@ -27,7 +29,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, String> {
         return Err("its last line does not end with a line feed: cron passes such a file over".to_owned());
     }
     let mut entries = Vec::new();
-    let mut path = OWN_PATH.to_owned();
+    let mut variables = Variables::new();
     for (number, line) in (1..).zip(text.lines()) {
         // `lines` takes a carriage return away, which cron does not.
         let wrong = |why: &str| Err(format!("line {number}: {why}"));
@@ -40,9 +42,8 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, String> {
             return wrong("it holds a control character, perhaps a carriage return at its end");
         }
         match assignment(line) {
-            Some(("PATH", value)) => path = value.to_owned(),
-            Some(_) => {}
-            None => match entry(line, &path) {
+            Some((name, value)) => drop(variables.insert(name.to_owned(), value.to_owned())),
+            None => match entry(line, &variables) {
                 Ok(entry) => entries.push(entry),
                 Err(why) => return wrong(&why),
             },
@@ -65,7 +66,7 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, quoted.unwrap_or(value)))
 }
 
-fn entry(line: &str, path: &str) -> Result<Entry, String> {
+fn entry(line: &str, variables: &Variables) -> Result<Entry, String> {
     let mut rest = line;
     let mut next = || {
         let (word, behind) = rest.trim_start().split_once([' ', '\t']).unwrap_or((rest.trim_start(), ""));
@@ -84,7 +85,7 @@ fn entry(line: &str, path: &str) -> Result<Entry, String> {
     let command = before_percent(rest.trim_start());
     match user.is_empty() || command.is_empty() {
         true => Err("it has no user or no command; in /etc/cron.d the user stands before the command".to_owned()),
-        false => Ok(Entry { user, command, path: path.to_owned() }),
+        false => Ok(Entry { user, command, variables: variables.clone() }),
     }
 }
 
@@ -124,14 +125,22 @@ fn before_percent(command: &str) -> String {
     plain
 }
 
-impl Entry {
-    /// The program that it starts under that name, if it does: cron hands the command to a shell, and other programs
-    /// (`nice`, `ionice`) may stand before it.
-    pub(super) fn program(&self, name: &str) -> Option<&str> {
-        let is_it =
-            |word: &&str| *word == name || word.strip_suffix(name).is_some_and(|directory| directory.ends_with('/'));
-        self.command.split_whitespace().map(|word| word.trim_matches(['"', '\''])).find(is_it)
+/// The words of a command, as a shell takes it apart; what else a shell can do is no matter here.
+pub(super) fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for character in command.chars() {
+        match (quote, character) {
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (Some(open), _) if open == character => quote = None,
+            (None, ' ' | '\t' | ';' | '&' | '|') => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
     }
+    words.extend(word);
+    words
 }
 
 #[cfg(test)]
@@ -146,12 +155,18 @@ mod tests {
         let entries = entries(SOUND).expect("sound");
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[0].command, "nice -n 19 /usr/bin/logferry run --config /etc/a%b.toml");
-        assert_eq!(entries[0].program("logferry"), Some("/usr/bin/logferry"));
-        assert_eq!((entries[0].user.as_str(), entries[0].path.as_str()), ("root", "/opt/bin:/bin"));
-        assert_eq!((entries[1].user.as_str(), entries[1].program("logferry")), ("www", None));
+        assert_eq!(words(&entries[0].command)[3], "/usr/bin/logferry");
+        assert_eq!((entries[0].user.as_str(), entries[0].variables["PATH"].as_str()), ("root", "/opt/bin:/bin"));
+        assert_eq!((entries[1].user.as_str(), entries[1].command.as_str()), ("www", "echo"));
         for time in ["*/5 1,2-4 * jan mon", "0-59/7 23 31 12 7"] {
             assert!(super::entries(&format!("{time} root x\n")).is_ok(), "{time}");
         }
+    }
+
+    #[test]
+    fn words_may_be_quoted() {
+        let command = "test -x '/opt/a b/logferry'&& \"/opt/a b\"/logferry run ''";
+        assert_eq!(words(command), ["test", "-x", "/opt/a b/logferry", "/opt/a b/logferry", "run", ""]);
     }
 
     #[test]

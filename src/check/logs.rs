@@ -35,10 +35,10 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
 /// What a pattern found.
 fn pattern(Looked { pattern, discovery }: &Looked) -> Vec<Finding> {
     let refused = discovery.problems.iter().map(refused).collect();
-    let mut findings = at_most(refused, &pattern.text());
+    let mut findings = at_most(refused, &pattern.shown());
     let some = discovery.found.len() + discovery.empty + discovery.claimed.len();
     if some > 0 {
-        findings.insert(0, Finding::ok(pattern.text(), counted(discovery)));
+        findings.insert(0, Finding::ok(pattern.shown(), counted(discovery)));
     } else if findings.is_empty() {
         findings.push(nothing_found(pattern, discovery));
     }
@@ -77,11 +77,11 @@ fn nothing_found(pattern: &Pattern, discovery: &Discovery) -> Finding {
         rotated => format!(" ({} are compressed or rotated already)", count(rotated, "file")),
     };
     match pattern {
-        Pattern::Literal(path) if path.is_dir() => Finding::warn(pattern.text(), format!("no log is in it{rotated}"))
+        Pattern::Literal(path) if path.is_dir() => Finding::warn(pattern.shown(), format!("no log is in it{rotated}"))
             .hint("nothing to do if its writers have been silent so far"),
-        Pattern::Literal(_) => Finding::warn(pattern.text(), format!("there is no such log{rotated}"))
+        Pattern::Literal(_) => Finding::warn(pattern.shown(), format!("there is no such log{rotated}"))
             .hint("nothing to do if its writer has been silent so far; else correct the path"),
-        Pattern::Glob { .. } => Finding::warn(pattern.text(), format!("no log matches{rotated}"))
+        Pattern::Glob { .. } => Finding::warn(pattern.shown(), format!("no log matches{rotated}"))
             .hint("nothing to do if its writers have been silent so far; else correct the pattern, and see `exclude`"),
     }
 }

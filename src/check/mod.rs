@@ -18,6 +18,7 @@
 mod configuration;
 mod crontab;
 mod known_writers;
+mod logrotate;
 mod logs;
 mod machine;
 mod schedule;
@@ -108,11 +109,15 @@ struct Side {
 /// Local calls take milliseconds; a disk that must spin up takes a few seconds.
 const LOCAL: Duration = Duration::from_secs(5);
 
-const SIDES: [Side; 7] = [
+/// logrotate is started, and goes through all logs that it knows.
+const LOGROTATE: Duration = Duration::from_secs(15);
+
+const SIDES: [Side; 8] = [
     Side { name: "configuration", limit: LOCAL, bars: Bars::Runs, look: configuration::look },
     Side { name: "logs", limit: LOCAL, bars: Bars::Logs, look: logs::look },
     Side { name: "writers", limit: LOCAL, bars: Bars::Logs, look: writers::look },
     Side { name: "spool", limit: LOCAL, bars: Bars::Runs, look: spool::look },
+    Side { name: "logrotate", limit: LOGROTATE, bars: Bars::Logs, look: logrotate::look },
     Side { name: "schedule", limit: LOCAL, bars: Bars::Logs, look: schedule::look },
     Side { name: "machine", limit: LOCAL, bars: Bars::Logs, look: machine::look },
     Side { name: "store", limit: store::LONGEST, bars: Bars::Shipping, look: store::look },

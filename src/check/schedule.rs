@@ -1,80 +1,98 @@
-//! What starts the runs: cron with an entry of ours, or a timer of systemd's.
+//! What starts the runs: cron with an entry of ours, or a timer of systemd's; and whether what they start is what was looked
+//! at here.
 
-use std::io;
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Subject;
-use super::crontab::{self, Entry};
+use super::crontab::{self, Entry, Variables};
+use crate::config::DEFAULT_STATE_DIR;
+use crate::install::cron::ENTRY;
+use crate::install::environment::Environment;
 use crate::install::host::{Host, HostFile};
 use crate::install::signed::Signed;
+use crate::install::systemd::{ENABLED, SERVICE};
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::to_text;
-use crate::sys::dir::Attributes;
+use crate::sys::dir::{self, Attributes};
 use crate::sys::{host, procfs};
 
-const CRON_ENTRY: &str = "/etc/cron.d/logferry";
-/// `systemctl enable` makes this link.
-const TIMER: &str = "/etc/systemd/system/timers.target.wants/logferry.timer";
 const NAME: &str = "logferry";
 
-/// What the processes of cron daemons are called: Debian's and Red Hat's, fcron's, and systemd's.
-const CRON_DAEMONS: [&str; 4] = ["cron", "crond", "fcron", "systemd-cron"];
+/// What the processes of cron daemons are called: Debian's, Red Hat's, fcron's.
+const CRON_DAEMONS: [&str; 3] = ["cron", "crond", "fcron"];
+
+/// Where cron looks for programs, unless its file says otherwise.
+const CRONS_PATH: &str = "/usr/bin:/bin";
 
 const INSTALL: &str = "logferry install makes it";
 
-pub(super) fn look(_: &Subject) -> Vec<Finding> {
-    let timer = timer();
-    let mut findings = match Host::running().read(CRON_ENTRY) {
-        Ok(Some(file)) => by_cron(&file),
+/// What starts a run, and how.
+struct Start {
+    what: &'static str,
+    words: Vec<String>,
+    variables: Variables,
+}
+
+pub(super) fn look(subject: &Subject) -> Vec<Finding> {
+    let mut findings = match Host::running().read(ENTRY) {
+        Ok(Some(file)) => by_cron(subject, &file),
         Ok(None) => Vec::new(),
-        Err(problem) => vec![Finding::fail(Bars::Logs, CRON_ENTRY, &problem.what).hint(INSTALL)],
+        Err(problem) => vec![Finding::fail(Bars::Logs, ENTRY, &problem.what).hint(INSTALL)],
     };
-    if findings.is_empty() && timer.is_none() {
-        let why = format!("nothing starts runs: there is neither {CRON_ENTRY} nor an enabled logferry.timer");
+    findings.extend(by_timer(subject));
+    if findings.is_empty() {
+        let why = format!("nothing starts runs: there is neither {ENTRY} nor an enabled logferry.timer");
         findings.push(
             Finding::warn("schedule", why).hint(format!("{INSTALL}; nothing to do if another scheduler is used")),
         );
     }
-    findings.extend(timer);
     findings
 }
 
-fn by_cron(file: &HostFile) -> Vec<Finding> {
-    let mut findings = vec![entry(file)];
-    findings.push(daemon());
-    let entries = crontab::entries(&String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-    findings.extend(entries.iter().find_map(|entry| program(entry, entry.program(NAME)?)));
+fn by_cron(subject: &Subject, file: &HostFile) -> Vec<Finding> {
+    let (finding, start) = entry(file);
+    let mut findings = vec![finding, daemon()];
+    findings.extend(start.iter().flat_map(|start| started(subject, start)));
     findings
 }
 
-/// The entry, as cron sees it. `cron(8)` on Debian: such files must belong to root, and nobody else may write to them.
-fn entry(file: &HostFile) -> Finding {
-    let fail = |why: String| Finding::fail(Bars::Logs, CRON_ENTRY, why);
+/// The entry, as cron sees it, and what it starts. `cron(8)` on Debian: such files must belong to root, and nobody else may
+/// write to them.
+fn entry(file: &HostFile) -> (Finding, Option<Start>) {
+    let fail = |why: String, hint: String| (Finding::fail(Bars::Logs, ENTRY, why).hint(hint), None);
+    let correct = format!("correct it, or remove it: {INSTALL}");
     let Attributes { mode, owner, links, .. } = file.attributes;
     if mode & 0o022 != 0 || owner.0 != 0 || links != 1 {
         let is = format!("it has mode {mode:03o}, {links} names, and belongs to user {}", owner.0);
-        return fail(format!("cron passes it over: {is}; it must be root's, with mode 644 and one name"))
-            .hint(format!("chown root:root {CRON_ENTRY}; chmod 644 {CRON_ENTRY}; ls -l shows a link count of 1"));
+        let hint = format!("chown root:root {ENTRY}; chmod 644 {ENTRY}; ls -l shows a link count of 1");
+        return fail(format!("cron passes it over: {is}; it must be root's, with mode 644 and one name"), hint);
     }
     let entries = match crontab::entries(&String::from_utf8_lossy(&file.bytes)) {
         Ok(entries) => entries,
-        Err(why) => {
-            return fail(format!("cron does not take it: {why}")).hint(format!("correct it, or remove it: {INSTALL}"));
-        }
+        Err(why) => return fail(format!("cron does not take it: {why}"), correct),
     };
-    let Some(entry) = entries.iter().find(|entry| entry.program(NAME).is_some()) else {
-        return fail("no entry in it starts logferry".to_owned()).hint(format!("remove it: {INSTALL} anew"));
+    // Where the user was forgotten, the program stands in his place.
+    let is_it = |entry: &Entry| is_ours(&entry.user) || crontab::words(&entry.command).iter().any(|word| is_ours(word));
+    let of_ours = entries.into_iter().find(is_it);
+    let Some(entry) = of_ours else {
+        return fail("no entry in it starts logferry".to_owned(), correct);
     };
     if !host::has_user(&entry.user) {
         let why = format!("it is to run as {}, whom nobody knows here; the user stands before the command", entry.user);
-        return fail(why).hint(format!("correct it, or remove it: {INSTALL}"));
+        return fail(why, correct);
     }
     let changed = match Signed::read(&file.bytes) {
         Signed::Edited => "; it was changed by hand since it was installed",
         Signed::Ours | Signed::Foreign => "",
     };
-    Finding::ok(CRON_ENTRY, format!("starts {NAME} as {}{changed}", entry.user))
+    let start = Start { what: ENTRY, words: crontab::words(&entry.command), variables: entry.variables };
+    (Finding::ok(ENTRY, format!("starts {NAME} as {}{changed}", entry.user)), Some(start))
+}
+
+fn is_ours(word: &str) -> bool {
+    Path::new(word).file_name().is_some_and(|name| name == NAME)
 }
 
 fn daemon() -> Finding {
@@ -91,23 +109,72 @@ fn daemon() -> Finding {
     }
 }
 
-/// The program that an entry starts.
-fn program(entry: &Entry, word: &str) -> Option<Finding> {
-    let fail = |why: String| Some(Finding::fail(Bars::Logs, word, why).hint(format!("{INSTALL} with the right path")));
+/// The timer, where it is enabled.
+fn by_timer(subject: &Subject) -> Vec<Finding> {
+    const WHAT: &str = "logferry.timer";
+    let host = Host::running();
+    if !host.has(ENABLED).unwrap_or(false) {
+        return Vec::new();
+    }
+    let fail = |why: &str, hint: &str| vec![Finding::fail(Bars::Logs, WHAT, why).hint(hint)];
+    const AGAIN: &str = "logferry install --scheduler systemd makes it; else systemctl disable logferry.timer";
+    match host.read_through(ENABLED) {
+        Ok(Some(_)) => {}
+        Ok(None) => return fail("enabled, but there is no such unit", AGAIN),
+        Err(problem) => return fail(&problem.what, AGAIN),
+    }
+    let service = match host.read(SERVICE) {
+        Ok(Some(service)) => String::from_utf8_lossy(&service.bytes).into_owned(),
+        Ok(None) => return fail("enabled, but the service that it starts is missing", AGAIN),
+        Err(problem) => return fail(&problem.what, AGAIN),
+    };
+    // `sd_booted(3)`
+    if !Path::new("/run/systemd/system").is_dir() {
+        return fail("enabled, but systemd is not at work here", "logferry install --scheduler cron");
+    }
+    let mut findings = vec![Finding::ok(WHAT, "enabled, and systemd is at work")];
+    findings.extend(started(subject, &start_of(&service)));
+    findings
+}
+
+/// What a unit starts. `%` and `$` are doubled in it (`systemd.service(5)`).
+fn start_of(service: &str) -> Start {
+    let plain = |text: &str| text.replace("%%", "%").replace("$$", "$");
+    let command = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap_or_default();
+    let variables = service.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+    Start {
+        what: SERVICE,
+        words: crontab::words(&plain(command)),
+        variables: variables.map(|(name, value)| (name.to_owned(), plain(value))).collect(),
+    }
+}
+
+/// Whether what is started is this program, and finds what was found here.
+fn started(subject: &Subject, start: &Start) -> Vec<Finding> {
+    let Some(word) = start.words.iter().find(|word| is_ours(word)) else {
+        let hint = format!("{INSTALL} anew");
+        return vec![Finding::fail(Bars::Logs, start.what, "it does not start logferry").hint(hint)];
+    };
+    let mut findings = vec![program(start, word)];
+    findings.extend(state_dir(subject, start));
+    findings.extend(environment(start));
+    findings
+}
+
+fn program(start: &Start, word: &str) -> Finding {
+    let hint = "logferry install, with the program where only root can write, such as /usr/local/bin, mode 755";
+    let fail = |why: String| Finding::fail(Bars::Logs, word, why).hint(hint);
+    let search = start.variables.get("PATH").map_or(CRONS_PATH, String::as_str);
     let found = match word.starts_with('/') {
         true => Some(PathBuf::from(word)),
-        false => entry.path.split(':').map(|directory| Path::new(directory).join(word)).find(|path| path.is_file()),
+        false => search.split(':').map(|directory| Path::new(directory).join(word)).find(|path| path.is_file()),
     };
     let Some(path) = found else {
-        return fail(format!("cron does not find it: it looks in {} only", entry.path));
+        return fail(format!("it is not found: it is looked for in {search} only"));
     };
-    match trusted(&path) {
-        Err(error) => fail(format!("cron can't start it: {error}")),
-        Ok(Some(why)) => Some(
-            Finding::fail(Bars::Logs, word, why)
-                .hint("who can change what root starts is root: chown root, chmod go-w"),
-        ),
-        Ok(None) => Some(other_program(word, &path)),
+    match dir::trusted_program(Path::new("/"), &path) {
+        Err(error) => fail(format!("it can't be started as root: {error}")),
+        Ok(real) => other_program(word, &real),
     }
 }
 
@@ -123,38 +190,27 @@ fn other_program(word: &str, path: &Path) -> Finding {
     }
 }
 
-/// What is wrong with a program that root is to start; nothing where only root can change it.
-fn trusted(path: &Path) -> io::Result<Option<String>> {
-    let path = path.canonicalize()?;
-    let metadata = path.metadata()?;
-    if !metadata.is_file() || metadata.mode() & 0o111 == 0 {
-        return Ok(Some("it can't be executed".to_owned()));
-    }
-    for part in path.ancestors() {
-        let metadata = part.metadata()?;
-        let theirs = metadata.uid() != 0 && metadata.uid() != host::user();
-        let writable = metadata.mode() & 0o002 != 0 || metadata.mode() & 0o020 != 0 && metadata.gid() != 0;
-        // In a sticky directory what is root's stays.
-        let kept = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-        if theirs || writable && !kept {
-            return Ok(Some(format!("others than root can change {}, and so what is started", to_text(part))));
-        }
-    }
-    Ok(None)
+/// A run with another state directory than the one that was looked at.
+fn state_dir(subject: &Subject, start: &Start) -> Option<Finding> {
+    let said = start.words.iter().skip_while(|word| *word != "--state-dir").nth(1);
+    let said = said.or(start.variables.get("LOGFERRY_STATE_DIR")).map_or(DEFAULT_STATE_DIR, String::as_str);
+    let (theirs, ours) = (Path::new(said), std::path::absolute(&subject.state_dir).ok()?);
+    let why =
+        format!("its runs have their state in {}, not in {}, where this check looks", to_text(theirs), to_text(&ours));
+    (theirs != ours)
+        .then(|| Finding::warn(start.what, why).hint(format!("logferry check --state-dir {}", to_text(theirs))))
 }
 
-/// The timer, where it is enabled.
-fn timer() -> Option<Finding> {
-    if !Host::running().has(TIMER).unwrap_or(false) {
-        return None;
-    }
-    let running = Path::new("/run/systemd/system").is_dir();
-    Some(match Host::running().read_through(TIMER) {
-        Ok(Some(_)) if running => Finding::ok("logferry.timer", "enabled, and systemd is at work"),
-        Ok(Some(_)) => Finding::fail(Bars::Logs, "logferry.timer", "enabled, but systemd is not at work here")
-            .hint("logferry install --scheduler cron"),
-        Ok(None) => Finding::fail(Bars::Logs, TIMER, "enabled, but there is no such unit")
-            .hint("logferry install --scheduler systemd makes it; else systemctl disable logferry.timer"),
-        Err(problem) => Finding::fail(Bars::Logs, TIMER, &problem.what).hint("systemctl status logferry.timer"),
-    })
+/// Variables that decide where and as whom is shipped: a check in a shell proves little of a run without them. Their values
+/// may be secrets.
+fn environment(start: &Start) -> Option<Finding> {
+    let ours = ["LOGFERRY_TO", "LOGFERRY_CONFIG"].into_iter().chain(Environment::deciding());
+    let here = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let differs = |name: &&str| here(name).as_deref() != start.variables.get(*name).map(String::as_str);
+    let differing: BTreeSet<&str> = ours.filter(differs).collect();
+    let names = differing.into_iter().collect::<Vec<_>>().join(", ");
+    let why =
+        format!("its runs have other values, or none, for {names}: what the store says here need not hold for them");
+    let hint = "check as root in a shell without these (env -u NAME logferry check), or have them in the entry";
+    (!names.is_empty()).then(|| Finding::warn(start.what, why).hint(hint))
 }

@@ -2,10 +2,13 @@
 
 pub mod cat;
 pub mod check;
+mod host;
+pub mod install;
 pub mod ls;
 pub mod plan;
 pub mod run;
 pub mod status;
+pub mod uninstall;
 
 use crate::cli::StoreArgs;
 use crate::config::{self, ConfigError};

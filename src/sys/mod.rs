@@ -14,6 +14,7 @@ pub mod host;
 pub mod lease;
 pub mod lock;
 pub mod pattern;
+pub mod priority;
 pub mod procfs;
 pub mod random;
 pub mod rights;

@@ -2,12 +2,12 @@
 
 use std::process::Command;
 
-use super::schedule::{SOUND, WITH_CRON, check_beside};
+use super::schedule::{WITH_CRON, check_beside};
 use super::writers::Init;
-use crate::support::{Bucket, Sandbox, finish};
+use crate::support::{ACCESS_KEY, Bucket, SECRET_KEY, Sandbox, finish};
 
 #[test]
-fn on_a_healthy_machine_all_is_well() {
+fn on_a_machine_that_was_installed_all_is_well() {
     let sandbox = Sandbox::new();
     sandbox.config_file("settle = \"30ms\"\n");
     let bucket = Bucket::new(&sandbox);
@@ -15,7 +15,13 @@ fn on_a_healthy_machine_all_is_well() {
     bucket.run_all(&sandbox).quiet();
     drop(init);
     sandbox.write_log("web.log", "x\n");
-    let checked = check_beside(&sandbox, SOUND, WITH_CRON, Some(&bucket));
+    // Root's credentials are where cron's runs find them too.
+    std::fs::create_dir(sandbox.path(".aws")).expect("a directory");
+    let credentials = format!("[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+    std::fs::write(sandbox.path(".aws/credentials"), credentials).expect("credentials");
+    let install = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY LOGFERRY_TO LOGFERRY_CONFIG\n\
+        bin/logferry install --to s3://logs/fleet --state-dir \"$PWD/state\" \"$PWD/log/*.log\" >/dev/null\n";
+    let checked = check_beside(&sandbox, "", &format!("{WITH_CRON}{install}"), Some(&bucket));
     checked.ends(0);
     let not_ok: Vec<_> = checked.findings().filter(|finding| finding["verdict"] != "ok").collect();
     assert!(not_ok.is_empty(), "{not_ok:?}");
@@ -24,7 +30,7 @@ fn on_a_healthy_machine_all_is_well() {
     assert_eq!(checked.json["version"], env!("CARGO_PKG_VERSION"));
     let groups: Vec<_> =
         checked.json["groups"].as_array().expect("groups").iter().map(|group| &group["name"]).collect();
-    assert_eq!(groups, ["configuration", "logs", "writers", "spool", "schedule", "machine", "store"]);
+    assert_eq!(groups, ["configuration", "logs", "writers", "spool", "logrotate", "schedule", "machine", "store"]);
     // All that it promises holds: the next run ships all.
     bucket.run_all(&sandbox).quiet();
 }

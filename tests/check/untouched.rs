@@ -28,7 +28,10 @@ fn no_call_changes_anything_and_none_takes_a_lock() {
     let only_reads = |line: &&str| {
         let opens = line.contains("open")
             && !["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"].iter().any(|flag| line.contains(flag));
-        !opens && !line.contains("resumed>") && !line.contains("/dev/null")
+        // logrotate gets a state file of its own, in a directory of ours below /run that is gone with the check.
+        let of_logrotate = [".logferry-", "\".state.tmp\"", "\"state\""].iter().any(|name| line.contains(name));
+        let is_call = !line.contains("resumed>") && !line.contains(" --- ");
+        is_call && !opens && !of_logrotate && !line.contains("/dev/null")
     };
     let changing: Vec<_> = trace.lines().filter(only_reads).collect();
     assert!(changing.is_empty(), "{changing:#?}");
