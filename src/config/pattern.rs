@@ -24,8 +24,6 @@ pub enum Pattern {
         hidden: bool,
         /// What matches.
         matcher: GlobSet,
-        /// What the user wrote, made absolute.
-        text: String,
     },
 }
 
@@ -70,7 +68,6 @@ impl Pattern {
             depth: (!text.contains("**")).then_some(below),
             hidden: path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")),
             matcher,
-            text: text.to_owned(),
         })
     }
 
