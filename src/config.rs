@@ -255,6 +255,15 @@ pub struct Flags {
     pub state_dir: PathBuf,
 }
 
+/// Who named the logs of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NamedBy {
+    /// The configuration: what is done for good is meant for them.
+    Configuration,
+    /// The arguments of this one run.
+    Arguments,
+}
+
 /// What a run works with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -264,6 +273,8 @@ pub struct Settings {
     pub sets: Vec<LogSet>,
     /// Where the logs are arguments: the configured sets, of which the first that names a log says how to treat it.
     pub treated_as: Vec<LogSet>,
+    /// Who named the logs.
+    pub named_by: NamedBy,
     /// Where the spool is.
     pub state_dir: PathBuf,
     /// The instance's name, where the user says it.
@@ -307,9 +318,12 @@ impl Settings {
                     .hint("give --to s3://bucket/prefix, or write to = \"s3://bucket/prefix\" in the file"),
             );
         }
-        let (sets, treated_as) = match flags.logs.is_empty() {
-            true => (file.sets, Vec::new()),
-            false => (set_of_arguments(&flags.logs).map_err(|why| mistakes.push(why)).into_iter().collect(), file.sets),
+        let (sets, treated_as, named_by) = match flags.logs.is_empty() {
+            true => (file.sets, Vec::new(), NamedBy::Configuration),
+            false => {
+                let set = set_of_arguments(&flags.logs).map_err(|why| mistakes.push(why));
+                (set.into_iter().collect(), file.sets, NamedBy::Arguments)
+            }
         };
         if sets.is_empty() && flags.logs.is_empty() && is_sound {
             mistakes.push(
@@ -322,6 +336,7 @@ impl Settings {
             to,
             sets,
             treated_as,
+            named_by,
             state_dir: flags.state_dir,
             instance: flags.instance.or(file.instance),
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),

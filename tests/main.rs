@@ -22,6 +22,7 @@ mod every_call;
 mod faults;
 mod golden;
 mod house;
+mod logrotate;
 mod names;
 mod objects;
 mod parsers;

@@ -36,7 +36,7 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
 fn pattern(Looked { pattern, discovery }: &Looked) -> Vec<Finding> {
     let refused = discovery.problems.iter().map(refused).collect();
     let mut findings = at_most(refused, &pattern.shown());
-    let some = discovery.found.len() + discovery.empty + discovery.claimed.len();
+    let some = discovery.found.len() + discovery.empty.len() + discovery.claimed.len();
     if some > 0 {
         findings.insert(0, Finding::ok(pattern.shown(), counted(discovery)));
     } else if findings.is_empty() {
@@ -56,8 +56,8 @@ fn counted(discovery: &Discovery) -> String {
     let Discovery { found, empty, rotated, claimed, .. } = discovery;
     let bytes = found.iter().map(|found| found.size).sum();
     let mut parts = vec![format!("{} with {}", count(found.len(), "log"), size::show(bytes))];
-    if *empty > 0 {
-        parts.push(format!("{empty} empty"));
+    if !empty.is_empty() {
+        parts.push(format!("{} empty", empty.len()));
     }
     if *rotated > 0 {
         parts.push(format!("{rotated} left alone, as compressed or rotated already"));
@@ -90,7 +90,10 @@ fn nothing_found(pattern: &Pattern, discovery: &Discovery) -> Finding {
 fn directories<'s>(subject: &'s Subject, settings: &Settings) -> BTreeMap<PathBuf, Vec<&'s Found>> {
     let mut directories: BTreeMap<PathBuf, Vec<&Found>> = BTreeMap::new();
     for Looked { pattern, discovery } in subject.looked(settings) {
-        // Where all logs are empty now, they are to be taken from here all the same.
+        for log in &discovery.empty {
+            directories.entry(log.parent().unwrap_or(Path::new("/")).to_owned()).or_default();
+        }
+        // A log that comes later is to be taken from here all the same.
         let place = match pattern {
             Pattern::Literal(path) if path.is_dir() => Some(path.as_path()),
             Pattern::Literal(path) => path.parent(),

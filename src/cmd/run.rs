@@ -1,10 +1,15 @@
 //! `logferry run`: recover, claim, seal, ship.
 
+use std::path::PathBuf;
+
 use super::plan::Form;
 use crate::cli;
-use crate::config::{Flags, Settings};
+use crate::config::{Flags, NamedBy, Settings};
 use crate::ec2;
 use crate::exit::Exit;
+use crate::install::Logs;
+use crate::install::host::Host;
+use crate::install::logrotate::{self, Refreshed};
 use crate::model::names::Instance;
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
@@ -97,7 +102,10 @@ const MOST_PASSES: usize = 20;
 fn work(settings: &Settings, spool: &mut Spool, stop: &Stop, started: Moment) -> Result<Report, Failure> {
     let mut report = Report::of_problems(started, Vec::new());
     for pass in 1.. {
-        let Pass { no_room, made_room } = once(settings, spool, stop, &mut report)?;
+        let Pass { no_room, made_room, logs } = once(settings, spool, stop, &mut report)?;
+        if pass == 1 {
+            report.problems.extend(keep_logrotate_off(settings, logs));
+        }
         if no_room.is_empty() || !made_room || pass == MOST_PASSES || stop.requested() {
             report.problems.extend(no_room);
             break;
@@ -115,6 +123,8 @@ struct Pass {
     no_room: Vec<Problem>,
     /// Whether there is more of it now.
     made_room: bool,
+    /// The logs that there are.
+    logs: Vec<PathBuf>,
 }
 
 /// Recovers, takes what is there, and ships.
@@ -122,10 +132,11 @@ fn once(settings: &Settings, spool: &mut Spool, stop: &Stop, report: &mut Report
     let mut recovered = spool.recover()?;
     let mut discovery = discover::discover(settings, &settings.own_directories());
     report.found(&mut discovery.problems);
-    report.empty = discovery.empty;
+    report.empty = discovery.empty.len();
+    let logs = discovery.logs();
     if nothing_to_do(&recovered, &discovery, spool)? {
-        log::info!("nothing to do; {} logs are empty", discovery.empty);
-        return Ok(Pass::default());
+        log::info!("nothing to do; {} logs are empty", discovery.empty.len());
+        return Ok(Pass { logs, ..Pass::default() });
     }
     spool.make_durable()?;
     let instance = ec2::instance(settings.instance.as_ref(), spool.root());
@@ -142,7 +153,24 @@ fn once(settings: &Settings, spool: &mut Spool, stop: &Stop, report: &mut Report
     report.problems.extend(problems);
     report.problems.extend(drop_leftovers(spool, &recovered.shipped));
     let made_room = !(confirmed.is_empty() && recovered.shipped.is_empty());
-    Ok(Pass { no_room, made_room })
+    Ok(Pass { no_room, made_room, logs })
+}
+
+/// Has logrotate leave alone logs that have come since the installation. Arguments are not what was installed; and a
+/// failure is only told, since all was shipped.
+fn keep_logrotate_off(settings: &Settings, existing: Vec<PathBuf>) -> Option<Problem> {
+    if settings.named_by == NamedBy::Arguments {
+        return None;
+    }
+    let logs = Logs { sets: settings.sets.clone(), existing };
+    match logrotate::refresh(&Host::running(), &logs) {
+        Ok(Refreshed::Unchanged) => None,
+        Ok(Refreshed::Changed) => {
+            log::info!("logrotate's exclusion names the logs that have come since");
+            None
+        }
+        Err(problem) => Some(Problem { effect: Effect::Noted, ..*problem }),
+    }
 }
 
 fn items(segments: &[SealedSegment]) -> Vec<Item> {

@@ -16,6 +16,8 @@ pub enum Pattern {
     Literal(PathBuf),
     /// The files that match.
     Glob {
+        /// What the user wrote, made absolute.
+        text: String,
         /// The directory above the first part that holds a wildcard.
         base: PathBuf,
         /// How many parts below it a match has; `None` for any number (`**`).
@@ -64,6 +66,7 @@ impl Pattern {
         let matcher = compile(text, text)?;
         let below = path.components().count() - first;
         Ok(Self::Glob {
+            text: text.to_owned(),
             base: path.components().take(first).collect(),
             depth: (!text.contains("**")).then_some(below),
             hidden: path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")),

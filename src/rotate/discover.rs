@@ -55,10 +55,23 @@ pub struct Discovery {
     pub claimed: Vec<ClaimedFile>,
     /// What was refused, and why.
     pub problems: Vec<Problem>,
-    /// How many logs were empty.
-    pub empty: usize,
+    /// The logs that were empty.
+    pub empty: Vec<PathBuf>,
     /// How many files were left alone since they are compressed or rotated already.
     pub rotated: usize,
+}
+
+impl Discovery {
+    /// Every log that there is, sorted: also those that are empty, and those that an earlier run took out of use, which
+    /// their writers make anew.
+    pub fn logs(&self) -> Vec<PathBuf> {
+        let found = self.found.iter().map(|found| found.path.clone());
+        let claimed = self.claimed.iter().map(|claimed| claimed.dir.join(&claimed.log));
+        let mut logs: Vec<PathBuf> = found.chain(claimed).chain(self.empty.iter().cloned()).collect();
+        logs.sort();
+        logs.dedup();
+        logs
+    }
 }
 
 /// How many directories below one another are gone through: each keeps a descriptor open, and none so deep holds logs.
@@ -257,7 +270,7 @@ impl Search<'_> {
         }
         match refusal(name, entry) {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
-            None if status.size == 0 => self.discovery.empty += 1,
+            None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
                 let service = self.service(set, path);
                 let (path, identity, size) = (path.to_owned(), status.identity, status.size);

@@ -138,12 +138,12 @@ impl Effective {
         }
         let Some(file) = readable(host, path)? else { return Ok(()) };
         let bytes = match Replacement::of(&file.bytes) {
-            // Where the original is gone, its package is, and without us there would be nothing.
-            Some(replacement) => match host.read(&replacement.original)? {
-                Some(original) => original.bytes,
+            None => file.bytes,
+            // Where the original's package is gone, without us there would be nothing.
+            Some(replacement) => match replacement.original_bytes(host, path)? {
+                Some(original) => original,
                 None => return Ok(()),
             },
-            None => file.bytes,
         };
         let parsed = parse::parse(&bytes);
         let number = self.files.len();

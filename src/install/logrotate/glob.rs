@@ -52,7 +52,6 @@ fn files(host: &Host, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether a pattern stands for that path.
-#[cfg(test)]
 pub(super) fn matches(pattern: &[u8], path: &Path) -> bool {
     let part = |text: &[u8]| -> Vec<Vec<u8>> {
         text.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()

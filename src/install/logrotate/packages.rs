@@ -37,6 +37,15 @@ pub(super) fn diverts(host: &Host, path: &Path, to: &Path) -> Result<bool> {
     Ok(lines.chunks(3).any(|entry| entry.starts_with(&wanted)))
 }
 
+/// Whether what is diverted to `to` is left of a package that was purged: dpkg forgets such a file, but leaves it where it was
+/// diverted to (dpkg 1.21).
+///
+/// # Errors
+/// Where the database can't be read.
+pub(super) fn forgot(host: &Host, path: &Path, to: &Path) -> Result<bool> {
+    Ok(diverts(host, path, to)? && !owns(host, path)?)
+}
+
 /// The version of a package that is installed, as dpkg writes it.
 ///
 /// # Errors

@@ -212,9 +212,9 @@ fn refusal(host: &Host, source: &Source, found: &Found, why: &str) -> Box<Proble
 
 /// A file of ours that is in the place of another.
 pub(super) struct Present {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     file: HostFile,
-    original: PathBuf,
+    pub(super) original: PathBuf,
 }
 
 /// The replacements that are there: those in the directory, and what our fragment says of others.
@@ -247,10 +247,14 @@ fn is_regular(host: &Host, path: &Path) -> Result<bool> {
 fn put_back(host: &Host, present: &Present) -> Result<Vec<Edit>> {
     let Present { path, file, original } = present;
     let mut edits = vec![Edit::Remove { path: path.clone(), before: untouched(host, path, file)?.to_vec() }];
-    match packages::diverts(host, path, original)? {
-        true => edits.push(Edit::Undivert { path: path.clone(), to: original.clone() }),
-        false if host.has(original)? => edits.push(Edit::Move { from: original.clone(), to: path.clone() }),
-        false => {}
+    let kept = host.read(original)?;
+    match (packages::diverts(host, path, original)?, &kept) {
+        (true, _) => edits.push(Edit::Undivert { path: path.clone(), to: original.clone() }),
+        (false, Some(_)) => edits.push(Edit::Move { from: original.clone(), to: path.clone() }),
+        (false, None) => {}
+    }
+    if let (true, Some(kept)) = (packages::forgot(host, path, original)?, kept) {
+        edits.push(Edit::Remove { path: path.clone(), before: kept.bytes });
     }
     Ok(edits)
 }

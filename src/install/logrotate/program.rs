@@ -75,7 +75,7 @@ impl<'a> Logrotate<'a> {
     /// Where it can't be looked for.
     pub(super) fn find(host: &'a Host) -> Result<Option<Self>> {
         for place in PLACES {
-            if host.read_through(place).ok().flatten().is_some() || host.has(place)? {
+            if host.has(place)? {
                 return Ok(Some(Self { host, path: place.into() }));
             }
         }

@@ -78,6 +78,7 @@ fn changed(host: &Host, before: &Treatment, after: &Treatment, ours: &Ours<'_>, 
     for path in all.into_iter().filter(is_other).filter(|path| !is_pattern_without_files(host, path)) {
         let what = match (before.logs.get(path), after.logs.get(path)) {
             (Some(before), Some(after)) if are_alike(before, after) => continue,
+            (_, now) if may_have_changed(before, path) && (now.is_some() || !exists(host, path)) => continue,
             (Some(_), None) => "logrotate would no longer rotate it".to_owned(),
             (None, Some(_)) => "logrotate would rotate it, and did not before".to_owned(),
             (before, after) => format!("logrotate would treat it otherwise than before: {}", difference(before, after)),
@@ -85,6 +86,15 @@ fn changed(host: &Host, before: &Treatment, after: &Treatment, ours: &Ours<'_>, 
         return Some(Box::new(problem(host.shown(path), what).hint(REPORT)));
     }
     None
+}
+
+/// Whether logrotate may have been behind with a log already: then it is enough that it is not forgotten.
+fn may_have_changed(before: &Treatment, path: &Path) -> bool {
+    before.replaced.iter().any(|pattern| glob::matches(pattern, path))
+}
+
+fn exists(host: &Host, path: &Path) -> bool {
+    host.has(path).unwrap_or(true)
 }
 
 const REPORT: &str = "nothing was changed; please report this, with the logrotate configuration";
@@ -107,7 +117,7 @@ fn difference(before: Option<&Vec<Handling>>, after: Option<&Vec<Handling>>) -> 
 /// A pattern that matches nothing is taken for a path; where its stanza is gone, so is it.
 fn is_pattern_without_files(host: &Host, path: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
-    glob::has_wildcard(path.as_os_str().as_bytes()) && !host.has(path).unwrap_or(true)
+    glob::has_wildcard(path.as_os_str().as_bytes()) && !exists(host, path)
 }
 
 /// A complaint that logrotate did not have before.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::parse::{self, Item, Stanza};
-use super::{glob, naming, words};
+use super::{glob, naming, packages, words};
 use crate::install::host::Host;
 use crate::install::signed::{self, Signed};
 use crate::install::{Logs, Result};
@@ -35,6 +35,17 @@ impl Replacement {
         let original = header.filter_map(|line| line.strip_prefix(ORIGINAL)).last()?;
         Some(Self { original: path_text::from_text(original) })
     }
+
+    /// What is in the original of the file at `path`; `None` where it is gone, or left of a package that is gone.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub(super) fn original_bytes(&self, host: &Host, path: &Path) -> Result<Option<Vec<u8>>> {
+        match packages::forgot(host, path, &self.original)? {
+            true => Ok(None),
+            false => Ok(host.read(&self.original)?.map(|file| file.bytes)),
+        }
+    }
 }
 
 /// The replacement for a file that is kept as `original` and holds `bytes`.
@@ -46,7 +57,7 @@ pub(super) fn write(host: &Host, original: &Path, bytes: &[u8], logs: &Logs) -> 
     let mut copied = 0;
     for item in parse::parse(bytes).items {
         let Item::Stanza(stanza) = item else { continue };
-        for change in changes(host, &stanza, logs)? {
+        for change in changes(host, bytes, &stanza, logs)? {
             text.extend_from_slice(&bytes[copied..change.at.start]);
             text.extend_from_slice(&change.by);
             copied = change.at.end;
@@ -64,17 +75,33 @@ struct Change {
 
 /// What changes in a stanza: each pattern that may name one of our logs becomes the list of the others that it names. A
 /// stanza that names no other is left out.
-fn changes(host: &Host, stanza: &Stanza, logs: &Logs) -> Result<Vec<Change>> {
+fn changes(host: &Host, file: &[u8], stanza: &Stanza, logs: &Logs) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     let mut left = stanza.words.len();
     for word in stanza.words.iter().filter(|word| naming::may_name(&word.pattern, logs)) {
         let others: Vec<_> = others(host, &word.pattern, logs)?.iter().map(|path| words::literal(path)).collect();
         left -= usize::from(others.is_empty());
-        changes.push(Change { at: word.at.clone(), by: others.join(&b'\n') });
+        changes.push(match others.is_empty() {
+            true => Change { at: with_its_blanks(file, stanza, &word.at), by: Vec::new() },
+            false => Change { at: word.at.clone(), by: others.join(&b'\n') },
+        });
     }
     match left {
         0 => Ok(vec![Change { at: stanza.whole.clone(), by: Vec::new() }]),
         _ => Ok(changes),
+    }
+}
+
+/// A word with the blanks behind it; where it is alone on its line, the whole line.
+fn with_its_blanks(file: &[u8], stanza: &Stanza, word: &Range<usize>) -> Range<usize> {
+    let is_blank = |byte: &&u8| b" \t".contains(byte);
+    let before = file[stanza.whole.start..word.start].iter().rev().take_while(is_blank).count();
+    let end = word.end + file[word.end..].iter().take_while(is_blank).count();
+    let start = word.start - before;
+    let begins_line = start == stanza.whole.start || file[start - 1] == b'\n';
+    match file.get(end) {
+        Some(b'\n') if begins_line => start..end + 1,
+        _ => word.start..end,
     }
 }
 

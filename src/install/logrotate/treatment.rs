@@ -16,8 +16,9 @@ use memchr::memmem;
 
 use super::FRAGMENT;
 use super::fragment::{Fragment, MARK, NO_FILE_HAS};
+use super::parse::{self, Item};
 use super::program::{Force, Logrotate};
-use super::words;
+use super::{plan, words};
 use crate::install::Result;
 use crate::install::host::Host;
 
@@ -30,6 +31,9 @@ pub struct Treatment {
     pub(super) complaints: BTreeMap<String, usize>,
     /// Its exit codes: of what is due, and of all.
     pub(super) codes: Vec<i32>,
+    /// What the originals of files name that are replaced meanwhile. With these logs logrotate may be behind: some may
+    /// have come since, and the originals may have changed.
+    pub(super) replaced: Vec<Vec<u8>>,
 }
 
 /// What one stanza does with a log, by one of the answers.
@@ -53,6 +57,7 @@ impl Treatment {
     pub(super) fn ask(host: &Host) -> Result<Self> {
         let mut treatment = Self::default();
         let Some(logrotate) = Logrotate::find(host)? else { return Ok(treatment) };
+        treatment.replaced = named_by_originals(host)?;
         let fragment = host.read(FRAGMENT)?.map(|file| Fragment::read(&file.bytes)).unwrap_or_default();
         for force in [Force::Due, Force::All] {
             let output = logrotate.debug(force)?;
@@ -80,6 +85,18 @@ impl Treatment {
     }
 }
 
+/// The patterns of all originals whose replacements are there.
+fn named_by_originals(host: &Host) -> Result<Vec<Vec<u8>>> {
+    let mut patterns = Vec::new();
+    for present in plan::present(host)? {
+        let original = host.read(&present.original)?.map(|file| file.bytes).unwrap_or_default();
+        let items = parse::parse(&original).items.into_iter();
+        let stanzas = items.filter_map(|item| if let Item::Stanza(stanza) = item { Some(stanza) } else { None });
+        patterns.extend(stanzas.flat_map(|stanza| stanza.words).map(|word| word.pattern));
+    }
+    Ok(patterns)
+}
+
 /// What is said of one stanza.
 struct Section {
     /// Its paths as they are written.
@@ -99,7 +116,7 @@ impl Section {
         let first = memmem::find(&text, b"\nconsidering log ").map_or(text.len(), |at| at + 1);
         let (opening, rest) = text.split_at(first);
         let (head, options) = opening.split_at(end_of_head(opening));
-        let options = String::from_utf8_lossy(options).split_whitespace().collect::<Vec<_>>().join(" ");
+        let options = without_pids(&String::from_utf8_lossy(options));
         Self { head: head.to_vec(), options, scripts, rest: rest.to_vec() }
     }
 
@@ -160,6 +177,12 @@ impl Handling {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.options == other.options && (self.is_due != other.is_due || self.done == other.done)
     }
+}
+
+/// Options on one line. With them comes which user logrotate becomes for the stanza, and as which process.
+fn without_pids(options: &str) -> String {
+    let lines = options.lines().map(|line| line.split(" (pid ").next().unwrap_or_default());
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
 /// Which log a line speaks of: the one with the longest path in it.

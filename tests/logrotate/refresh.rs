@@ -1,0 +1,115 @@
+//! The hourly run keeps the exclusion up to date: the real binary, in a root where it is at home.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::scene::{FRAGMENT, Release, Scene, copy_program};
+use crate::support::{Ended, finish};
+
+/// A host where logferry is installed, and takes all but what begins with `z`.
+fn host(release: &Release) -> Scene {
+    let scene = Scene::with_neighbours(release);
+    let program = scene.path("/usr/bin/logferry");
+    std::fs::create_dir_all(program.parent().expect("a parent")).expect("a directory");
+    let binary = Path::new(env!("CARGO_BIN_EXE_logferry"));
+    copy_program(binary, &scene.sandbox.path("root"));
+    std::fs::rename(scene.path(binary), &program).expect("it was copied");
+    scene.write("/etc/logferry.toml", format!("to = 'file:///store'\n[[logs]]\n{SET}\n"));
+    std::fs::create_dir(scene.path("/store")).expect("a directory");
+    // As every first run, this one takes what is there: what matters here comes later.
+    scene.install(&scene.logs(SET)).expect("it is proved");
+    scene
+}
+
+const SET: &str = "paths = '/var/log/app/*.log'\nexclude = 'z*'";
+
+/// Calls logferry inside, with a `/proc` that goes with it.
+fn logferry(scene: &Scene, args: &str) -> Ended {
+    let root = scene.sandbox.path("root");
+    let script = format!(
+        "mount --rbind /proc '{root}/proc' && mount --rbind /dev '{root}/dev' && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin AWS_EC2_METADATA_DISABLED=true chroot '{root}' /usr/bin/logferry {args}",
+        root = root.display()
+    );
+    finish(Command::new("unshare").args(["-m", "sh", "-c", &script]))
+}
+
+#[test]
+fn a_log_that_comes_later_is_named_by_the_run_that_takes_it() {
+    for release in Release::all() {
+        let scene = host(&release);
+        logferry(&scene, "run").quiet();
+        scene.log("new");
+        scene.log("zzz-too");
+        logferry(&scene, "run").quiet();
+        // Taken, shipped, and its writer has made it anew.
+        assert!(!scene.exists("/var/log/app/new.log"), "{release:?}");
+        for name in ["aaa", "web", "new"] {
+            scene.log(name);
+        }
+        assert_eq!(scene.problems(&scene.logs(SET)), "");
+        assert_eq!(scene.daily().expect(0).stderr, "");
+        for (name, rotations) in [("new", 0), ("web", 0), ("aaa", 0), ("zzz", 1), ("zzz-too", 1)] {
+            assert_eq!(scene.rotations(&format!("/var/log/app/{name}.log")), rotations, "{release:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_run_with_nothing_new_touches_nothing_and_asks_nobody() {
+    for release in Release::all() {
+        let scene = host(&release);
+        logferry(&scene, "run").quiet();
+        for name in ["aaa", "web"] {
+            scene.write(&format!("/var/log/app/{name}.log"), "");
+        }
+        let files = ["/etc/logrotate.d", FRAGMENT, "/etc/logrotate.d/app"];
+        let status =
+            || files.map(|path| scene.path(path).metadata().map(|file| (file.ino(), file.mtime_nsec())).expect(path));
+        // Were it asked, the run would fail to read its answer and say so.
+        let program = scene.path("/usr/sbin/logrotate");
+        std::fs::write(&program, "not a program").expect("it is there");
+        let before = status();
+        logferry(&scene, "run").quiet();
+        assert_eq!(status(), before, "{release:?}");
+    }
+}
+
+#[test]
+fn a_fragment_that_was_edited_is_told_and_all_is_shipped() {
+    let scene = host(&Release::Installed);
+    logferry(&scene, "run").quiet();
+    let edited = scene.text(FRAGMENT) + "# by hand\n";
+    scene.write(FRAGMENT, &edited);
+    scene.log("new");
+    let ended = logferry(&scene, "run").expect(0);
+    assert!(
+        ended.stderr.contains("00-logferry: it was changed by hand") && ended.stderr.contains("hint:"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!scene.exists("/var/log/app/new.log"), "it was not taken");
+    assert_eq!(scene.text(FRAGMENT), edited);
+    assert_eq!(logferry(&scene, "cat new").expect(0).text(), "a line of new\n");
+}
+
+#[test]
+fn a_logrotate_that_fails_keeps_no_log_from_being_shipped() {
+    let scene = host(&Release::Installed);
+    scene.write("/usr/sbin/logrotate", "not a program");
+    let before = scene.text(FRAGMENT);
+    scene.log("new");
+    let ended = logferry(&scene, "run").expect(0);
+    assert!(ended.stderr.contains("logrotate"), "{}", ended.stderr);
+    assert_eq!(scene.text(FRAGMENT), before);
+    assert_eq!(logferry(&scene, "cat new").expect(0).text(), "a line of new\n");
+}
+
+#[test]
+fn logs_that_are_named_as_arguments_are_nothing_to_install() {
+    let scene = host(&Release::Installed);
+    let before = scene.text(FRAGMENT);
+    scene.log("zzz-once");
+    logferry(&scene, "run /var/log/app/zzz-once.log").quiet();
+    assert_eq!(scene.text(FRAGMENT), before);
+}
