@@ -26,17 +26,14 @@ fn metadata(subject: &Subject) -> Finding {
         Metadata::SwitchedOff => {
             Finding::ok(WHAT, format!("switched off (AWS_EC2_METADATA_DISABLED); this machine is {name}"))
         }
-        Metadata::Silent { before: Some(id) } => Finding::warn(
-            WHAT,
-            format!("the service does not answer, though it did in this boot ({id}); this is {name}"),
-        )
-        .hint("see the network, a firewall for 169.254.169.254, and the instance's metadata options"),
-        Metadata::Silent { before: None } if ec2::is_ec2_hardware() => {
+        Metadata::Silent if subject.remembered.is_some() => {
+            Finding::warn(WHAT, format!("the service does not answer, though it did in this boot; this is {name}"))
+                .hint("see the network, a firewall for 169.254.169.254, and the instance's metadata options")
+        }
+        Metadata::Silent if ec2::is_ec2_hardware() => {
             Finding::warn(WHAT, format!("this is an EC2 instance, but its service does not answer; it is {name}"))
                 .hint("see the instance's metadata options, and a firewall for 169.254.169.254")
         }
-        Metadata::Silent { before: None } => {
-            Finding::ok(WHAT, format!("none, as is usual outside of EC2; this machine is {name}"))
-        }
+        Metadata::Silent => Finding::ok(WHAT, format!("none, as is usual outside of EC2; this machine is {name}")),
     }
 }

@@ -37,6 +37,7 @@ use crate::ec2::{self, Metadata};
 use crate::model::finding::{Bars, Finding, Group};
 use crate::model::names::Instance;
 use crate::rotate::discover::{self, Discovery, Found};
+use crate::sys::host;
 
 /// What is looked at.
 pub struct Subject {
@@ -45,6 +46,9 @@ pub struct Subject {
     config: Option<PathBuf>,
     state_dir: PathBuf,
     metadata: Metadata,
+    /// What the metadata service said to a run in this boot.
+    remembered: Option<Instance>,
+    /// This machine, as a run would call it.
     instance: Instance,
     logs: OnceLock<Vec<Looked>>,
 }
@@ -60,10 +64,10 @@ impl Subject {
     pub fn new(flags: Flags) -> Self {
         let (config, state_dir) = (flags.config.clone(), flags.state_dir.clone());
         let settings = Settings::load_all(flags);
-        let metadata = ec2::metadata(&state_dir);
-        let said = settings.as_ref().ok().and_then(|settings| settings.instance.as_ref());
-        let instance = ec2::instance_by(said, &metadata);
-        Self { settings, config, state_dir, metadata, instance, logs: OnceLock::new() }
+        let (metadata, remembered) = (ec2::metadata(), ec2::remembered(&state_dir));
+        let said = settings.as_ref().ok().and_then(|settings| settings.instance.clone());
+        let instance = instance(said, remembered.clone(), &metadata);
+        Self { settings, config, state_dir, metadata, remembered, instance, logs: OnceLock::new() }
     }
 
     /// The settings, or a finding that says that something could not be looked at without them.
@@ -85,6 +89,15 @@ impl Subject {
     }
 }
 
+/// As [`ec2::instance`] finds it.
+fn instance(said: Option<Instance>, remembered: Option<Instance>, metadata: &Metadata) -> Instance {
+    let answered = match metadata {
+        Metadata::Answered(instance) => Some(instance.clone()),
+        Metadata::Silent | Metadata::SwitchedOff => None,
+    };
+    said.or(remembered).or(answered).unwrap_or_else(|| Instance::from_host(&host::name()))
+}
+
 /// What each pattern of a set finds by itself.
 fn look(settings: &Settings, set: &LogSet) -> Vec<Looked> {
     let alone = |pattern: &Pattern| {
@@ -99,39 +112,35 @@ fn look(settings: &Settings, set: &LogSet) -> Vec<Looked> {
 /// How one side of the machine is looked at.
 struct Side {
     name: &'static str,
-    /// How long it may take.
-    limit: Duration,
-    /// What it means when it takes longer.
+    /// What it means when it does not come to its end.
     bars: Bars,
     look: fn(&Subject) -> Vec<Finding>,
 }
 
-/// Local calls take milliseconds; a disk that must spin up takes a few seconds.
-const LOCAL: Duration = Duration::from_secs(5);
-
-/// logrotate is started, and goes through all logs that it knows.
-const LOGROTATE: Duration = Duration::from_secs(15);
+/// How long a side may take. Local calls take milliseconds, thousands of logs a few seconds; a request to the store is
+/// tried again for twice its time ([`store`]).
+const LONGEST: Duration = Duration::from_secs(15);
 
 const SIDES: [Side; 8] = [
-    Side { name: "configuration", limit: LOCAL, bars: Bars::Runs, look: configuration::look },
-    Side { name: "logs", limit: LOCAL, bars: Bars::Logs, look: logs::look },
-    Side { name: "writers", limit: LOCAL, bars: Bars::Logs, look: writers::look },
-    Side { name: "spool", limit: LOCAL, bars: Bars::Runs, look: spool::look },
-    Side { name: "logrotate", limit: LOGROTATE, bars: Bars::Logs, look: logrotate::look },
-    Side { name: "schedule", limit: LOCAL, bars: Bars::Logs, look: schedule::look },
-    Side { name: "machine", limit: LOCAL, bars: Bars::Logs, look: machine::look },
-    Side { name: "store", limit: store::LONGEST, bars: Bars::Shipping, look: store::look },
+    Side { name: "configuration", bars: Bars::Runs, look: configuration::look },
+    Side { name: "logs", bars: Bars::Logs, look: logs::look },
+    Side { name: "writers", bars: Bars::Logs, look: writers::look },
+    Side { name: "spool", bars: Bars::Runs, look: spool::look },
+    Side { name: "logrotate", bars: Bars::Logs, look: logrotate::look },
+    Side { name: "schedule", bars: Bars::Logs, look: schedule::look },
+    Side { name: "machine", bars: Bars::Logs, look: machine::look },
+    Side { name: "store", bars: Bars::Shipping, look: store::look },
 ];
 
 /// Looks at everything.
 pub fn check(subject: Subject) -> Vec<Group> {
-    let (subject, begun) = (Arc::new(subject), Instant::now());
+    let (subject, end) = (Arc::new(subject), Instant::now() + LONGEST);
     let looks = SIDES.map(|side| {
         let looking = begin(&side, Arc::clone(&subject));
         (side, looking)
     });
     let group = |(side, looking): (Side, Receiver<Vec<Finding>>)| {
-        let left = (begun + side.limit).saturating_duration_since(Instant::now());
+        let left = end.saturating_duration_since(Instant::now());
         let findings = looking.recv_timeout(left).unwrap_or_else(|_| vec![hangs(&side)]);
         Group { name: side.name, findings }
     };
@@ -148,7 +157,7 @@ fn begin(side: &Side, subject: Arc<Subject>) -> Receiver<Vec<Finding>> {
 }
 
 fn hangs(side: &Side) -> Finding {
-    let detail = format!("no answer in {} s: a call to the system does not come back", side.limit.as_secs());
+    let detail = format!("no answer in {} s: a call to the system does not come back", LONGEST.as_secs());
     let hint = "a network mount or a disk has stopped: see `dmesg`, and `mount` for what is mounted where";
     Finding::fail(side.bars, side.name, detail).hint(hint)
 }

@@ -17,9 +17,6 @@ use crate::sys::signals::Stop;
 /// A request that takes longer counts as unanswered; a run is more patient ([s3] timeout).
 const LONGEST_REQUEST: Duration = Duration::from_secs(4);
 
-/// How long it may take in all: the region may be asked for, and a request is tried again for twice its time.
-pub(super) const LONGEST: Duration = Duration::from_secs(15);
-
 /// Segments that wait for so many other stores are tried; who has more has changed his mind often.
 const MOST_OTHERS: usize = 3;
 

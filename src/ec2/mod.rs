@@ -45,40 +45,30 @@ pub fn instance(said: Option<&Instance>, state: &Dir) -> Instance {
     instance.unwrap_or_else(|| Instance::from_host(&host::name()))
 }
 
-/// What is known of who this machine is, without keeping any of it.
+/// What the metadata service says now.
 #[derive(Clone, Debug)]
 pub enum Metadata {
-    /// The metadata service says so now.
+    /// This is the instance.
     Answered(Instance),
     /// It does not answer.
-    Silent {
-        /// What it answered in this boot, as an earlier run has kept it.
-        before: Option<Instance>,
-    },
+    Silent,
     /// The user keeps it from being asked (`AWS_EC2_METADATA_DISABLED`).
     SwitchedOff,
 }
 
-/// Asks the metadata service, for a second at most; an earlier answer is looked up in the state directory.
-pub fn metadata(state_dir: &Path) -> Metadata {
-    if imds::is_switched_off() {
-        return Metadata::SwitchedOff;
+/// Asks the metadata service, for a second at most; nothing is kept.
+pub fn metadata() -> Metadata {
+    match imds::instance_id() {
+        Some(instance) => Metadata::Answered(instance),
+        None if imds::is_switched_off() => Metadata::SwitchedOff,
+        None => Metadata::Silent,
     }
-    if let Some(instance) = imds::instance_id() {
-        return Metadata::Answered(instance);
-    }
-    let known = Dir::open(state_dir).ok().and_then(|state| read(&state));
-    let before = known.filter(|cached| cached.boot == host::boot_id()).and_then(|cached| cached.instance);
-    Metadata::Silent { before }
 }
 
-/// The machine's name in keys that goes with that answer.
-pub fn instance_by(said: Option<&Instance>, metadata: &Metadata) -> Instance {
-    let answered = match metadata {
-        Metadata::Answered(instance) | Metadata::Silent { before: Some(instance) } => Some(instance),
-        Metadata::Silent { before: None } | Metadata::SwitchedOff => None,
-    };
-    said.or(answered).cloned().unwrap_or_else(|| Instance::from_host(&host::name()))
+/// What the metadata service said earlier in this boot, as a run has kept it: [`instance`] believes that first.
+pub fn remembered(state_dir: &Path) -> Option<Instance> {
+    let known = Dir::open(state_dir).ok().and_then(|state| read(&state))?;
+    if known.boot == host::boot_id() { known.instance } else { None }
 }
 
 /// Whether the hardware says that this is an EC2 instance: a Nitro one in its DMI data, a Xen one in its id

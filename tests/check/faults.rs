@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use logferry::sys::fault::Point;
 
-use super::{NOBODY, check, check_as_nobody, check_of};
+use super::{Checked, NOBODY, check, check_as_nobody, check_of};
+use crate::objects::{Metadata, run_with_metadata};
 use crate::support::mount::Mount;
 use crate::support::{Sandbox, Stopped, finish, noise};
 
@@ -261,6 +262,28 @@ fn damaged_files_and_doubts_are_told_of() {
     fs::write(sealed.expect("a segment"), "damage").expect("written");
     sandbox.run_all().expect(1);
     check(&sandbox).ends(0).has("spool", "damaged", "warn", "put aside");
+}
+
+#[test]
+fn the_instance_is_the_one_that_a_run_would_name() {
+    let sandbox = Sandbox::new();
+    let service = Metadata::start("i-0abc12345678");
+    let check = |endpoint: &str| {
+        Checked::of(&sandbox, || {
+            let mut command = sandbox.logferry();
+            command.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
+            command.arg("check").arg(sandbox.log("*.log"));
+            command
+        })
+    };
+    sandbox.write_log("web.log", "x\n");
+    check(&service.endpoint).ends(0).has("machine", "instance metadata", "ok", "i-0abc12345678 in object keys");
+    assert!(sandbox.path("store/.logferry/check-i-0abc12345678").exists());
+    assert!(!sandbox.path("state").exists(), "who looks keeps nothing");
+    run_with_metadata(&sandbox, &service.endpoint);
+    let checked = check("http://127.0.0.1:1");
+    checked.ends(0).has("machine", "instance metadata", "warn", "though it did in this boot");
+    checked.has("store", "store", "ok", "check-i-0abc12345678 is there");
 }
 
 #[test]
