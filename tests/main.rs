@@ -22,6 +22,7 @@ mod every_call;
 mod faults;
 mod golden;
 mod house;
+mod install;
 mod logrotate;
 mod names;
 mod objects;

@@ -9,6 +9,8 @@ use crate::install::{Result, logrotate};
 
 const NOTHING: &str = "nothing to change: all is installed as asked for";
 
+const CHECK: &str = "to see whether the first run will do what it should: logferry check";
+
 /// Installs, or says what would be changed.
 pub fn install(args: Install) -> Exit {
     match carry_out(&args) {
@@ -27,6 +29,7 @@ fn carry_out(args: &Install) -> std::result::Result<Report, Trouble> {
     if !args.host.dry_run && !installation.plan.edits.is_empty() {
         let _held = lock?;
         report.notes(change(&host, &installation)?);
+        report.notes(host.is_live().then(|| CHECK.to_owned()).into_iter().collect());
     }
     Ok(report)
 }

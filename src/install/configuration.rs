@@ -1,6 +1,7 @@
 //! The configuration: written where there is none, kept where there is one.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::edit::Edit;
 use super::files::{self, Found};
@@ -30,6 +31,7 @@ pub struct Said {
 pub(super) struct Configured {
     pub(super) plan: Plan,
     pub(super) sets: Vec<LogSet>,
+    pub(super) splay: Option<Duration>,
 }
 
 /// Plans the configuration.
@@ -45,7 +47,7 @@ pub(super) fn plan(host: &Host, said: &Said) -> std::result::Result<Configured, 
         return write(host, said, Plan::of(aside));
     }
     complete(host, file.to.is_some(), &file.sets)?;
-    Ok(Configured { plan: kept(host, said, &file), sets: file.sets })
+    Ok(Configured { plan: kept(host, said, &file), sets: file.sets, splay: file.splay })
 }
 
 fn write(host: &Host, said: &Said, mut plan: Plan) -> std::result::Result<Configured, Trouble> {
@@ -55,7 +57,7 @@ fn write(host: &Host, said: &Said, mut plan: Plan) -> std::result::Result<Config
     let file = parse(host, text.as_bytes())?;
     let after = signed::sign(&text);
     plan.edits.push(Edit::Write { path: config::DEFAULT_FILE.into(), before: None, after });
-    Ok(Configured { plan, sets: file.sets })
+    Ok(Configured { plan, sets: file.sets, splay: None })
 }
 
 fn parse(host: &Host, bytes: &[u8]) -> std::result::Result<File, ConfigError> {

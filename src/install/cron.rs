@@ -63,10 +63,7 @@ pub fn installed(host: &Host) -> Result<Option<Schedule>> {
 }
 
 fn render(program: &CommandPath, schedule: &Schedule) -> String {
-    let mut command = format!("{} run --low-priority", program.for_cron());
-    if !schedule.splay.is_zero() {
-        command.push_str(&format!(" --splay {}", schedule.splay_text()));
-    }
+    let mut command = format!("{} run --low-priority --splay {}", program.for_cron(), schedule.splay_text());
     if let Some(state_dir) = &schedule.state_dir {
         command.push_str(&format!(" --state-dir {}", state_dir.for_cron()));
     }

@@ -102,9 +102,9 @@ pub fn install(
     wanted: &Wanted,
     get: impl Fn(&str) -> Option<String>,
 ) -> std::result::Result<Installation, Trouble> {
-    let Configured { mut plan, sets } = configuration::plan(host, &wanted.said)?;
+    let Configured { mut plan, sets, splay } = configuration::plan(host, &wanted.said)?;
     let program = program::find(host)?;
-    let (schedule, notes) = schedule(host, wanted, &get)?;
+    let (schedule, notes) = schedule(host, wanted, splay, &get)?;
     let logs = Logs::find(host, sets)?;
     // What starts runs comes last: whoever kills us before that leaves no run that logrotate gets in the way of.
     plan.add(logrotate::plan_install(host, &logs)?);
@@ -117,8 +117,13 @@ pub fn install(
     Ok(Installation { plan, logs })
 }
 
-/// The schedule that is asked for, on top of what is installed.
-fn schedule(host: &Host, wanted: &Wanted, get: &impl Fn(&str) -> Option<String>) -> Result<(Schedule, Vec<String>)> {
+/// The schedule that is asked for, on top of what is installed. A splay of the configuration counts where there is no other.
+fn schedule(
+    host: &Host,
+    wanted: &Wanted,
+    configured: Option<Duration>,
+    get: &impl Fn(&str) -> Option<String>,
+) -> Result<(Schedule, Vec<String>)> {
     let installed = installed_schedule(host)?;
     let earlier = installed.as_ref().map(|schedule| schedule.environment.clone()).unwrap_or_default();
     let (environment, mut notes) = Environment::carried(&earlier, get);
@@ -131,7 +136,7 @@ fn schedule(host: &Host, wanted: &Wanted, get: &impl Fn(&str) -> Option<String>)
         None => installed.as_ref().and_then(|schedule| schedule.state_dir.clone()),
     };
     let minute = wanted.minute.or(installed.as_ref().map(|schedule| schedule.minute));
-    let splay = wanted.splay.or(installed.as_ref().map(|schedule| schedule.splay));
+    let splay = wanted.splay.or(installed.as_ref().map(|schedule| schedule.splay)).or(configured);
     let (minute, splay) = (minute.unwrap_or(schedule::DEFAULT_MINUTE), splay.unwrap_or(schedule::DEFAULT_SPLAY));
     Ok((Schedule { minute, splay, state_dir, environment }, notes))
 }

@@ -29,29 +29,31 @@ const MOST_NAMED: usize = 10;
 pub struct StateDir {
     path: PathBuf,
     dir: Dir,
-    /// It is closed with this, so that a run can't begin in between.
-    lock: Option<Lock>,
 }
 
 impl StateDir {
-    /// Opens the state directory of a host, and takes its lock unless it is only looked at; `None` where there is none.
+    /// Opens the state directory of a host; `None` where there is none.
     ///
     /// # Errors
-    /// Where it isn't private to us, or a run is at work.
-    pub fn open(host: &Host, within: &Path, at_work: AtWork) -> Result<Option<Self>> {
+    /// Where it isn't private to us: then no run of ours can use it either.
+    pub fn open(host: &Host, within: &Path) -> Result<Option<Self>> {
         if !host.has_dir(within)? {
             return Ok(None);
         }
         let path = host.path(within)?;
         let dir = Dir::open_private(&path)?;
-        let lock = match at_work {
-            AtWork::Ignored => None,
-            AtWork::Refused => Some(lock::try_lock(&dir)?.ok_or_else(|| {
-                let busy = problem(&path, "a run is at work; nothing was uninstalled");
-                Box::new(busy.hint("wait until it has ended, then do it again"))
-            })?),
-        };
-        Ok(Some(Self { path, dir, lock }))
+        Ok(Some(Self { path, dir }))
+    }
+
+    /// Keeps runs from beginning until the lock is dropped.
+    ///
+    /// # Errors
+    /// Where one is at work.
+    pub fn lock(&self) -> Result<Lock> {
+        lock::try_lock(&self.dir)?.ok_or_else(|| {
+            let busy = problem(&self.path, "a run is at work; nothing was uninstalled");
+            Box::new(busy.hint("wait until it has ended, then do it again"))
+        })
     }
 
     /// Its path.
@@ -123,24 +125,13 @@ impl StateDir {
     ///
     /// # Errors
     /// The first thing that can't be removed; what was removed before is gone.
-    pub fn remove(self, host: &Host, within: &Path) -> Result<()> {
+    pub fn remove(&self, host: &Host, within: &Path) -> Result<()> {
         self.require_ours(host, within)?;
         empty(&self.dir, DEEPEST + 1)?;
         let (around, name) = host.parent(within)?;
         around.remove_subdir(name)?;
-        around.sync()?;
-        drop(self.lock);
-        Ok(())
+        Ok(around.sync()?)
     }
-}
-
-/// What a run that is at work means for opening its state directory.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AtWork {
-    /// It is only looked at.
-    Ignored,
-    /// It has to end first.
-    Refused,
 }
 
 fn foreign(path: &Path, why: &str) -> Box<Problem> {

@@ -159,7 +159,8 @@ fn systemctl(args: &[&str]) -> Result<()> {
 }
 
 fn render_service(program: &CommandPath, schedule: &Schedule) -> String {
-    let mut command = format!("{} run", program.for_systemd());
+    // The timer has spread the runs already.
+    let mut command = format!("{} run --splay 0s", program.for_systemd());
     if let Some(state_dir) = &schedule.state_dir {
         command.push_str(&format!(" --state-dir {}", state_dir.for_systemd()));
     }

@@ -593,8 +593,7 @@ pub fn trusted_program(root: &Path, path: &Path) -> io::Result<PathBuf> {
     match insecure {
         Some(name) => refuse(format!("others could put something else in the place of {}", name.display())),
         None if !is.is_file() => refuse("it is no regular file".to_owned()),
-        // Whoever owns it can change it, whatever its mode is now.
-        None if !ours_or_roots(&is) => refuse(format!("it belongs to user {}", is.uid())),
+        None if !ours_or_roots(&is) => refuse(format!("it belongs to user {}, who may change it", is.uid())),
         None if others_write => refuse(format!("others may write to it (mode {:03o})", is.mode() & 0o7777)),
         None if is.mode() & 0o111 == 0 => refuse("it is not executable".to_owned()),
         None => std::fs::read_link(file::own_descriptor(&found)),

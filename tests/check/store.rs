@@ -75,9 +75,12 @@ fn the_object_of_a_directory_is_hidden_and_no_log_is_looked_for_beside_it() {
     assert_eq!(sandbox.run(["ls"]).expect(0).text(), listed);
 }
 
+/// Variables of the environment with their values.
+type Variables = &'static [(&'static str, &'static str)];
+
 #[test]
 fn what_keeps_a_bucket_from_being_written_to_is_told_as_a_run_tells_it() {
-    let cases: [(&[(&str, &str)], Option<Fault>, &str, &str); 6] = [
+    let cases: [(Variables, Option<Fault>, &str, &str); 6] = [
         (&[("AWS_SECRET_ACCESS_KEY", "wrong")], None, "SignatureDoesNotMatch (403)", "s3:PutObject"),
         (&[("LOGFERRY_TO", "s3://missing/fleet")], None, "NoSuchBucket (404)", "create it"),
         (&[], Some(Fault::Status(403, "AccessDenied")), "AccessDenied (403)", "s3:PutObject"),

@@ -260,6 +260,7 @@ pub(super) fn copy_program(program: &Path, root: &Path) {
     let libraries = finish(Command::new("ldd").arg(program)).expect(0).text();
     let words = libraries.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
     for file in words.chain([program.to_owned()]) {
-        finish(Command::new("cp").args(["-L", "--parents"]).arg(&file).arg(root)).quiet();
+        // What is there stays: another logrotate may have brought libraries of its own.
+        finish(Command::new("cp").args(["-L", "--parents", "--no-clobber"]).arg(&file).arg(root)).quiet();
     }
 }

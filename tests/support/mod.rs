@@ -195,6 +195,11 @@ impl Stopped {
         Self { child }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Lets it go on, to its end.
     pub(crate) fn go_on(self) -> Ended {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));

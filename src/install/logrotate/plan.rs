@@ -107,14 +107,12 @@ impl Wanted {
 
     /// A script that runs once for all logs of a stanza is given the stanza's paths, and these change.
     fn refuse_scripts_with_arguments(&self, host: &Host, effective: &Effective, logs: &Logs) -> Result<()> {
-        let changed = effective.stanzas.iter().filter(|found| {
-            self.replacements.contains_key(&effective.source(found).path) && replacement::concerns(&found.stanza, logs)
+        let mut found = effective.stanzas.iter().filter(|found| {
+            let is_changed = self.replacements.contains_key(&effective.source(found).path);
+            is_changed && found.stanza.script_reads_arguments && replacement::concerns(&found.stanza, logs)
         });
-        for found in changed.filter(|found| found.stanza.script_reads_arguments) {
-            let why = "a script of it looks at its arguments, which would no longer be the same";
-            return Err(refusal(host, effective.source(found), found, why));
-        }
-        Ok(())
+        let why = "a script of it looks at its arguments, which would no longer be the same";
+        found.next().map_or(Ok(()), |found| Err(refusal(host, effective.source(found), found, why)))
     }
 
     /// The edits between what is there and what we want.

@@ -141,7 +141,11 @@ impl<'a> Logrotate<'a> {
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match Program::find(name)? {
             Some(program) => Ok(program.run(args)?),
-            None => Err(problem(&self.path, "it is not where programs of the system are")),
+            None => {
+                let elsewhere =
+                    problem(&self.path, "it is not where programs of the system are, and so can't be asked");
+                Err(Box::new(elsewhere.hint("link it to /usr/sbin/logrotate")))
+            }
         }
     }
 }

@@ -83,9 +83,18 @@ fn changed(host: &Host, before: &Treatment, after: &Treatment, ours: &Ours<'_>, 
             (None, Some(_)) => "logrotate would rotate it, and did not before".to_owned(),
             (before, after) => format!("logrotate would treat it otherwise than before: {}", difference(before, after)),
         };
-        return Some(Box::new(problem(host.shown(path), what).hint(REPORT)));
+        return Some(Box::new(problem(host.shown(path), what).hint(hint(before))));
     }
     None
+}
+
+fn hint(before: &Treatment) -> &'static str {
+    match before.complaints.keys().any(|text| text.starts_with("error: ")) {
+        true => {
+            "nothing was changed; logrotate has errors of its own: mend what `logrotate --debug /etc/logrotate.conf` says"
+        }
+        false => "nothing was changed; please report this, with the logrotate configuration",
+    }
 }
 
 /// Whether logrotate may have been behind with a log already: then it is enough that it is not forgotten.
@@ -96,8 +105,6 @@ fn may_have_changed(before: &Treatment, path: &Path) -> bool {
 fn exists(host: &Host, path: &Path) -> bool {
     host.has(path).unwrap_or(true)
 }
-
-const REPORT: &str = "nothing was changed; please report this, with the logrotate configuration";
 
 fn are_alike(before: &[Handling], after: &[Handling]) -> bool {
     before.len() == after.len() && before.iter().zip(after).all(|(before, after)| before.is_like(after))
@@ -125,16 +132,19 @@ fn worse(host: &Host, before: &Treatment, after: &Treatment) -> Option<Box<Probl
     let more = |(text, count): &(&String, &usize)| before.complaints.get(*text).is_none_or(|before| before < *count);
     let new: BTreeMap<_, _> = after.complaints.iter().filter(more).collect();
     if let Some((text, _)) = new.first_key_value() {
-        let what = format!("logrotate would complain: {}", text.trim_start_matches("error: "));
-        return Some(Box::new(problem(host.shown(FRAGMENT), what).hint(REPORT)));
+        let what =
+            format!("logrotate would complain: {}", text.trim_start_matches("error: ").trim_start_matches("warning: "));
+        return Some(Box::new(problem(host.shown(FRAGMENT), what).hint(hint(before))));
     }
     let codes = before.codes.iter().zip(&after.codes).find(|(before, after)| after != before && **after != 0)?;
     let what = format!("logrotate would end with exit code {} instead of {}", codes.1, codes.0);
-    Some(Box::new(problem(host.shown(FRAGMENT), what).hint(REPORT)))
+    Some(Box::new(problem(host.shown(FRAGMENT), what).hint(hint(before))))
 }
 
 /// What logrotate complained of already, for a person.
 pub(super) fn old_complaints(treatment: &Treatment) -> Vec<String> {
-    let text = |text: &String| format!("logrotate complains, with or without logferry: {}", to_text(Path::new(text)));
-    treatment.complaints.keys().map(text).collect()
+    // Which it says of every `--debug`.
+    let texts = treatment.complaints.keys().filter(|text| !text.contains("logrotate in debug mode does nothing"));
+    let told = |text: &String| format!("logrotate complains, with or without logferry: {}", to_text(Path::new(text)));
+    texts.map(told).collect()
 }

@@ -79,7 +79,9 @@ impl Treatment {
     }
 
     fn complain(&mut self, text: &[u8]) {
-        for line in String::from_utf8_lossy(text).lines().filter(|line| line.starts_with("error: ")) {
+        // What was an error in one release is a warning in the next, and older ones shout.
+        let complains = |line: &&str| ["error: ", "warning: ", "WARNING: "].iter().any(|begin| line.starts_with(begin));
+        for line in String::from_utf8_lossy(text).lines().filter(complains) {
             *self.complaints.entry(without_line_numbers(line)).or_default() += 1;
         }
     }

@@ -65,13 +65,18 @@ fn end_of_line(file: &[u8], from: usize, end: usize) -> usize {
     memchr::memchr(b'\n', &file[from..end]).map_or(end, |length| from + length)
 }
 
-/// A path as a word that stands for it alone. What a head can't hold (braces, line ends, a backslash before the closing
-/// quote) becomes `?`, which also stands for other bytes: the proof finds out whether another path matches.
+/// Stands for a byte that a head can't hold (a brace, a line end, a backslash before the closing quote): any but those of
+/// which names are made. So a name that someone chooses on purpose stands for no other that is in use.
+const UNWRITABLE: &[u8] = b"[!-._0-9A-Za-z]";
+
+/// A path as a word that stands for it alone.
 pub(super) fn literal(path: &Path) -> Vec<u8> {
     let mut pattern = Vec::new();
     for &byte in path.as_os_str().as_bytes() {
         match byte {
-            b'{' | b'}' | b'\\' | b'\n' | b'\r' | 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f => pattern.push(b'?'),
+            b'{' | b'}' | b'\\' | b'\n' | b'\r' | 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f => {
+                pattern.extend_from_slice(UNWRITABLE)
+            }
             b'*' | b'?' | b'[' => pattern.extend([b'\\', byte]),
             _ => pattern.push(byte),
         }

@@ -1,0 +1,9 @@
+//! `install` and `uninstall`: on images of the tests' own, with real cron, with systemd's own checks.
+
+mod cron;
+mod failures;
+mod image;
+mod options;
+mod purge;
+mod refusals;
+mod round_trip;

@@ -1,0 +1,122 @@
+//! What an entry says, and what it takes from where.
+
+use super::image::{ENTRY, Image, SERVICE};
+use crate::support::finish;
+
+fn install_with(image: &Image, env: &[(&str, &str)], args: &[&str]) -> String {
+    let mut command = image.command("install", ["--to", super::image::TO, super::image::LOGS]);
+    finish(command.args(args).envs(env.iter().copied())).expect(0).text()
+}
+
+#[test]
+fn what_says_where_to_ship_is_carried_into_the_entry_and_secrets_never() {
+    let image = Image::new();
+    let env = [
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", "https://s3.example.net:8443/x?y"),
+        ("AWS_ACCESS_KEY_ID", "AKIDSECRET"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("HTTPS_PROXY", "http://me:hush@proxy:3128"),
+        ("AWS_PROFILE", "two words"),
+    ];
+    let said = install_with(&image, &env, &[]);
+    let entry = image.read(ENTRY);
+    let variables: Vec<_> = entry.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    assert_eq!(variables, ["AWS_ENDPOINT_URL=https://s3.example.net:8443/x?y", "AWS_REGION=eu-west-1"]);
+    for part in
+        ["AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY are set here", "HTTPS_PROXY is set here", "AWS_PROFILE is set here"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("hush") && !entry.contains("hush") && !entry.contains("AKID"), "{said}");
+    install_with(&image, &[], &["--scheduler", "systemd"]);
+    let service = image.read(SERVICE);
+    assert!(service.contains("\nEnvironment=AWS_REGION=eu-west-1\n"), "{service}");
+}
+
+#[test]
+fn what_is_not_said_again_stays_as_it_was_installed() {
+    let image = Image::new();
+    install_with(
+        &image,
+        &[("AWS_REGION", "a"), ("AWS_PROFILE", "p")],
+        &["--at", "0", "--splay", "0s", "--state-dir", "/srv/50% spool"],
+    );
+    let entry = image.read(ENTRY);
+    assert!(
+        entry.ends_with(
+            "0 * * * *  root  /usr/bin/logferry run --low-priority --splay 0s --state-dir '/srv/50\\% spool'\n"
+        ),
+        "{entry}"
+    );
+    assert!(install_with(&image, &[], &[]).starts_with("nothing to change"));
+    install_with(&image, &[("AWS_REGION", "b"), ("AWS_PROFILE", "")], &["--at", "59"]);
+    let entry = image.read(ENTRY);
+    assert!(entry.contains("\nAWS_REGION=b\n59 * * * *  root") && !entry.contains("PROFILE"), "{entry}");
+    assert!(entry.contains("--state-dir"), "{entry}");
+}
+
+#[test]
+fn a_splay_of_the_configuration_counts_unless_another_is_asked_for() {
+    let image = Image::new();
+    image.write(super::image::CONFIG, "splay = \"30m\"\nto = \"s3://logs\"\n[[logs]]\npaths = \"/srv/log\"\n");
+    install_with(&image, &[], &[]);
+    assert!(image.read(ENTRY).ends_with(" --splay 30m\n"), "{}", image.read(ENTRY));
+    install_with(&image, &[], &["--splay", "1m"]);
+    assert!(image.read(ENTRY).ends_with(" --splay 1m\n"), "{}", image.read(ENTRY));
+}
+
+#[test]
+fn the_scheduler_is_cron_where_there_is_one_else_systemd_else_an_error() {
+    let image = Image::new();
+    image.remove("usr/sbin/cron");
+    // Busybox's cron reads no /etc/cron.d.
+    image.write("usr/bin/busybox", "");
+    image.link("../bin/busybox", "usr/sbin/crond");
+    image.install(&[]).expect(0);
+    assert!(image.has(SERVICE) && !image.has(ENTRY));
+    image.uninstall(&[]).expect(0);
+    image.remove("usr/lib/systemd/systemd");
+    let before = image.state();
+    let ended = image.install(&[]).expect(1);
+    assert!(
+        ended.stderr.contains("there is neither a cron") && ended.stderr.contains("--scheduler cron"),
+        "{}",
+        ended.stderr
+    );
+    super::image::assert_same(&before, &image.state(), "nothing would start it");
+    // An image whose packages come later.
+    let ended = image.install(&["--scheduler", "cron"]).expect(0);
+    assert!(ended.text().contains("no cron daemon was found"), "{}", ended.text());
+}
+
+#[test]
+fn logs_that_a_shell_has_made_of_a_pattern_are_noticed() {
+    let image = Image::new();
+    let mut command =
+        image.command("install", ["--to", super::image::TO, "/var/log/a.log", "/var/log/b.log", "/var/log/c.log"]);
+    let said = finish(&mut command).expect(0).text();
+    assert!(said.contains("3 single logs") && said.contains("put it in quotes"), "{said}");
+}
+
+#[test]
+fn at_low_priority_a_run_leaves_processor_and_disk_to_others() {
+    use logferry::sys::fault::Point;
+    let image = Image::new();
+    image.sandbox.write_log("web.log", "a line\n");
+    for (flag, nice, disk) in [(Some("--low-priority"), "10", "best-effort: prio 7"), (None, "0", "none: prio ")] {
+        image.sandbox.write_log("web.log", "a line\n");
+        let mut run = image.sandbox.logferry();
+        run.arg("run").args(flag).arg(image.sandbox.path("log"));
+        let stopped = crate::support::Stopped::at(Point::BeforePut, 1, run);
+        for thread in std::fs::read_dir(format!("/proc/{}/task", stopped.id())).expect("its threads") {
+            let thread = thread.expect("a thread");
+            let stat = std::fs::read_to_string(thread.path().join("stat")).expect("its state");
+            let after_name = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect::<Vec<_>>();
+            assert_eq!(after_name[16], nice, "{stat}");
+            let said = finish(std::process::Command::new("ionice").arg("-p").arg(thread.file_name())).expect(0).text();
+            assert!(said.starts_with(disk), "{said}");
+        }
+        stopped.go_on().quiet();
+    }
+}
