@@ -25,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Take the logs out of use, compress them and put them into the store (the hourly job)
     Run(Run),
+    /// Find everything that would keep the next run from working, and say for each what to do
+    Check(Check),
     /// Tell what waits, and of which logs it is not known whether they are complete
     Status(Status),
     /// Have cron start it every hour: configuration, entry, logrotate's exclusion
@@ -89,6 +91,40 @@ pub struct Run {
 pub enum Writer {
     /// It reopens its log when the link count is 0, as Upstart does
     Reopens,
+}
+
+const CHECK_HELP: &str = "\
+It looks at the configuration, the logs and their directories, who writes the logs, the spool, logrotate, the schedule, this
+machine and the store; for the user that it is run as, and with that user's credentials and environment. Nothing is changed
+but for one small object in the store, .logferry/check-INSTANCE, which is put once and stays.
+
+Exit codes:
+   0  nothing is in the way of the next run; there may be warnings
+   1  some log could not be taken, or no run would be started
+   2  wrong usage
+  75  the next run could not ship: the store is in the way, or the spool has no room; what waits is kept
+  78  the configuration is wrong, or the state directory is of no use: no run would touch anything. What can be looked at
+      without it is looked at all the same";
+
+/// `logferry check`.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_HELP)]
+pub struct Check {
+    /// Logs: files, directories or patterns in quotes; those of the configuration where none are given
+    #[arg(value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// Where to.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where logferry keeps its spool; private to it
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
+    pub state_dir: PathBuf,
+    /// This machine's name in object keys [default: the EC2 instance id, else the host name]
+    #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
+    pub instance: Option<Instance>,
+    /// Print it for a program
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `logferry status`.

@@ -22,7 +22,7 @@ use crate::model::destination::Destination;
 use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
 use crate::model::s3_options::S3Options;
-use section::{Section, Source};
+use section::{Mistakes, Section, Source};
 
 /// Where the configuration is read from unless the user says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/logferry.toml";
@@ -60,12 +60,18 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// Where it is, what it is, what to do.
+    pub fn parts(&self) -> (String, &str, Option<&str>) {
+        let path = self.path.display();
+        let place = self.line.map_or_else(|| path.to_string(), |line| format!("{path}:{line}"));
+        (place, &self.what, self.hint.as_deref())
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
+        write!(f, "{}", self.parts().0)?;
         // Keys may hold anything; what is printed goes to a terminal or into root's mail.
         let clean = |text: &str| text.replace(char::is_control, "\u{fffd}");
         write!(f, ": {}", clean(&self.what))?;
@@ -153,11 +159,19 @@ impl File {
     /// # Errors
     /// The first mistake in it, or why it can't be read.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        first(Self::read_all(path))
+    }
+
+    /// As [`Self::read`], with every mistake that can be found, in the order of the lines, and what is sound.
+    pub fn read_all(path: Option<&Path>) -> (Self, Vec<ConfigError>) {
         let place = path.unwrap_or(Path::new(DEFAULT_FILE));
         match std::fs::read_to_string(place) {
-            Ok(text) => Self::parse(place, text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => Ok(Self::default()),
-            Err(error) => Err(ConfigError::new(place, format!("the configuration can't be read: {error}"))),
+            Ok(text) => Self::parse_all(place, text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => Default::default(),
+            Err(error) => {
+                let error = ConfigError::new(place, format!("the configuration can't be read: {error}"));
+                (Self::default(), vec![error])
+            }
         }
     }
 
@@ -166,47 +180,70 @@ impl File {
     /// # Errors
     /// The first mistake in it.
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
+        first(Self::parse_all(path, text))
+    }
+
+    /// As [`Self::parse`], with every mistake that can be found, in the order of the lines, and what is sound.
+    pub fn parse_all(path: &Path, text: String) -> (Self, Vec<ConfigError>) {
         let source = Source::new(path, text);
-        let mut top = source.parse()?;
-        let level = top.number("level", 1..10)?;
+        let mut mistakes = Mistakes::default();
+        let file = match source.parse() {
+            Ok(top) => Self::of(top, &mut mistakes),
+            Err(error) => {
+                mistakes.note(error);
+                Self::default()
+            }
+        };
+        (file, mistakes.in_order())
+    }
+
+    fn of(mut top: Section<'_>, mistakes: &mut Mistakes) -> Self {
+        let level = mistakes.or_default(top.number("level", 1..10));
         let mut file = Self {
-            to: top.parsed("to", Destination::parse)?,
+            to: mistakes.or_default(top.parsed("to", Destination::parse)),
             instance: None,
-            settle: top.duration("settle")?,
-            splay: top.duration("splay")?,
+            settle: mistakes.or_default(top.duration("settle")),
+            splay: mistakes.or_default(top.duration("splay")),
             level: level.and_then(|level| u32::try_from(level).ok()),
-            max_spool: top.size("max_spool")?,
-            min_free: top.size("min_free")?,
+            max_spool: mistakes.or_default(top.size("max_spool")),
+            min_free: mistakes.or_default(top.size("min_free")),
             sets: Vec::new(),
             s3: S3Options::default(),
         };
-        if let Some(mut instance) = top.table("instance")? {
-            file.instance = instance.parsed("id", Instance::parse)?;
-            instance.finish()?;
+        if let Some(mut instance) = mistakes.or_default(top.table("instance")) {
+            file.instance = mistakes.or_default(instance.parsed("id", Instance::parse));
+            instance.finish(mistakes);
         }
-        if let Some(section) = top.table("s3")? {
-            file.s3 = s3::read(section)?;
+        if let Some(section) = mistakes.or_default(top.table("s3")) {
+            file.s3 = s3::read(section, mistakes);
         }
-        for section in top.tables("logs")? {
-            file.sets.push(read_set(section)?);
+        for section in mistakes.or_default(top.tables("logs")) {
+            file.sets.push(read_set(section, mistakes));
         }
-        top.finish()?;
-        Ok(file)
+        top.finish(mistakes);
+        file
     }
 }
 
-fn read_set(mut section: Section<'_>) -> Result<LogSet, ConfigError> {
-    let set = LogSet {
-        paths: section.list("paths", Pattern::absolute)?,
-        exclude: section.list("exclude", Exclude::parse)?,
-        service: section.parsed("service", ServiceTemplate::parse)?.unwrap_or_default(),
-        writer: section.parsed("writer", Writer::parse)?.unwrap_or_default(),
-    };
-    if set.paths.is_empty() {
-        return Err(section.error("it names no `paths`".to_owned()).hint("write paths = [\"/var/log/upstart/*.log\"]"));
+/// What was read, unless there is a mistake in it.
+fn first<T>((read, mistakes): (T, Vec<ConfigError>)) -> Result<T, ConfigError> {
+    mistakes.into_iter().next().map_or(Ok(read), Err)
+}
+
+fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
+    let paths = section.list("paths", Pattern::absolute);
+    if paths.as_ref().is_ok_and(Vec::is_empty) {
+        let error = section.error("it names no `paths`".to_owned());
+        mistakes.note(error.hint("write paths = [\"/var/log/upstart/*.log\"]"));
     }
-    section.finish()?;
-    Ok(set)
+    let set = LogSet {
+        paths: mistakes.or_default(paths),
+        exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
+        service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
+        writer: mistakes.or_default(section.parsed("writer", Writer::parse)).unwrap_or_default(),
+    };
+    section.finish(mistakes);
+    set
 }
 
 /// What the user asked for on the command line or in the environment.
@@ -268,25 +305,41 @@ impl Settings {
     /// Joins flags and file.
     ///
     /// # Errors
-    /// What is missing or wrong.
+    /// The first thing that is missing or wrong.
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
-        let file = File::read(flags.config.as_deref())?;
+        Self::load_all(flags).map_err(|mistakes| mistakes.into_iter().next().expect("there is no error without one"))
+    }
+
+    /// Joins flags and file.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong, as far as it can be found: at least one thing.
+    pub fn load_all(flags: Flags) -> Result<Self, Vec<ConfigError>> {
+        let (file, mut mistakes) = File::read_all(flags.config.as_deref());
         let place = flags.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
-        let to = flags.to.or(file.to).ok_or_else(|| {
-            ConfigError::new(&place, "no destination is set")
-                .hint("give --to s3://bucket/prefix, or write to = \"s3://bucket/prefix\" in the file")
-        })?;
+        // A file with mistakes may well have meant to say what is missing.
+        let is_sound = mistakes.is_empty();
+        let to = flags.to.or(file.to);
+        if to.is_none() && is_sound {
+            mistakes.push(
+                ConfigError::new(&place, "no destination is set")
+                    .hint("give --to s3://bucket/prefix, or write to = \"s3://bucket/prefix\" in the file"),
+            );
+        }
         let (sets, treated_as, named_by) = match flags.logs.is_empty() {
             true => (file.sets, Vec::new(), NamedBy::Configuration),
             false => {
-                let set = set_of_arguments(&flags.logs).map_err(|why| ConfigError::new("LOG", why))?;
-                (vec![set], file.sets, NamedBy::Arguments)
+                let set = set_of_arguments(&flags.logs).map_err(|why| mistakes.push(why));
+                (set.into_iter().collect(), file.sets, NamedBy::Arguments)
             }
         };
-        if sets.is_empty() {
-            return Err(ConfigError::new(place, "no logs are named")
-                .hint("give them as arguments, or write [[logs]] with paths = [\"/var/log/upstart/*.log\"]"));
+        if sets.is_empty() && flags.logs.is_empty() && is_sound {
+            mistakes.push(
+                ConfigError::new(place, "no logs are named")
+                    .hint("give them as arguments, or write [[logs]] with paths = [\"/var/log/upstart/*.log\"]"),
+            );
         }
+        let Some(to) = to.filter(|_| mistakes.is_empty()) else { return Err(mistakes) };
         Ok(Self {
             to,
             sets,
@@ -304,10 +357,22 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
+    pub fn own_directories(&self) -> Vec<PathBuf> {
+        let mut own = vec![self.state_dir.clone()];
+        if let Destination::Directory(path) = &self.to {
+            own.push(path.clone());
+        }
+        own.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
+    }
+}
+
 /// One set for the arguments. A log that the configuration names too is treated as it says there, so that a run by
 /// hand goes on with the same streams.
-fn set_of_arguments(logs: &[PathBuf]) -> Result<LogSet, String> {
-    let paths = logs.iter().map(|log| Pattern::of_argument(log)).collect::<Result<_, _>>()?;
+fn set_of_arguments(logs: &[PathBuf]) -> Result<LogSet, ConfigError> {
+    let paths = logs.iter().map(|log| Pattern::of_argument(log)).collect::<Result<_, _>>();
+    let paths = paths.map_err(|why| ConfigError::new("LOG", why))?;
     Ok(LogSet { paths, ..LogSet::default() })
 }
 
@@ -369,6 +434,22 @@ mod tests {
         assert!(mistake("tp = \"s3://logs\"").contains("did you mean `to`?"));
         assert!(mistake("zzzzzzz = 1").contains("the keys here are level, to, settle"));
         assert!(mistake("[s3]\nstorage-class = \"X\"").contains("did you mean `storage_class`?"));
+    }
+
+    #[test]
+    fn all_mistakes_are_found_in_the_order_of_their_lines() {
+        let text = "level = 99\nto = \"http://x\"\n[s3]\nkms_key_id = \"x\"\ntimeout = \"0s\"\nacll = \"private\"\n\
+                    [[logs]]\nexclude = \"a/b\"\npaths = [\"/a/*.log\"]\nwriter = \"x\"\n[[logs]]\n[nonsense]\n";
+        let (_, mistakes) = File::parse_all(Path::new("x.toml"), text.to_owned());
+        let lines: Vec<_> = mistakes.iter().map(|mistake| mistake.line).collect();
+        assert_eq!(lines, [1, 2, 3, 5, 6, 8, 10, 11, 12].map(Some), "{mistakes:?}");
+        assert_eq!(mistake(text), mistakes[0].to_string());
+    }
+
+    #[test]
+    fn what_a_mistake_may_have_meant_to_say_is_not_said_to_be_missing() {
+        let (_, mistakes) = File::parse_all(Path::new("x.toml"), "too = \"s3://logs\"".to_owned());
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     }
 
     #[test]

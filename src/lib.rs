@@ -4,10 +4,11 @@
 //! may change with any release. Dependencies point down only:
 //!
 //! ```text
-//! main -> cmd -> {rotate, ship, ec2, install, archive, report} -> {gzip, spool, store} -> sys -> model
+//! main -> cmd -> check -> {rotate, ship, ec2, install, archive, report} -> {gzip, spool, store} -> sys -> model
 //! ```
 
 pub mod archive;
+pub mod check;
 pub mod cli;
 pub mod cmd;
 pub mod config;

@@ -65,6 +65,7 @@ const TABLE: &[(&str, Row)] = &[
     ("a_damaged_body_is_refused_and_leaves_nothing", EVERYWHERE),
     ("a_damaged_body_in_parts_is_refused_and_leaves_nothing", EVERYWHERE),
     ("a_missing_object_is_no_object", EVERYWHERE),
+    ("to_try_to_put_leaves_one_object_that_no_listing_of_logs_shows", EVERYWHERE),
     ("racing_puts_all_end_with_the_whole_object", EVERYWHERE),
     // Swift looks first and writes then. The digest in the key makes it harmless: both wrote the same bytes.
     ("one_of_racing_puts_creates", but_for_swift(EVERYWHERE, Open)),

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::support::finish;
 
 /// The layers, from top to bottom; modules of one layer may use each other only where [`BESIDE`] says so.
-const LAYERS: [&[&str]; 5] = [
+const LAYERS: [&[&str]; 6] = [
     &["main", "cli", "cmd"],
+    &["check"],
     &["rotate", "ship", "ec2", "install", "archive", "report"],
     &["config", "gzip", "spool", "store", "exit"],
     &["sys"],

@@ -12,6 +12,7 @@ mod stream;
 mod support;
 
 mod attacks;
+mod check;
 mod conformance;
 mod crashes;
 mod damage;

@@ -93,13 +93,13 @@ fn what_is_made_is_private_to_its_owner() {
 }
 
 /// An instance metadata service, version 2: a token by PUT, then what is asked for with it.
-struct Metadata {
-    endpoint: String,
+pub(crate) struct Metadata {
+    pub(crate) endpoint: String,
     asked: Arc<AtomicUsize>,
 }
 
 impl Metadata {
-    fn start(instance: &'static str) -> Self {
+    pub(crate) fn start(instance: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = Arc::new(AtomicUsize::new(0));
@@ -133,7 +133,7 @@ fn answer(mut stream: &TcpStream, instance: &str, count: &AtomicUsize) -> Option
     write!(stream, "HTTP/1.1 {status}\r\n{ttl}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok()
 }
 
-fn run_with_metadata(sandbox: &Sandbox, endpoint: &str) {
+pub(crate) fn run_with_metadata(sandbox: &Sandbox, endpoint: &str) {
     let mut run = sandbox.logferry();
     run.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
     finish(run.arg("run").arg(sandbox.path("log"))).quiet();

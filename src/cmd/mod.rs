@@ -1,6 +1,7 @@
 //! One file a command: joins the services and prints what came of them.
 
 pub mod cat;
+pub mod check;
 mod host;
 pub mod install;
 pub mod ls;

@@ -11,7 +11,6 @@ use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
-use crate::model::destination::Destination;
 use crate::model::names::{Instance, StreamId};
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
@@ -44,7 +43,7 @@ pub fn run(args: cli::Run) -> Exit {
     };
     if dry_run {
         let form = if json { Form::Json } else { Form::Lines };
-        return super::plan::print(&settings, &own_directories(&settings), form);
+        return super::plan::print(&settings, &settings.own_directories(), form);
     }
     let (stop, spool) = match signals::prepare().and_then(|stop| Ok((stop, Spool::open(&settings.state_dir)?))) {
         Ok(ready) => ready,
@@ -167,7 +166,7 @@ fn once(
     stuck: &mut HashSet<StreamId>,
 ) -> Result<Pass, Failure> {
     let mut recovered = spool.recover()?;
-    let mut discovery = discover::discover(settings, &own_directories(settings));
+    let mut discovery = discover::discover(settings, &settings.own_directories());
     report.found(&mut discovery.problems);
     report.empty = discovery.empty.len();
     let logs = discovery.logs();
@@ -220,15 +219,6 @@ fn wait(instance: &Instance, settings: &Settings, stop: &Stop) {
     let wait = splay::wait(instance, settings.splay);
     log::info!("waiting {} s, as {instance} always does", wait.as_secs());
     stop.sleep(wait);
-}
-
-/// Where no logs are looked for: what we write there ourselves would be shipped again and again.
-fn own_directories(settings: &Settings) -> Vec<PathBuf> {
-    let mut own = vec![settings.state_dir.clone()];
-    if let Destination::Directory(path) = &settings.to {
-        own.push(path.clone());
-    }
-    own.into_iter().map(|path| std::path::absolute(&path).unwrap_or(path)).collect()
 }
 
 fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {

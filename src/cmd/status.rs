@@ -61,7 +61,7 @@ pub fn status(args: &Status) -> Exit {
 }
 
 fn state(survey: Survey) -> State {
-    let Survey { unfinished, sealed, doubts, held, damaged } = survey;
+    let Survey { unfinished, sealed, doubts, held, damaged, .. } = survey;
     let mut waiting: BTreeMap<String, Waiting> = BTreeMap::new();
     for sealed in sealed {
         let (to, since) = (sealed.segment.to.to_string(), sealed.segment.claimed_at);

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet};
 
+use crate::model::path_text::to_text;
 use crate::sys::dir;
 
 /// A file, a directory, or a pattern of files. Always absolute.
@@ -15,7 +16,7 @@ pub enum Pattern {
     Literal(PathBuf),
     /// The files that match.
     Glob {
-        /// What the user wrote.
+        /// What the user wrote, made absolute.
         text: String,
         /// The directory above the first part that holds a wildcard.
         base: PathBuf,
@@ -71,6 +72,14 @@ impl Pattern {
             hidden: path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")),
             matcher,
         })
+    }
+
+    /// The pattern or the path, for people.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Literal(path) => to_text(path),
+            Self::Glob { text, .. } => text.clone(),
+        }
     }
 
     /// The pattern as a configuration has it: what would be a wildcard in a path is written as a class of its own.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ConfigError;
-use super::section::{Section, nearest};
+use super::section::{Mistakes, Section, nearest};
 use crate::model::s3_options::{Checksum, Encryption, S3Options};
 
 /// The canned ACLs of S3 (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl>).
@@ -17,29 +17,34 @@ const ACLS: [&str; 7] = [
     "bucket-owner-full-control",
 ];
 
-pub(super) fn read(mut section: Section<'_>) -> Result<S3Options, ConfigError> {
-    let sse = section.parsed("sse", |text| one_of(text, &["AES256", "aws:kms"]))?;
-    let key = section.string("kms_key_id")?;
-    let encryption = match (sse, key) {
-        (Some("aws:kms"), key) => Some(Encryption::Kms { key }),
-        (_, Some(_)) => return Err(section.error("`kms_key_id` goes with sse = \"aws:kms\"".to_owned())),
-        (Some(_), None) => Some(Encryption::S3),
-        (None, None) => None,
-    };
+pub(super) fn read(mut section: Section<'_>, mistakes: &mut Mistakes) -> S3Options {
+    let encryption = encryption(&mut section);
     let checksums = Checksum::ALL.map(|(word, _)| word);
-    let checksum = section.parsed("checksum", |text| one_of(text, &checksums))?;
+    let checksum = mistakes.or_default(section.parsed("checksum", |text| one_of(text, &checksums)));
     let checksum = Checksum::ALL.into_iter().find(|(word, _)| Some(*word) == checksum);
     let options = S3Options {
-        encryption,
-        storage_class: section.parsed("storage_class", storage_class)?,
-        acl: section.parsed("acl", |text| one_of(text, &ACLS).map(str::to_owned))?,
-        expected_bucket_owner: section.parsed("expected_bucket_owner", account)?,
+        encryption: mistakes.or_default(encryption),
+        storage_class: mistakes.or_default(section.parsed("storage_class", storage_class)),
+        acl: mistakes.or_default(section.parsed("acl", |text| one_of(text, &ACLS).map(str::to_owned))),
+        expected_bucket_owner: mistakes.or_default(section.parsed("expected_bucket_owner", account)),
         checksum: checksum.map_or_else(Checksum::default, |(_, checksum)| checksum),
-        tags: tags(&mut section)?,
-        timeout: section.parsed("timeout", timeout)?,
+        tags: mistakes.or_default(tags(&mut section)),
+        timeout: mistakes.or_default(section.parsed("timeout", timeout)),
     };
-    section.finish()?;
-    Ok(options)
+    section.finish(mistakes);
+    options
+}
+
+fn encryption(section: &mut Section<'_>) -> Result<Option<Encryption>, ConfigError> {
+    // Both are asked for, whatever is wrong with one: else the other would be unknown.
+    let sse = section.parsed("sse", |text| one_of(text, &["AES256", "aws:kms"]));
+    let key = section.string("kms_key_id");
+    match (sse?, key?) {
+        (Some("aws:kms"), key) => Ok(Some(Encryption::Kms { key })),
+        (_, Some(_)) => Err(section.error("`kms_key_id` goes with sse = \"aws:kms\"".to_owned())),
+        (Some(_), None) => Ok(Some(Encryption::S3)),
+        (None, None) => Ok(None),
+    }
 }
 
 fn one_of<'w>(text: &str, words: &[&'w str]) -> Result<&'w str, String> {

@@ -37,6 +37,31 @@ impl Source {
     }
 }
 
+/// The mistakes that were found so far: reading goes on behind each.
+#[derive(Default)]
+pub(super) struct Mistakes(Vec<ConfigError>);
+
+impl Mistakes {
+    /// Takes note of a mistake.
+    pub(super) fn note(&mut self, error: ConfigError) {
+        self.0.push(error);
+    }
+
+    /// What was read, or as if nothing had been there.
+    pub(super) fn or_default<T: Default>(&mut self, read: Result<T, ConfigError>) -> T {
+        read.unwrap_or_else(|error| {
+            self.note(error);
+            T::default()
+        })
+    }
+
+    /// All of them, in the order of the lines.
+    pub(super) fn in_order(mut self) -> Vec<ConfigError> {
+        self.0.sort_by_key(|error| error.line);
+        self.0
+    }
+}
+
 /// A table, and which of its keys were asked for.
 pub(super) struct Section<'a> {
     source: &'a Source,
@@ -171,16 +196,17 @@ impl<'a> Section<'a> {
         self.source.error(Some(self.span.clone()), what)
     }
 
-    /// Ends the reading: a key that nobody asked for is an error.
-    pub(super) fn finish(self) -> Result<(), ConfigError> {
-        let Some((key, (span, _))) = self.entries.iter().next() else { return Ok(()) };
+    /// Ends the reading: each key that nobody asked for is a mistake.
+    pub(super) fn finish(self, mistakes: &mut Mistakes) {
         let place = self.name.as_ref().map_or(String::new(), |name| format!(" in {name}"));
-        let error = self.source.error(Some(span.clone()), format!("unknown key `{key}`{place}"));
-        let hint = match nearest(key, &self.asked) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the keys here are {}", self.asked.join(", ")),
-        };
-        Err(error.hint(hint))
+        for (key, (span, _)) in &self.entries {
+            let error = self.source.error(Some(span.clone()), format!("unknown key `{key}`{place}"));
+            let hint = match nearest(key, &self.asked) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("the keys here are {}", self.asked.join(", ")),
+            };
+            mistakes.note(error.hint(hint));
+        }
     }
 
     fn text(&self, key: &str, value: Spanned<DeValue<'_>>) -> Result<String, ConfigError> {

@@ -14,9 +14,14 @@ use crate::model::names::Instance;
 const LONGEST_CONNECT: Duration = Duration::from_millis(300);
 const LONGEST_IN_ALL: Duration = Duration::from_secs(1);
 
-/// The instance id; `None` where no metadata service answers, or the SDK's `AWS_EC2_METADATA_DISABLED` is set.
+/// Whether the user keeps the service from being asked, as for every AWS SDK.
+pub(super) fn is_switched_off() -> bool {
+    std::env::var_os("AWS_EC2_METADATA_DISABLED").is_some_and(|set| set.eq_ignore_ascii_case("true"))
+}
+
+/// The instance id; `None` where no metadata service answers, or it is not to be asked.
 pub(super) fn instance_id() -> Option<Instance> {
-    if std::env::var_os("AWS_EC2_METADATA_DISABLED").is_some_and(|set| set.eq_ignore_ascii_case("true")) {
+    if is_switched_off() {
         return None;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

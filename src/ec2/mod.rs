@@ -7,6 +7,7 @@
 mod imds;
 
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,41 @@ pub fn instance(said: Option<&Instance>, state: &Dir) -> Instance {
         None => ask(state, boot),
     };
     instance.unwrap_or_else(|| Instance::from_host(&host::name()))
+}
+
+/// What the metadata service says now.
+#[derive(Clone, Debug)]
+pub enum Metadata {
+    /// This is the instance.
+    Answered(Instance),
+    /// It does not answer.
+    Silent,
+    /// The user keeps it from being asked (`AWS_EC2_METADATA_DISABLED`).
+    SwitchedOff,
+}
+
+/// Asks the metadata service, for a second at most; nothing is kept.
+pub fn metadata() -> Metadata {
+    match imds::instance_id() {
+        Some(instance) => Metadata::Answered(instance),
+        None if imds::is_switched_off() => Metadata::SwitchedOff,
+        None => Metadata::Silent,
+    }
+}
+
+/// What the metadata service said earlier in this boot, as a run has kept it: [`instance`] believes that first.
+pub fn remembered(state_dir: &Path) -> Option<Instance> {
+    let known = Dir::open(state_dir).ok().and_then(|state| read(&state))?;
+    if known.boot == host::boot_id() { known.instance } else { None }
+}
+
+/// Whether the hardware says that this is an EC2 instance: a Nitro one in its DMI data, a Xen one in its id
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>).
+pub fn is_ec2_hardware() -> bool {
+    let says = |path: &str, begin: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.trim().to_ascii_lowercase().starts_with(begin))
+    };
+    says("/sys/class/dmi/id/sys_vendor", "amazon ec2") || says("/sys/hypervisor/uuid", "ec2")
 }
 
 fn ask(state: &Dir, boot: String) -> Option<Instance> {

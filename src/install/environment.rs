@@ -47,6 +47,11 @@ const SECRET: [&str; 5] = [
 pub struct Environment(BTreeMap<&'static str, String>);
 
 impl Environment {
+    /// All variables that decide where and as whom something is shipped, secrets among them.
+    pub fn deciding() -> impl Iterator<Item = &'static str> {
+        CARRIED.into_iter().chain(SECRET)
+    }
+
     /// What of the environment that `get` reads is to be written, on top of what an earlier entry has; a variable that
     /// is set to nothing is taken out. With it come sentences about what is not written.
     pub fn carried(earlier: &Self, get: impl Fn(&str) -> Option<String>) -> (Self, Vec<String>) {

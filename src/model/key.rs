@@ -27,6 +27,12 @@ impl ObjectKey {
         Self(format!("{}dt={}/{leaf}", service_directory(&leaf.service), leaf.first.day()))
     }
 
+    /// The reserved key of a machine's check, which holds no log. Its first part begins with a dot: nothing of ours lists
+    /// it, neither do engines that know Hive's layout.
+    pub fn of_check(instance: &Instance) -> Self {
+        Self(format!(".logferry/check-{instance}"))
+    }
+
     /// A key that a store listed; `None` when it could not be one of ours.
     pub fn listed(key: &str) -> Option<Self> {
         let sound = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');

@@ -29,9 +29,26 @@ pub fn parse(text: &str) -> Result<u64, String> {
     number.checked_mul(unit).ok_or_else(|| format!("{text:?} is more bytes than there are numbers for"))
 }
 
+/// A number of bytes as people read it, rounded down: `3.4 MiB`.
+pub fn show(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, show};
+
+    #[test]
+    fn sizes_are_shown_in_their_largest_unit() {
+        for (bytes, shown) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3_565_158, "3.3 MiB")] {
+            assert_eq!(show(bytes), shown);
+        }
+        assert_eq!(show(u64::MAX), "16777215.9 TiB");
+    }
 
     #[test]
     fn sizes_with_and_without_units() {

@@ -1,5 +1,6 @@
 //! What a run tells: problems on standard error, one JSON report on demand, and nothing when all is well.
 
+pub mod checklist;
 pub mod steps;
 
 use std::io;

@@ -60,6 +60,8 @@ pub struct Discovery {
     pub problems: Vec<Problem>,
     /// The logs that were empty.
     pub empty: Vec<PathBuf>,
+    /// How many files were left alone since they are compressed or rotated already.
+    pub rotated: usize,
 }
 
 impl Discovery {
@@ -261,6 +263,7 @@ impl Search<'_> {
             if by_name {
                 self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
             }
+            self.discovery.rotated += 1;
             log::debug!("{}: left alone, as it is compressed or rotated already", path.display());
             return;
         }

@@ -21,7 +21,7 @@ mod drain;
 mod growth;
 mod leftovers;
 mod reopens;
-mod room;
+pub mod room;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;

@@ -14,7 +14,7 @@ use crate::sys::failure::{Failure, Result};
 const BEST_RATIO: u64 = 100;
 
 /// What copying leaves for the records of its segments, besides what must stay free.
-const FOR_RECORDS: u64 = 512 * 1024;
+pub const FOR_RECORDS: u64 = 512 * 1024;
 
 /// The limits.
 #[derive(Clone, Copy)]

@@ -33,12 +33,15 @@ pub use survey::{Survey, survey};
 use crate::model::doubt::Doubt;
 use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Private};
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
 use streams::{Streams, Unknown};
+
+/// What is in a state directory, in the order in which it is made.
+const SUBDIRECTORIES: [&str; 6] = ["spool", "held", "damaged", "gaps", "streams", "doubts"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -59,11 +62,23 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let private = |name: &str| root.private_subdir(name);
-        let (segments, held, damaged, gaps) =
-            (private("spool")?, private("held")?, private("damaged")?, private("gaps")?);
-        let (streams, doubts) = (Streams::new(private("streams")?), Doubts::new(private("doubts")?));
+        let [segments, held, damaged, gaps, streams, doubts] = SUBDIRECTORIES.map(|name| root.private_subdir(name));
+        let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
+        let (streams, doubts) = (Streams::new(streams?), Doubts::new(doubts?));
         Ok(Self { root, segments, held, damaged, gaps, doubts, streams, damage: Vec::new() })
+    }
+
+    /// Fails where [`Self::open`] would, without making anything; gives the state directory, or the one that it is going to
+    /// be made in.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn look(state_dir: &Path) -> Result<Private> {
+        let found = Dir::look_private(state_dir)?;
+        if let Private::There(root) = &found {
+            SUBDIRECTORIES.iter().try_for_each(|name| root.look_private_subdir(name).map(drop))?;
+        }
+        Ok(found)
     }
 
     /// Makes the directories themselves durable: a run that was killed may have made them and not come to that. To be

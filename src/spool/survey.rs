@@ -24,6 +24,8 @@ pub struct Survey {
     pub held: usize,
     /// What was put aside as damaged.
     pub damaged: Vec<PathBuf>,
+    /// How many bytes the files of the spool have.
+    pub used: u64,
 }
 
 /// Looks at a state directory, which need not be there.
@@ -39,6 +41,7 @@ pub fn survey(state_dir: &Path) -> Result<Survey> {
     survey.held = names_in(&state_dir.join("held"))?.len();
     survey.damaged = names_in(&state_dir.join("damaged"))?;
     for file_name in segments.names()? {
+        survey.used += segments.look(&file_name)?.map_or(0, |entry| entry.status.size);
         let name = file_name.to_str().and_then(|name| SegmentName::parse(name.strip_suffix(".json")?));
         let Some(name) = name else { continue };
         let shipped = segments.look(super::shipped_file(name))?.is_some();

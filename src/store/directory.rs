@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::Digest as _;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Description, Kind, Listed, Object, Put, Store, StoreError, Uploads};
+use super::{CHECKED, Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::digest::Digest;
 use crate::model::key::{Leaf, ObjectKey};
 use crate::sys::dir::Dir;
@@ -135,11 +135,35 @@ impl DirectoryStore {
     }
 }
 
+impl DirectoryStore {
+    /// Writes a body as a put does, and gives it its name if that is free. A put that finds its object there tells nothing
+    /// of a full or read-only file system, so the body is written each time.
+    fn probe_in_place(&self, key: &ObjectKey) -> Result<Put, StoreError> {
+        let (directory, leaf) = key.split();
+        let tried = || {
+            let dir = self.make_directory(directory)?;
+            let body = Temporary::create(&dir, format!(".{leaf}"))?;
+            body.write(CHECKED)?;
+            body.sync()?;
+            let created = body.link(leaf)?;
+            // All that is left of the body is its name as an object.
+            if body.was_taken { clear(&dir, leaf) } else { dir.unlink_if_there(&body.name) }?;
+            dir.sync()?;
+            Ok(if created { Put::Created } else { Put::AlreadyThere })
+        };
+        tried().map_err(|failure: Failure| StoreError::new("put", key, kind(&failure), failure))
+    }
+}
+
 impl Store for DirectoryStore {
     fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let put = self.put_in_place(object)?;
         self.is_in_place(object)?;
         Ok(put)
+    }
+
+    fn probe(&self, key: &ObjectKey) -> Probe {
+        Probe { put: self.probe_in_place(key), ahead: None }
     }
 
     fn abandon(&self, _key: &ObjectKey, _upload: &str) -> Result<(), StoreError> {

@@ -38,6 +38,13 @@ pub trait Store: Send + Sync {
     /// it is left in the store.
     fn put(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError>;
 
+    /// Tries whether objects can be put, as [`Self::put`] would put them, with one small object of constant bytes under a
+    /// key that holds no log ([`ObjectKey::of_check`]). It stays there: to put it again is answered with
+    /// [`Put::AlreadyThere`], which proves as much and needs no permission but that to put.
+    ///
+    /// A failure is one of the attempt, and says what a put would have failed of.
+    fn probe(&self, key: &ObjectKey) -> Probe;
+
     /// Removes the parts of an upload that was cut short. An upload that the store doesn't know is no error.
     ///
     /// # Errors
@@ -102,6 +109,21 @@ pub enum Put {
     /// It was there: an earlier put had come through.
     AlreadyThere,
 }
+
+/// What trying to put came to.
+#[derive(Debug)]
+pub struct Probe {
+    /// Whether it was put.
+    pub put: Result<Put, StoreError>,
+    /// How far this machine's clock is ahead of the store's, in seconds; `None` where the store told no time. It may be
+    /// told when the put failed, too.
+    pub ahead: Option<i64>,
+}
+
+/// What the object of a check holds.
+const CHECKED: &[u8] =
+    b"This object was put here by `logferry check`, to see whether this machine may. It holds no log, and no \
+    command reads it. It can be removed; the next check puts it here again.\n";
 
 /// An object that a listing shows.
 #[derive(Clone, Debug)]

@@ -10,6 +10,7 @@
 mod client;
 mod error;
 mod multipart;
+mod probe;
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -25,7 +26,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption
 use tokio::runtime::Runtime;
 
 use super::retry::Retry;
-use super::{Description, Kind, Listed, Object, Put, Store, StoreError, Uploads};
+use super::{Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::destination::Bucket;
 use crate::model::digest::Digest;
 use crate::model::key::ObjectKey;
@@ -75,7 +76,8 @@ impl S3Store {
             return Err(object.damaged());
         }
         self.conditionally(object.key, self.retry.time_for(length), |condition| {
-            let request = self.put_request(object).set_if_none_match(condition);
+            let request = self.put_request(object.key, object.sha256).set_if_none_match(condition);
+            let request = request.content_type(CONTENT_TYPE).set_metadata(Some(owned(object.metadata)));
             let request = request.body(ByteStream::from(body.clone()));
             async move { error::creation("put", object.key, request.send().await, PutObjectOutput::e_tag) }
         })
@@ -105,14 +107,13 @@ impl S3Store {
         }
     }
 
-    fn put_request(&self, object: &Object<'_>) -> PutObjectFluentBuilder {
+    /// The request to put an object, but for its body and what it says of itself.
+    fn put_request(&self, key: &ObjectKey, sha256: Digest) -> PutObjectFluentBuilder {
         let request = self
             .client
             .put_object()
             .bucket(self.bucket.as_str())
-            .key(self.full_key(object.key))
-            .content_type(CONTENT_TYPE)
-            .set_metadata(Some(owned(object.metadata)))
+            .key(self.full_key(key))
             .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
             .set_acl(self.acl())
             .set_storage_class(self.storage_class())
@@ -121,7 +122,7 @@ impl S3Store {
             .set_tagging(self.tagging());
         match self.options.checksum {
             // The digest that was computed at the seal: the store verifies the whole way from there.
-            Checksum::Sha256 => request.checksum_sha256(base64_simd::STANDARD.encode_to_string(object.sha256.0)),
+            Checksum::Sha256 => request.checksum_sha256(base64_simd::STANDARD.encode_to_string(sha256.0)),
             other => request.checksum_algorithm(algorithm(other)),
         }
     }
@@ -184,6 +185,10 @@ impl Store for S3Store {
             true => self.runtime.block_on(self.put_whole(object)),
             false => self.runtime.block_on(self.put_in_parts(object, uploads)),
         }
+    }
+
+    fn probe(&self, key: &ObjectKey) -> Probe {
+        self.runtime.block_on(self.probe_put(key))
     }
 
     fn abandon(&self, key: &ObjectKey, upload: &str) -> Result<(), StoreError> {

@@ -33,6 +33,15 @@ pub struct Dir {
     path: PathBuf,
 }
 
+/// A directory of our own, or where it is to be made.
+#[derive(Debug)]
+pub enum Private {
+    /// It is there.
+    There(Dir),
+    /// The directory that it is going to be in.
+    ToBeMade(Dir),
+}
+
 /// What a name in a directory stands for.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -111,6 +120,33 @@ impl Dir {
         if let Ok((dir, insecure)) = Self::open_walked(path) {
             return dir.if_private(insecure);
         }
+        let (parent, name) = Self::open_around(path)?;
+        match parent.make_subdir(name, 0o700) {
+            // Another run has made it meanwhile.
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {}
+            made => made?,
+        }
+        let (dir, insecure) = Self::open_walked(path)?;
+        dir.if_private(insecure)
+    }
+
+    /// What [`Self::open_private`] would open, without making anything: the directory, or the one above it that it would be
+    /// made in.
+    ///
+    /// # Errors
+    /// As [`Self::open_private`].
+    pub fn look_private(path: &Path) -> Result<Private> {
+        match Self::open_walked(path) {
+            Ok((dir, insecure)) => dir.if_private(insecure).map(Private::There),
+            Err(failure) if failure.is(io::ErrorKind::NotFound) => {
+                Self::open_around(path).map(|(parent, _)| Private::ToBeMade(parent))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Opens the directory that a private one is to be made in, if it is safe there; gives the new one's name too.
+    fn open_around(path: &Path) -> Result<(Self, &OsStr)> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = path.file_name().ok_or_else(|| {
             Failure::new("open directory", path, io::Error::new(io::ErrorKind::InvalidInput, "it has no name"))
@@ -120,13 +156,7 @@ impl Dir {
         let around = parent.file.metadata().doing("look at", &parent.path)?;
         // What we make there is as safe as the directory itself is.
         parent.require_safe_way(others_may_replace(&around, &around).then(|| name.to_owned()))?;
-        match parent.make_subdir(name, 0o700) {
-            // Another run has made it meanwhile.
-            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {}
-            made => made?,
-        }
-        let (dir, insecure) = Self::open_walked(path)?;
-        dir.if_private(insecure)
+        Ok((parent, name))
     }
 
     /// Opens a directory of our own in this one, which is private too, making it if it is missing; never through a link.
@@ -140,6 +170,17 @@ impl Dir {
             _ => {}
         }
         self.open_subdir(name)?.if_private(None)
+    }
+
+    /// As [`Self::private_subdir`], but nothing is made: `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::private_subdir`].
+    pub fn look_private_subdir(&self, name: &str) -> Result<Option<Self>> {
+        match self.open_subdir(name) {
+            Err(failure) if failure.is(io::ErrorKind::NotFound) => Ok(None),
+            opened => opened?.if_private(None).map(Some),
+        }
     }
 
     /// This directory, if it and what is in it is ours alone.
@@ -199,6 +240,21 @@ impl Dir {
     /// The path of a name in it, for messages.
     pub fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.path.join(name.as_ref())
+    }
+
+    /// Its descriptor.
+    pub(super) fn as_file(&self) -> &File {
+        &self.file
+    }
+
+    /// The user that a name belongs to, links not followed.
+    ///
+    /// # Errors
+    /// Where it can't be looked at; `NotFound` where there is none.
+    pub(super) fn owner_of(&self, name: impl AsRef<OsStr>) -> Result<u32> {
+        let found = openat(&self.file, name.as_ref(), JUST_LOOK, Mode::empty()).map(File::from);
+        let path = self.path_of(&name);
+        Ok(found.doing("look at", &path)?.metadata().doing("look at", &path)?.uid())
     }
 
     /// Which directory it is.

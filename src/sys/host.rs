@@ -32,6 +32,11 @@ pub fn user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// Whether there is a user of that name, as far as the system's databases say so.
+pub fn has_user(name: &str) -> bool {
+    nix::unistd::User::from_name(name).is_ok_and(|user| user.is_some())
+}
+
 /// The group that this process acts as.
 pub fn group() -> u32 {
     nix::unistd::getegid().as_raw()

@@ -1,11 +1,13 @@
 //! Who has a file open, from `/proc/*/fd` (`proc(5)`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::file::{self, Status};
 use super::host;
@@ -16,8 +18,10 @@ use crate::model::segment::Identity;
 pub struct Holder {
     /// Its id.
     pub pid: u32,
-    /// Its name, as `/proc/<pid>/comm` has it.
+    /// Its name, as `/proc/<pid>/comm` has it. Any process may call itself anything.
     pub name: String,
+    /// The user that it belongs to; `None` where it has ended.
+    pub owner: Option<u32>,
     /// The path through which the file can be opened even after it was unlinked.
     pub through: PathBuf,
 }
@@ -47,7 +51,21 @@ pub struct Holders {
 
 /// Looks for processes that have one of `files`, all of them claimed and unlinked, open for writing.
 pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
-    let wanted: HashMap<(u64, u64), Identity> = files.iter().map(|file| ((file.dev, file.ino), *file)).collect();
+    holders(files, &|target| target.as_os_str().as_bytes().ends_with(b".claimed (deleted)"))
+}
+
+/// Looks for processes that have one of these logs, each under its path, open for writing.
+pub fn holders_in_use(logs: &[(&Path, Identity)]) -> Holders {
+    let names: HashSet<&OsStr> = logs.iter().filter_map(|(path, _)| path.file_name()).collect();
+    let files: Vec<Identity> = logs.iter().map(|(_, file)| *file).collect();
+    // Its directories may have other names there, in a container for one.
+    holders(&files, &|target| target.file_name().is_some_and(|name| names.contains(name)))
+}
+
+/// Looks for processes that have one of `files` open for writing. Only what is `suspect` by the name that the kernel has
+/// for it is looked at more closely: a `stat` of some other file could hang on a dead network mount.
+fn holders(files: &[Identity], suspect: &dyn Fn(&Path) -> bool) -> Holders {
+    let wanted = Wanted { files: files.iter().map(|file| ((file.dev, file.ino), *file)).collect(), suspect };
     let mut found = Holders { by_file: HashMap::new(), complete: all_processes_are_shown() };
     let Ok(processes) = fs::read_dir("/proc") else {
         return Holders::default();
@@ -64,7 +82,8 @@ pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
         };
         match wanted_files(&process.path(), &wanted) {
             Ok(held) => {
-                let holder = |through| Holder { pid, name: comm(&process.path()), through };
+                let owner = fs::metadata(process.path()).ok().map(|is| is.uid());
+                let holder = |through| Holder { pid, name: comm(&process.path()), owner, through };
                 for (file, through) in held {
                     found.by_file.entry(file).or_default().push(holder(through));
                 }
@@ -87,7 +106,7 @@ fn all_processes_are_shown() -> bool {
 /// # Errors
 /// Where not all of its descriptors can be looked at. What a process has closed meanwhile, or one that has ended, holds
 /// nothing.
-fn wanted_files(process: &Path, wanted: &HashMap<(u64, u64), Identity>) -> io::Result<Vec<(Identity, PathBuf)>> {
+fn wanted_files(process: &Path, wanted: &Wanted<'_>) -> io::Result<Vec<(Identity, PathBuf)>> {
     let mut found = Vec::new();
     let Some(descriptors) = unless_gone(fs::read_dir(process.join("fd")))? else { return Ok(found) };
     for descriptor in descriptors {
@@ -106,20 +125,27 @@ fn unless_gone<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The wanted file behind a descriptor, if it is one and is open for writing. Only what we have claimed
-/// and the kernel marks as deleted is looked at more closely: a `stat` of some other file could hang on a dead network
-/// mount, and inode numbers are used again.
-fn wanted_file(descriptor: &Path, wanted: &HashMap<(u64, u64), Identity>) -> io::Result<Option<(Identity, PathBuf)>> {
+/// What is looked for.
+struct Wanted<'a> {
+    /// The files, by device and inode.
+    files: HashMap<(u64, u64), Identity>,
+    /// Whether what the kernel says a descriptor stands for may be one of them.
+    suspect: &'a dyn Fn(&Path) -> bool,
+}
+
+/// The wanted file behind a descriptor, if it is one and is open for writing. Inode numbers are used again: its birth
+/// must be the same too.
+fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<(Identity, PathBuf)>> {
     let target = match fs::read_link(descriptor) {
         // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         other => other?,
     };
-    if !target.as_os_str().as_bytes().ends_with(b".claimed (deleted)") {
+    if !(wanted.suspect)(&target) {
         return Ok(None);
     }
     let identity = Status::of(&fs::metadata(descriptor)?).identity;
-    let is_wanted = wanted.get(&(identity.dev, identity.ino)) == Some(&identity);
+    let is_wanted = wanted.files.get(&(identity.dev, identity.ino)) == Some(&identity);
     Ok((is_wanted && open_for_writing(descriptor)?).then(|| (identity, descriptor.to_owned())))
 }
 
@@ -146,6 +172,56 @@ pub fn another_of_us_with(file: Identity) -> Option<u32> {
     let others = pids.filter(|(pid, path)| *pid != own.0 && comm(path) == own.1 && trusted(path));
     let holds = |path: &Path| fs::read_dir(path.join("fd")).into_iter().flatten().flatten().any(is_it);
     others.into_iter().find(|(_, path)| holds(path)).map(|(pid, _)| pid)
+}
+
+/// A process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// Root's processes of one of these names: who else calls his like that is none.
+pub fn roots_processes_named(names: &[&str]) -> Vec<Process> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = processes.filter_map(|process| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let name = comm(&process.path());
+        let is_roots = || fs::metadata(process.path()).is_ok_and(|is| is.uid() == 0);
+        (names.contains(&name.as_str()) && is_roots()).then_some(Process { pid, name })
+    });
+    found.collect()
+}
+
+/// The process that holds the lock ([`super::lock`]) of a file, by `/proc/locks`: nothing is locked for that, so that no
+/// run finds the lock taken.
+pub fn holder_of_lock(file: Identity) -> Option<u32> {
+    let (major, minor) = (nix::sys::stat::major(file.dev), nix::sys::stat::minor(file.dev));
+    let of_file = format!("{major:02x}:{minor:02x}:{}", file.ino);
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        // `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF` (proc_locks(5)); who waits has `->` in the second place.
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, pid) = (words.next()?, words.nth(2)?);
+        (kind == "FLOCK" && words.next()? == of_file).then(|| pid.parse().ok())?
+    })
+}
+
+/// How long ago a process began.
+pub fn age(pid: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold anything; the start is the 22nd field, in ticks since boot (proc_pid_stat(5)).
+    let begun: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+    let uptime: f64 = fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64((uptime - begun / ticks as f64).max(0.0)).ok()
+}
+
+/// The program that this process runs, as the kernel has it, for whatever it was started by.
+pub fn own_program() -> PathBuf {
+    "/proc/self/exe".into()
 }
 
 fn comm(process: &Path) -> String {

@@ -48,8 +48,12 @@ pub fn prepare() -> Result<Stop> {
     Ok(stop)
 }
 
+/// Ignores SIGIO, which the kernel sends to whoever holds a lease that is broken and which would end the process.
+///
+/// # Errors
+/// Where it can't be ignored; the system allows it.
 #[allow(unsafe_code)]
-fn ignore_sigio() -> Result<()> {
+pub fn ignore_sigio() -> Result<()> {
     // SAFETY: SIG_IGN runs no code of ours, so nothing can be called from a signal handler that must not be.
     unsafe { signal(Signal::SIGIO, SigHandler::SigIgn) }
         .map(drop)

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
+use logferry::model::key::ObjectKey;
+use logferry::model::names::Instance;
 use logferry::store::{Kind, Put, Store};
 
 use crate::sample::{MIB, Noted, PART, Sample, TWO_PARTS, create, fails_with, is_absent, is_whole, put};
@@ -21,6 +23,32 @@ fn comes_back(store: &dyn Store, size: usize) -> Outcome {
         std::ops::ControlFlow::Continue(())
     })?;
     ensure!(listed == [(sample.key.clone(), size as u64)], "it is listed as {listed:?}");
+    Ok(())
+}
+
+/// The server's clock is this machine's; a directory tells no time.
+pub(crate) fn to_try_to_put_leaves_one_object_that_no_listing_of_logs_shows(
+    store: &dyn Store,
+    scene: &Scene,
+) -> Outcome {
+    let key = ObjectKey::of_check(&Instance::parse("i-0abc").map_err(anyhow::Error::msg)?);
+    for expected in [Put::Created, Put::AlreadyThere, Put::AlreadyThere] {
+        let probe = store.probe(&key);
+        let put = probe.put?;
+        ensure!(put == expected, "it answered {put:?}, not {expected:?}");
+        let told = probe.ahead.is_some_and(|ahead| ahead.unsigned_abs() < 30);
+        ensure!(told == scene.access().is_some(), "the clock is told as {:?}", probe.ahead);
+    }
+    let mut listed = Vec::new();
+    for prefix in ["service=", ""] {
+        store.list(prefix, &mut |object| {
+            listed.push(object.key.to_string());
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
+    // A directory hides it, a bucket can't.
+    let expected: &[&str] = if scene.access().is_some() { &[".logferry/check-i-0abc"] } else { &[] };
+    ensure!(listed == expected, "it is listed as {listed:?}");
     Ok(())
 }
 

@@ -98,7 +98,7 @@ pub enum InForce {
     NoLogrotate,
     /// It is; logrotate itself says so.
     Yes,
-    /// It is not, or not for long: about which file, why, and what to do.
+    /// It is not, or ([`Effect::Noted`]) not for long: about which file, why, and what to do.
     No(Vec<Problem>),
 }
 
@@ -116,7 +116,8 @@ pub fn in_force(host: &Host, logs: &Logs) -> Result<InForce> {
     match plan_install(host, logs) {
         Ok(plan) => problems.extend(plan.edits.iter().map(|edit| {
             let what = format!("logrotate's exclusion is not as it should be today: {edit} is to be done");
-            Problem::new(Effect::Failed, host.shown(FRAGMENT), what).hint("call `logferry install` again")
+            // As long as it is rotated by nothing, the log is safe.
+            Problem::new(Effect::Noted, host.shown(FRAGMENT), what).hint("call `logferry install` again")
         })),
         Err(problem) => problems.push(*problem),
     }

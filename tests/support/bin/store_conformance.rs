@@ -146,6 +146,7 @@ const PROMISES: &[(&str, About, Try)] = promises! {
         a_damaged_body_is_refused_and_leaves_nothing,
         a_damaged_body_in_parts_is_refused_and_leaves_nothing,
         a_missing_object_is_no_object,
+        to_try_to_put_leaves_one_object_that_no_listing_of_logs_shows,
         racing_puts_all_end_with_the_whole_object,
         one_of_racing_puts_creates,
     }

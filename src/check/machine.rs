@@ -1,0 +1,39 @@
+//! This machine: who we act as, what it is called in object keys, and which logferry this is.
+
+use super::Subject;
+use crate::ec2::{self, Metadata};
+use crate::model::finding::Finding;
+use crate::sys::host;
+
+pub(super) fn look(subject: &Subject) -> Vec<Finding> {
+    vec![program(), metadata(subject)]
+}
+
+fn program() -> Finding {
+    let path = std::env::current_exe().map_or_else(|_| "logferry".to_owned(), |path| path.display().to_string());
+    let user = match host::user() {
+        0 => "root".to_owned(),
+        user => format!("user {user}; a run as another user may find more or less"),
+    };
+    Finding::ok(path, format!("version {}, as {user}", env!("CARGO_PKG_VERSION")))
+}
+
+fn metadata(subject: &Subject) -> Finding {
+    const WHAT: &str = "instance metadata";
+    let name = format!("{} in object keys", subject.instance);
+    match &subject.metadata {
+        Metadata::Answered(id) => Finding::ok(WHAT, format!("{id}; this machine is {name}")),
+        Metadata::SwitchedOff => {
+            Finding::ok(WHAT, format!("switched off (AWS_EC2_METADATA_DISABLED); this machine is {name}"))
+        }
+        Metadata::Silent if subject.remembered.is_some() => {
+            Finding::warn(WHAT, format!("the service does not answer, though it did in this boot; this is {name}"))
+                .hint("see the network, a firewall for 169.254.169.254, and the instance's metadata options")
+        }
+        Metadata::Silent if ec2::is_ec2_hardware() => {
+            Finding::warn(WHAT, format!("this is an EC2 instance, but its service does not answer; it is {name}"))
+                .hint("see the instance's metadata options, and a firewall for 169.254.169.254")
+        }
+        Metadata::Silent => Finding::ok(WHAT, format!("none, as is usual outside of EC2; this machine is {name}")),
+    }
+}

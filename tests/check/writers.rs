@@ -1,0 +1,99 @@
+//! Who writes the logs: programs that are known to reopen them, that are known not to, and others.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use super::{NOBODY, check};
+use crate::support::{Sandbox, example, wait_until};
+
+/// A process of that name that has a log open for writing, until dropped.
+pub(super) struct Holder(Child);
+
+impl Holder {
+    fn start(sandbox: &Sandbox, name: &str, log: &str, user: u32) -> Self {
+        let program = sandbox.path(name);
+        symlink("/bin/sh", &program).expect("a link");
+        let path = sandbox.log(log);
+        let open = fs::File::options().append(true).create(true).open(&path).expect("a log");
+        (&open).write_all(b"a line\n").expect("written");
+        let mut shell = Command::new(program);
+        shell.args(["-c", "read go"]).uid(user).current_dir("/").stdin(Stdio::piped()).stdout(open);
+        let child = shell.spawn().expect("sh starts");
+        let comm = format!("/proc/{}/comm", child.id());
+        wait_until("it has its name", || fs::read_to_string(&comm).is_ok_and(|comm| comm.trim() == name));
+        Self(child)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Upstart's init, by its contract and by its name, which has these logs open until dropped.
+pub(super) struct Init(Child);
+
+impl Init {
+    pub(super) fn start(sandbox: &Sandbox, logs: &[&str]) -> Self {
+        use std::io::Read;
+        let program = sandbox.path("init");
+        symlink(example("upstart-writer"), &program).expect("a link");
+        let mut command = Command::new(program);
+        command.args(["--idle-after", "10", "--report"]).arg(sandbox.path("report"));
+        command.args(logs.iter().map(|log| sandbox.log(log))).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the writer starts");
+        let mut ready = [0; 6];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("the writer gets ready");
+        Self(child)
+    }
+}
+
+impl Drop for Init {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_log_that_nobody_holds_is_fine() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    check(&sandbox).ends(0).has("writers", "nobody", "ok", "1 log");
+}
+
+#[test]
+fn a_writer_that_keeps_upstarts_contract_is_known_by_its_name() {
+    let sandbox = Sandbox::new();
+    let _init = Init::start(&sandbox, &["a.log", "b.log", "c.log"]);
+    check(&sandbox).ends(0).has("writers", "init (pid", "ok", "a.log and 2 more; it opens a log anew");
+}
+
+#[test]
+fn a_program_that_holds_its_log_is_warned_of() {
+    let sandbox = Sandbox::new();
+    let _holder = Holder::start(&sandbox, "rsyslogd", "messages.log", 0);
+    sandbox.write_log("web.log", "x\n");
+    let checked = check(&sandbox);
+    checked.ends(0).has("writers", "rsyslogd (pid", "warn", "until SIGHUP").has("writers", "nobody", "ok", "1 log");
+    assert!(checked.finding("writers", "rsyslogd")["hint"].to_string().contains("logrotate"), "{}", checked.table);
+}
+
+#[test]
+fn a_program_that_nobody_knows_is_named_as_such() {
+    let sandbox = Sandbox::new();
+    let _holder = Holder::start(&sandbox, "something", "web.log", 0);
+    check(&sandbox).ends(0).has("writers", "something (pid", "warn", "it is not known whether");
+}
+
+#[test]
+fn another_users_process_is_not_believed_to_be_init() {
+    let sandbox = Sandbox::new();
+    let _impostor = Holder::start(&sandbox, "init", "web.log", NOBODY);
+    check(&sandbox).ends(0).has("writers", "init (pid", "warn", "it is not known whether");
+}
