@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
@@ -24,6 +24,7 @@ use super::failure::{Context, Failure, Result};
 use super::fault::{self, Point};
 use super::file::{self, Kind, Status};
 use super::host;
+use super::rename;
 
 /// An open directory.
 #[derive(Debug)]
@@ -248,8 +249,7 @@ impl Dir {
     /// # Errors
     /// `AlreadyExists` where the new name is taken.
     pub fn rename_new(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Result<()> {
-        let flags = RenameFlags::RENAME_NOREPLACE;
-        match renameat2(&self.file, from.as_ref(), &self.file, to.as_ref(), flags) {
+        match rename::never_over(&self.file, from.as_ref(), &self.file, to.as_ref()) {
             Err(Errno::ENOSYS | Errno::EINVAL) if self.look(&to)?.is_none() => self.rename_into(&from, self, &to),
             Err(Errno::ENOSYS | Errno::EINVAL) => Err(Failure::new("rename", self.path_of(&from), Errno::EEXIST)),
             other => other.doing("rename", self.path_of(&from)),

@@ -13,4 +13,5 @@ pub mod lease;
 pub mod lock;
 pub mod procfs;
 pub mod random;
+mod rename;
 pub mod signals;
