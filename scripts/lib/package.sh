@@ -82,12 +82,12 @@ put() {
     install -m "$1" "${@:2}"
 }
 
-# stage_tree TREE BINARY VERSION ARCHITECTURE TARGET: everything that the package holds
+# stage_tree TREE BINARY VERSION ARCHITECTURE TARGET KIND: everything that the package holds
 stage_tree() {
     local tree=$1 doc=$1/usr/share/doc/logferry
     put 755 "$2" "$tree/usr/bin"
     strip --strip-all "$tree/usr/bin/logferry"
-    stage_generated "$tree"
+    stage_generated "$tree" "$6"
     stage_documents "$doc" "$3" "$5"
     put 644 docs/logferry.toml.example "$tree/etc"
     put 644 scripts/debian/lintian-overrides "$tree/usr/share/lintian/overrides"
@@ -99,11 +99,14 @@ stage_tree() {
     chmod 644 "$tree/DEBIAN/conffiles" "$tree/DEBIAN/md5sums" "$tree/DEBIAN/control"
 }
 
-# stage_generated TREE: man pages and completions, made from the command definitions
+# stage_generated TREE KIND: man pages and completions, made from the command definitions; cron's entry, which is signed
 stage_generated() {
-    local tree=$1 generated=$stage/generated
-    cargo build --locked --quiet --bins --examples
-    "$(target_dir)/debug/examples/package-files" "$generated"
+    local tree=$1 generated=$stage/generated program
+    program=$(target_dir)/debug/examples/package-files
+    if [ "$2" != development ]; then cargo build --locked --bins --examples; fi
+    [ -x "$program" ] || die "there is no program at $program" "cargo build --locked --bins --examples"
+    "$program" "$generated"
+    put 644 "$generated/cron.d/logferry" "$tree/etc/cron.d"
     gzip -9n "$generated"/man/*.1
     put 644 "$generated"/man/*.1.gz "$tree/usr/share/man/man1"
     put 644 "$generated/completions/bash/logferry" "$tree/usr/share/bash-completion/completions"
