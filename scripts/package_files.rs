@@ -1,7 +1,9 @@
-//! Writes what a package holds besides the binary and is made from the command definitions: man pages, one a command,
-//! and completions. Nothing of it is committed, and none of what makes it is in the binary.
+//! Writes what a package holds besides the binary and is made by logferry's own code: man pages, one a command, and
+//! completions, from the command definitions; cron's entry, signed as `install` signs what it writes. Nothing of it is
+//! committed, and none of what makes it is in the binary.
 //!
-//! `package-files DIR` makes `DIR/man` and `DIR/completions`; what is there by those names already is written over.
+//! `package-files DIR` makes `DIR/man`, `DIR/completions` and `DIR/cron.d`; what is there by those names already is
+//! written over.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,8 +15,9 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use logferry::cli::Cli;
+use logferry::install::signed;
 
-/// Writes man pages and completions.
+/// Writes man pages, completions and cron's entry.
 #[derive(Parser)]
 struct Arguments {
     /// Where to
@@ -43,7 +46,15 @@ fn main() -> Result<()> {
         clap_complete::generate(shell, &mut Cli::command(), "logferry", &mut file);
         file.flush().with_context(|| format!("write {}", path.display()))?;
     }
-    Ok(())
+    let path = dir.join("cron.d/logferry");
+    create(&path)?.write_all(&waiting_entry()).with_context(|| format!("write {}", path.display()))
+}
+
+/// The entry that waits for a destination. It is signed, so that `install` knows it for ours and puts its own in its
+/// place, unless someone has changed it by hand; and it starts runs when `install` would by default.
+fn waiting_entry() -> Vec<u8> {
+    let text = include_str!("../cron/packaged");
+    signed::sign(&text.replace("@MINUTE@", "7").replace("@SPLAY@", "10m"))
 }
 
 /// A file, with the directories on the way to it.

@@ -4,7 +4,7 @@
 //! may change with any release. Dependencies point down only:
 //!
 //! ```text
-//! main -> cmd -> {rotate, ship, ec2, archive, report} -> {gzip, spool, store} -> sys -> model
+//! main -> cmd -> {rotate, ship, ec2, install, archive, report} -> {gzip, spool, store} -> sys -> model
 //! ```
 
 pub mod archive;
@@ -14,6 +14,7 @@ pub mod config;
 pub mod ec2;
 pub mod exit;
 pub mod gzip;
+pub mod install;
 pub mod model;
 pub mod report;
 pub mod rotate;

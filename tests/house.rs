@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The layers, from top to bottom; modules of one layer may use each other only where [`BESIDE`] says so.
 const LAYERS: [&[&str]; 5] = [
     &["main", "cli", "cmd"],
-    &["rotate", "ship", "ec2", "archive", "report"],
+    &["rotate", "ship", "ec2", "install", "archive", "report"],
     &["config", "gzip", "spool", "store", "exit"],
     &["sys"],
     &["model"],

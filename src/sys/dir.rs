@@ -8,17 +8,18 @@
 //! missing parent.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
 use super::failure::{Context, Failure, Result};
 use super::fault::{self, Point};
@@ -42,6 +43,34 @@ pub struct Entry {
     pub status: Status,
 }
 
+/// Who may do what with a file, and how many names it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attributes {
+    /// Its permissions.
+    pub mode: u32,
+    /// The user and the group that it belongs to.
+    pub owner: (u32, u32),
+    /// Its link count.
+    pub links: u64,
+    /// When it was last written to; `None` for now.
+    pub modified: Option<SystemTime>,
+}
+
+impl Attributes {
+    fn of(is: &Metadata) -> Self {
+        Self { mode: is.mode() & 0o7777, owner: (is.uid(), is.gid()), links: is.nlink(), modified: is.modified().ok() }
+    }
+
+    /// Only root can give a file away; for anyone else it stays with who has made it.
+    fn give_to(&self, file: &File) -> io::Result<()> {
+        if host::user() == 0 {
+            std::os::unix::fs::fchown(file, Some(self.owner.0), Some(self.owner.1))?;
+        }
+        file.set_permissions(Permissions::from_mode(self.mode))?;
+        self.modified.map_or(Ok(()), |modified| file.set_modified(modified))
+    }
+}
+
 const READ_DIR: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
 const JUST_LOOK: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
@@ -52,6 +81,17 @@ impl Dir {
     /// Where a component is missing, isn't a directory, or is a link made by someone we don't trust.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_walked(path).map(|(dir, _)| dir)
+    }
+
+    /// Opens the directory that `path` leads to for those who see `root` as `/`: a link in there that is absolute, or
+    /// goes up too far, stays below `root`.
+    ///
+    /// # Errors
+    /// As with [`Self::open`].
+    pub fn open_in(root: &Path, path: &Path) -> Result<Self> {
+        let Walked { found, .. } = walk_in(root, path).doing("open directory", below(root, path))?;
+        let file = openat(&found, ".", READ_DIR, Mode::empty()).doing("open directory", below(root, path))?;
+        Ok(Self { file: file.into(), path: below(root, path) })
     }
 
     fn open_walked(path: &Path) -> Result<(Self, Option<OsString>)> {
@@ -249,8 +289,16 @@ impl Dir {
     /// # Errors
     /// `AlreadyExists` where the new name is taken.
     pub fn rename_new(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Result<()> {
-        match rename::never_over(&self.file, from.as_ref(), &self.file, to.as_ref()) {
-            Err(Errno::ENOSYS | Errno::EINVAL) if self.look(&to)?.is_none() => self.rename_into(&from, self, &to),
+        self.rename_new_into(from, self, to)
+    }
+
+    /// As [`Self::rename_new`], into `other`.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the new name is taken.
+    pub fn rename_new_into(&self, from: impl AsRef<OsStr>, other: &Self, to: impl AsRef<OsStr>) -> Result<()> {
+        match rename::never_over(&self.file, from.as_ref(), &other.file, to.as_ref()) {
+            Err(Errno::ENOSYS | Errno::EINVAL) if other.look(&to)?.is_none() => self.rename_into(&from, other, &to),
             Err(Errno::ENOSYS | Errno::EINVAL) => Err(Failure::new("rename", self.path_of(&from), Errno::EEXIST)),
             other => other.doing("rename", self.path_of(&from)),
         }
@@ -280,6 +328,71 @@ impl Dir {
     /// `AlreadyExists` where the new name is taken.
     pub fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> Result<()> {
         linkat(&self.file, from.as_ref(), &self.file, to.as_ref(), AtFlags::empty()).doing("link", self.path_of(&to))
+    }
+
+    /// Makes a symbolic link, never over something that exists.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the name is taken.
+    pub fn make_symlink(&self, name: impl AsRef<OsStr>, target: &Path) -> Result<()> {
+        symlinkat(target, &self.file, name.as_ref()).doing("make the link", self.path_of(&name))
+    }
+
+    /// Where a symbolic link points to.
+    ///
+    /// # Errors
+    /// Where it is missing, or is no symbolic link.
+    pub fn read_symlink(&self, name: impl AsRef<OsStr>) -> Result<PathBuf> {
+        readlinkat(&self.file, name.as_ref()).map(PathBuf::from).doing("read the link", self.path_of(&name))
+    }
+
+    /// Sets the mode of a directory in this one; the umask has no say in it.
+    ///
+    /// # Errors
+    /// Where it is missing, no directory, or not ours.
+    pub fn set_mode_of_subdir(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<()> {
+        let subdir = self.open_subdir(&name)?;
+        subdir.file.set_permissions(Permissions::from_mode(mode)).doing("set the mode of", self.path_of(name))
+    }
+
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    /// Where it is missing, or not an empty directory.
+    pub fn remove_subdir(&self, name: impl AsRef<OsStr>) -> Result<()> {
+        unlinkat(&self.file, name.as_ref(), UnlinkatFlags::RemoveDir).doing("remove directory", self.path_of(&name))
+    }
+
+    /// Who may do what with the regular file of that name; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn attributes(&self, name: impl AsRef<OsStr>) -> Result<Option<Attributes>> {
+        let found = openat(&self.file, name.as_ref(), JUST_LOOK, Mode::empty()).map_err(io::Error::from);
+        match found.and_then(|fd| File::from(fd).metadata()) {
+            Ok(is) => Ok(Some(Attributes::of(&is))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::new("look at", self.path_of(&name), error)),
+        }
+    }
+
+    /// Writes a file with these attributes so that it is there whole, or as it was before; its name is durable after
+    /// [`Self::sync`]. It is written under the name `temporary`, over what may have been left there.
+    ///
+    /// # Errors
+    /// What keeps it from being written; the temporary file is removed then.
+    pub fn write_with(&self, name: &OsStr, temporary: &OsStr, bytes: &[u8], attributes: &Attributes) -> Result<()> {
+        use std::io::Write;
+        self.unlink_if_there(temporary)?;
+        let mut file = self.create(temporary, 0o600)?;
+        let written = file.write_all(bytes).and_then(|()| attributes.give_to(&file)).and_then(|()| file.sync_all());
+        let written = written.doing("write", self.path_of(temporary));
+        let renamed = written.and_then(|()| self.rename_into(temporary, self, name));
+        if renamed.is_err() {
+            // Best effort: the next write of this file removes it as well.
+            let _ = self.unlink_if_there(temporary);
+        }
+        renamed
     }
 
     /// Removes a name.
@@ -396,6 +509,40 @@ pub fn real_path(path: &Path) -> io::Result<PathBuf> {
     std::fs::read_link(file::own_descriptor(&File::from(found)))
 }
 
+/// The path without symbolic links of what `path` leads to for those who see `root` as `/`.
+///
+/// # Errors
+/// As with [`real_path`].
+pub fn real_path_in(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let Walked { found, .. } = walk_in(root, path)?;
+    std::fs::read_link(file::own_descriptor(&File::from(found)))
+}
+
+/// The path under which everyone sees what is `path` for those who see `root` as `/`, were there no links.
+pub fn below(root: &Path, path: &Path) -> PathBuf {
+    root.components().chain(path.components().filter(|part| matches!(part, Component::Normal(_)))).collect()
+}
+
+/// The path without symbolic links of a program, which nobody but root and us can change or replace: neither itself nor a
+/// directory or link on the way to it. `path` is as those see it who see `root` as `/`.
+///
+/// # Errors
+/// Where it is missing, is no program, or others could put something else in its place.
+pub fn trusted_program(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let Walked { found, insecure } = walk_in(root, path)?;
+    let found = File::from(found);
+    let is = found.metadata()?;
+    let refuse = |why: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    let others_write = is.mode() & 0o002 != 0 || is.mode() & 0o020 != 0 && is.gid() != 0 && is.gid() != host::group();
+    match insecure {
+        Some(name) => refuse(format!("others could put something else in the place of {}", name.display())),
+        None if !is.is_file() => refuse("it is no regular file".to_owned()),
+        None if others_write => refuse(format!("others may write to it (mode {:03o})", is.mode() & 0o7777)),
+        None if is.mode() & 0o111 == 0 => refuse("it is not executable".to_owned()),
+        None => std::fs::read_link(file::own_descriptor(&found)),
+    }
+}
+
 /// Where a path leads.
 struct Walked {
     found: OwnedFd,
@@ -403,15 +550,31 @@ struct Walked {
     insecure: Option<OsString>,
 }
 
-/// Finds an absolute path component by component. Linux's own limit of links on the way is 40 (`path_resolution(7)`).
+/// Finds an absolute path.
 fn walk(path: &Path) -> io::Result<Walked> {
-    let root = || openat(nix::fcntl::AT_FDCWD, "/", JUST_LOOK | OFlag::O_DIRECTORY, Mode::empty());
-    let mut here = root()?;
+    walk_from(openat(nix::fcntl::AT_FDCWD, "/", JUST_LOOK | OFlag::O_DIRECTORY, Mode::empty())?, path)
+}
+
+/// Finds what an absolute path leads to for those who see `root` as `/`.
+fn walk_in(root: &Path, path: &Path) -> io::Result<Walked> {
+    let root = walk(&std::path::absolute(root)?)?;
+    let Walked { found, insecure } = walk_from(root.found, path)?;
+    Ok(Walked { found, insecure: root.insecure.or(insecure) })
+}
+
+/// Finds a path component by component, never going above `root`. Linux's own limit of links on the way is 40
+/// (`path_resolution(7)`).
+fn walk_from(root: OwnedFd, path: &Path) -> io::Result<Walked> {
+    let top = file_id(&File::from(root.try_clone()?).metadata()?);
+    let mut here = root.try_clone()?;
     let mut insecure = None;
     let mut ahead: Vec<OsString> = parts(path);
     let mut links = 0;
     while let Some(part) = ahead.pop() {
         let around = File::from(here.try_clone()?).metadata()?;
+        if part == ".." && file_id(&around) == top {
+            continue;
+        }
         let next = File::from(openat(&here, part.as_os_str(), JUST_LOOK, Mode::empty())?);
         let found = next.metadata()?;
         if insecure.is_none() && others_may_replace(&found, &around) {
@@ -432,11 +595,15 @@ fn walk(path: &Path) -> io::Result<Walked> {
         // By its descriptor: what was looked at is what is read.
         let target = PathBuf::from(readlinkat(&next, "")?);
         if target.is_absolute() {
-            here = root()?;
+            here = root.try_clone()?;
         }
         ahead.extend(parts(&target));
     }
     Ok(Walked { found: here, insecure })
+}
+
+fn file_id(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Whether someone who is neither root nor us could have put `found` in the directory `around` it, or could take it away.

@@ -45,6 +45,10 @@ points! {
     /// It has its name, which is not durable.
     TemporaryRenamed = "temporary-renamed",
 
+    // Installing (install/edit.rs).
+    /// A change to the host was made.
+    EditMade = "edit-made",
+
     // Recovery (spool/recovery.rs, rotate/leftovers.rs).
     /// A file of the state directory that makes no sense was moved away.
     PutAside = "put-aside",
@@ -152,6 +156,13 @@ points! {
     StreamsDurable = "streams-durable",
     /// A shipped segment was removed.
     Dropped = "dropped",
+}
+
+impl Point {
+    /// Whether it is a run that comes to it, and not an installation.
+    pub fn is_of_a_run(self) -> bool {
+        self != Self::EditMade
+    }
 }
 
 /// Says that a run has come to a point.

@@ -1,9 +1,10 @@
-//! One run at a time: `flock(2)` on a directory. The kernel drops it with the process, so it is never stale.
+//! One at a time: `flock(2)` on a directory or a file. The kernel drops it with the process, so it is never stale.
 
 use std::fs::{File, TryLockError};
 
 use super::dir::Dir;
-use super::failure::{Failure, Result};
+use super::failure::{Context, Failure, Result};
+use super::file::Status;
 
 /// The lock, held until dropped.
 #[derive(Debug)]
@@ -23,4 +24,27 @@ pub fn try_lock(dir: &Dir) -> Result<Option<Lock>> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Failure::new("lock", dir.path(), error)),
     }
+}
+
+/// Takes the lock of a file that is made for it, for its owner only; `None` when another has it. Whoever holds it may
+/// remove the file: a lock on one that has lost its name counts for nothing.
+///
+/// # Errors
+/// Where the file can't be made or opened, or the file system has no locks.
+pub fn try_lock_file(dir: &Dir, name: &str) -> Result<Option<Lock>> {
+    let file = match dir.create(name, 0o600) {
+        Err(failure) if failure.is(std::io::ErrorKind::AlreadyExists) => match dir.open_write(name) {
+            Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Ok(None),
+            opened => opened?,
+        },
+        made => made?,
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(Failure::new("lock", dir.path_of(name), error)),
+    }
+    let locked = Status::of_file(&file).doing("look at", dir.path_of(name))?.identity;
+    let is_named = dir.look(name)?.is_some_and(|entry| entry.status.identity == locked);
+    Ok(is_named.then_some(Lock { _held: file }))
 }

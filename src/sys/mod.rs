@@ -4,6 +4,7 @@
 //! fails says what was being done, to which path, and why ([`failure::Failure`]).
 
 pub mod clock;
+pub mod command;
 pub mod dir;
 pub mod failure;
 pub mod fault;
