@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::install::schedule::Minute;
 use crate::model::destination::Destination;
 use crate::model::names::Instance;
 
@@ -32,6 +33,10 @@ pub enum Command {
     Run(Run),
     /// Tell what waits, and of which logs it is not known whether they are complete
     Status(Status),
+    /// Have cron start it every hour: configuration, entry, logrotate's exclusion
+    Install(Install),
+    /// Take all of that away again
+    Uninstall(Uninstall),
     /// List what was shipped
     Ls(Ls),
     /// Write what a service has logged, decompressed and in order, to standard output
@@ -63,7 +68,7 @@ pub struct Run {
     #[command(flatten)]
     pub store: StoreArgs,
     /// Where logferry keeps its spool; private to it
-    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
     pub state_dir: PathBuf,
     /// How the logs' writers let go of them
     #[arg(long, value_enum, default_value_t = Writer::Reopens)]
@@ -74,6 +79,9 @@ pub struct Run {
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
+    /// Leave processor and disk to others first, as nice(1) and ionice(1) would
+    #[arg(long)]
+    pub low_priority: bool,
     /// Print what would be done, and touch nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -93,11 +101,77 @@ pub enum Writer {
 #[derive(Debug, Args)]
 pub struct Status {
     /// Where logferry keeps its spool
-    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
     pub state_dir: PathBuf,
     /// Print it for a program
     #[arg(long)]
     pub json: bool,
+}
+
+/// `logferry install`.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Logs: files, directories or patterns in quotes; not needed where /etc/logferry.toml names them
+    #[arg(value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// The store: s3://bucket/prefix or file:///dir; not needed where /etc/logferry.toml names it
+    #[arg(long, value_name = "URL", env = "LOGFERRY_TO", value_parser = Destination::parse)]
+    pub to: Option<Destination>,
+    /// The minute of the hour at which a run starts [default: as installed, else 7]
+    #[arg(long, value_name = "MINUTE", value_parser = Minute::parse)]
+    pub at: Option<Minute>,
+    /// Each instance waits up to this long before it starts, always the same time [default: as installed, else 10m]
+    #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
+    pub splay: Option<Duration>,
+    /// What starts the runs [default: as installed, else cron where there is one, else systemd]
+    #[arg(long, value_enum)]
+    pub scheduler: Option<Scheduler>,
+    /// This machine's name in object keys [default: the EC2 instance id, else the host name]
+    #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
+    pub instance: Option<Instance>,
+    /// Where the runs keep their spool [default: as installed, else /var/lib/logferry]
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// What is common to install and uninstall.
+    #[command(flatten)]
+    pub host: HostArgs,
+}
+
+/// Which host, and how it is told.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// The root of the system to change, for images; paths in the configuration are those within it
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Print the exact difference, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one machine-readable report on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What starts the runs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Scheduler {
+    /// An entry in /etc/cron.d
+    Cron,
+    /// A timer of systemd
+    Systemd,
+}
+
+/// `logferry uninstall`.
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// Remove the spool too, and the configuration even if it was edited; twice to remove segments that were not shipped
+    #[arg(long, action = clap::ArgAction::Count)]
+    pub purge: u8,
+    /// Where the runs keep their spool [default: as installed, else /var/lib/logferry]
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// What is common to install and uninstall.
+    #[command(flatten)]
+    pub host: HostArgs,
 }
 
 /// `logferry ls`.

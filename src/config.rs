@@ -26,6 +26,9 @@ use section::{Section, Source};
 /// Where the configuration is read from unless the user says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/logferry.toml";
 
+/// Where the spool is unless the user says otherwise.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/logferry";
+
 /// How long a log may be silent after it was taken out of use before its segment is sealed.
 const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
 

@@ -11,6 +11,8 @@ fn main() -> ExitCode {
     let exit = match command {
         Command::Run(args) => cmd::run::run(args),
         Command::Status(args) => cmd::status::status(&args),
+        Command::Install(args) => cmd::install::install(args),
+        Command::Uninstall(args) => cmd::uninstall::uninstall(args),
         Command::Ls(args) => cmd::ls::ls(args),
         Command::Cat(args) => cmd::cat::cat(args),
     };

@@ -1,10 +1,13 @@
 //! One file a command: joins the services and prints what came of them.
 
 pub mod cat;
+mod host;
+pub mod install;
 pub mod ls;
 pub mod plan;
 pub mod run;
 pub mod status;
+pub mod uninstall;
 
 use crate::cli::StoreArgs;
 use crate::config::{self, ConfigError};

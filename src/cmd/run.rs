@@ -20,11 +20,15 @@ use crate::ship::{self, Shipped};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Failure;
+use crate::sys::priority;
 use crate::sys::signals::{self, Stop};
 
 /// Carries out a run.
 pub fn run(args: cli::Run) -> Exit {
     steps::tell(super::verbosity(args.store.verbose));
+    if args.low_priority {
+        priority::lower();
+    }
     let (dry_run, json) = (args.dry_run, args.json);
     let settings = match Settings::load(flags(args)) {
         Ok(settings) => settings,

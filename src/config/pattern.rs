@@ -15,6 +15,8 @@ pub enum Pattern {
     Literal(PathBuf),
     /// The files that match.
     Glob {
+        /// What the user wrote.
+        text: String,
         /// The directory above the first part that holds a wildcard.
         base: PathBuf,
         /// How many parts below it a match has; `None` for any number (`**`).
@@ -63,11 +65,28 @@ impl Pattern {
         let matcher = compile(text, text)?;
         let below = path.components().count() - first;
         Ok(Self::Glob {
+            text: text.to_owned(),
             base: path.components().take(first).collect(),
             depth: (!text.contains("**")).then_some(below),
             hidden: path.file_name().is_some_and(|name| name.as_bytes().starts_with(b".")),
             matcher,
         })
+    }
+
+    /// The pattern as a configuration has it: what would be a wildcard in a path is written as a class of its own.
+    /// `None` where the path is not UTF-8, as a configuration must be.
+    pub fn text(&self) -> Option<String> {
+        let escaped = |path: &Path| {
+            let escape = |c: char| match u8::try_from(c).is_ok_and(|byte| WILDCARDS.contains(&byte)) {
+                true => format!("[{c}]"),
+                false => c.to_string(),
+            };
+            Some(path.to_str()?.chars().map(escape).collect())
+        };
+        match self {
+            Self::Literal(path) => escaped(path),
+            Self::Glob { text, .. } => Some(text.clone()),
+        }
     }
 
     /// Whether a log at that path is meant.
@@ -152,6 +171,17 @@ mod tests {
         let any = Pattern::absolute("/srv/**/*.log").expect("sound");
         assert!(any.covers(Path::new("/srv/a/b/c.log")));
         assert!(matches!(any, Pattern::Glob { depth: None, .. }));
+    }
+
+    #[test]
+    fn the_text_of_a_pattern_stands_for_the_same_logs() {
+        for path in ["/a/b.log", "/a/[b]{c}*?.log", "/a/ü .log"] {
+            let text = Pattern::Literal(path.into()).text().expect("it is text");
+            assert!(Pattern::absolute(&text).expect("sound").covers(Path::new(path)), "{path} {text}");
+        }
+        let glob = "/var/log/*/web-?.log";
+        assert_eq!(Pattern::absolute(glob).expect("sound").text().as_deref(), Some(glob));
+        assert_eq!(Pattern::Literal(std::ffi::OsString::from_vec(b"/\xff".to_vec()).into()).text(), None);
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Edit {
     }
 
     /// The paths that it changes.
-    fn paths(&self) -> Vec<&Path> {
+    pub(super) fn paths(&self) -> Vec<&Path> {
         match self {
             Self::Move { from: path, to } | Self::Divert { path, to } | Self::Undivert { path, to } => vec![path, to],
             Self::Write { path, .. }

@@ -154,6 +154,19 @@ impl Host {
         Ok(dir.look(name)?.is_some())
     }
 
+    /// Whether there is a symbolic link at a path.
+    ///
+    /// # Errors
+    /// Where it can't be looked at.
+    pub fn is_link(&self, within: impl AsRef<Path>) -> Result<bool> {
+        let within = within.as_ref();
+        if !self.has(within)? {
+            return Ok(false);
+        }
+        let (dir, name) = self.parent(within)?;
+        Ok(dir.look(name)?.is_some_and(|entry| entry.kind == Kind::Symlink))
+    }
+
     /// Whether there is a directory at a path, links followed.
     ///
     /// # Errors

@@ -15,11 +15,21 @@
 //! changes made and the others not; since plans are made from what is on the host, the next `install` makes the rest,
 //! and `uninstall` takes away what there is.
 
+pub mod configuration;
+pub mod cron;
 mod divert;
 pub mod edit;
+pub mod environment;
+mod files;
 pub mod host;
 pub mod logrotate;
+mod logs;
+pub mod plan;
+mod program;
+pub mod purge;
+pub mod schedule;
 pub mod signed;
+pub mod systemd;
 
 use std::path::{Path, PathBuf};
 
@@ -66,6 +76,16 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// One change.
+    fn of(edit: Edit) -> Self {
+        Self { edits: vec![edit], notes: Vec::new() }
+    }
+
+    /// No change, but something to know.
+    fn note(note: String) -> Self {
+        Self { edits: Vec::new(), notes: vec![note] }
+    }
+
     /// Adds another plan behind this one.
     pub fn add(&mut self, other: Self) {
         self.edits.extend(other.edits);

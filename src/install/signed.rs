@@ -34,8 +34,9 @@ impl Signed {
 }
 
 /// A file with that content, signed.
-pub fn sign(text: &str) -> Vec<u8> {
-    format!("{MARK}{}\n{text}", Digest::of(text.as_bytes())).into_bytes()
+pub fn sign(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let text = text.as_ref();
+    [format!("{MARK}{}\n", Digest::of(text)).as_bytes(), text].concat()
 }
 
 #[cfg(test)]

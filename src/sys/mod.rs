@@ -12,6 +12,8 @@ pub mod file;
 pub mod host;
 pub mod lease;
 pub mod lock;
+pub mod pattern;
+pub mod priority;
 pub mod procfs;
 pub mod random;
 mod rename;

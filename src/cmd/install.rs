@@ -1,0 +1,57 @@
+//! `logferry install`: a host goes from nothing to hourly shipping.
+
+use super::host::{self, Report};
+use crate::cli::{self, Install};
+use crate::exit::Exit;
+use crate::install::host::{Host, HostLock};
+use crate::install::plan::{self, Installation, Scheduler, Trouble, Wanted};
+use crate::install::{Result, logrotate};
+
+const NOTHING: &str = "nothing to change: all is installed as asked for";
+
+/// Installs, or says what would be changed.
+pub fn install(args: Install) -> Exit {
+    match carry_out(&args) {
+        Ok(report) => report.print(NOTHING),
+        Err(trouble) => host::troubled(&args.host, trouble),
+    }
+}
+
+fn carry_out(args: &Install) -> std::result::Result<Report, Trouble> {
+    let host = host::open(&args.host)?;
+    let wanted = wanted(&host, args)?;
+    // Nothing to change is fine on a host that can't be changed: that there is no lock counts only later.
+    let lock = (!args.host.dry_run).then(|| lock(&host)).transpose();
+    let installation = plan::install(&host, &wanted, |name| std::env::var(name).ok())?;
+    let mut report = Report::of(&args.host, &installation.plan, Vec::new());
+    if !args.host.dry_run && !installation.plan.edits.is_empty() {
+        let _held = lock?;
+        report.notes(change(&host, &installation)?);
+    }
+    Ok(report)
+}
+
+/// The right to change the host, and what others have left half done taken away.
+fn lock(host: &Host) -> Result<HostLock> {
+    let held = host.lock()?;
+    plan::sweep(host)?;
+    Ok(held)
+}
+
+/// Makes all changes, or none where logrotate does not say that they do what they are for. Gives back what it complains of
+/// in any case.
+fn change(host: &Host, Installation { plan, logs }: &Installation) -> Result<Vec<String>> {
+    let before = logrotate::treatment(host)?;
+    let proof = || logrotate::treatment(host).and_then(|after| logrotate::prove(host, &before, &after, logs));
+    plan::carry_out(host, plan, proof)?;
+    Ok(logrotate::complaints(&before))
+}
+
+fn wanted(host: &Host, args: &Install) -> std::result::Result<Wanted, Trouble> {
+    let said = Wanted::said(host, args.to.clone(), &args.logs, args.instance.clone())?;
+    let scheduler = args.scheduler.map(|scheduler| match scheduler {
+        cli::Scheduler::Cron => Scheduler::Cron,
+        cli::Scheduler::Systemd => Scheduler::Systemd,
+    });
+    Ok(Wanted { said, minute: args.at, splay: args.splay, scheduler, state_dir: args.state_dir.clone() })
+}

@@ -1,0 +1,312 @@
+//! What must change so that logrotate leaves our logs alone: from its configuration as it would be without us, to the files
+//! that we want, to the edits between what is there and what we want.
+//!
+//! Each stanza that names our logs is dealt with in one of three ways:
+//!
+//! ```text
+//!  it is read after our fragment, and logrotate knows ignoreduplicates   nothing: our stanza is the first to name the logs
+//!  it is in a file of a directory that is included                       the file is replaced
+//!  else (the main file, a link, a file with mistakes ...)                refused: a person has to decide
+//! ```
+//!
+//! Our fragment is there in any case, even where nothing names our logs yet: a package may bring such a file tomorrow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::effective::{self, Effective, Found, Place, Source};
+use super::fragment::{Fragment, Way};
+use super::program::{Logrotate, Release};
+use super::replacement::{self, Replacement};
+use super::{DIRECTORY, FRAGMENT, NAME, naming, packages};
+use crate::install::edit::Edit;
+use crate::install::host::{Host, HostFile};
+use crate::install::signed::Signed;
+use crate::install::{Logs, Plan, Result, problem};
+use crate::model::path_text::to_text;
+use crate::model::problem::Problem;
+use crate::sys::file::Kind;
+
+/// What is to be changed so that logrotate leaves these logs alone.
+///
+/// # Errors
+/// Where its configuration can't be read, or a file that names our logs can't be dealt with.
+pub(super) fn install(host: &Host, logs: &Logs) -> Result<Plan> {
+    let Some(logrotate) = Logrotate::find(host)? else {
+        let note = "logrotate is not installed: there is nothing to keep off the logs".to_owned();
+        return Ok(Plan { edits: Vec::new(), notes: vec![note] });
+    };
+    let release = logrotate.release()?;
+    let effective = Effective::read(host)?;
+    let conflicts: Vec<&Found> =
+        effective.stanzas.iter().filter(|found| replacement::concerns(&found.stanza, logs)).collect();
+    if effective.directory_begins.is_none() {
+        return not_included(host, &effective, conflicts.first().copied());
+    }
+    let wanted = Wanted::new(host, &effective, release, logs)?;
+    let mut plan = wanted.edits(host)?;
+    plan.notes = wanted.notes(release);
+    Ok(plan)
+}
+
+/// The directory of our fragment is not read.
+fn not_included(host: &Host, effective: &Effective, conflict: Option<&Found>) -> Result<Plan> {
+    let main = effective.files.first().map_or(Path::new(effective::MAIN_FILES[0]), |source| source.path.as_path());
+    let Some(conflict) = conflict else {
+        let note = format!("{} does not include {DIRECTORY}, and nothing that it reads names the logs", to_text(main));
+        return Ok(Plan { edits: Vec::new(), notes: vec![note] });
+    };
+    let source = effective.source(conflict);
+    let what = format!(
+        "it does not include {DIRECTORY}, where logrotate would have to be kept off the logs that line {} of {} names",
+        conflict.stanza.line,
+        to_text(&source.path),
+    );
+    Err(Box::new(problem(host.shown(main), what).hint(format!("put `include {DIRECTORY}` above all stanzas of it"))))
+}
+
+/// The files that we want, by their paths.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) fragment: Fragment,
+    replacements: BTreeMap<PathBuf, WantedReplacement>,
+}
+
+#[derive(Debug)]
+struct WantedReplacement {
+    original: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Wanted {
+    fn new(host: &Host, effective: &Effective, release: Release, logs: &Logs) -> Result<Self> {
+        let mut wanted = Self::default();
+        match release.ignores_duplicates() {
+            true => wanted.fragment.words = naming::words(logs),
+            false => wanted.fragment.way = Way::Replacements,
+        }
+        for (index, found) in effective.stanzas.iter().enumerate() {
+            if !replacement::concerns(&found.stanza, logs) {
+                continue;
+            }
+            let source = effective.source(found);
+            let comes_later = is_after_us(source, effective.directory_begins.is_some_and(|begin| index >= begin));
+            if release.ignores_duplicates() && comes_later || wanted.replacements.contains_key(&source.path) {
+                continue;
+            }
+            let original = place_for_original(host, source, found, release)?;
+            let bytes = replacement::write(host, &original, &source.bytes, logs)?;
+            wanted.fragment.replaces.insert(source.path.clone());
+            wanted.replacements.insert(source.path.clone(), WantedReplacement { original, bytes });
+        }
+        wanted.refuse_scripts_with_arguments(host, effective, logs)?;
+        Ok(wanted)
+    }
+
+    /// A script that runs once for all logs of a stanza is given the stanza's paths, and these change.
+    fn refuse_scripts_with_arguments(&self, host: &Host, effective: &Effective, logs: &Logs) -> Result<()> {
+        let changed = effective.stanzas.iter().filter(|found| {
+            self.replacements.contains_key(&effective.source(found).path) && replacement::concerns(&found.stanza, logs)
+        });
+        for found in changed.filter(|found| found.stanza.script_reads_arguments) {
+            let why = "a script of it looks at its arguments, which would no longer be the same";
+            return Err(refusal(host, effective.source(found), found, why));
+        }
+        Ok(())
+    }
+
+    /// The edits between what is there and what we want.
+    fn edits(&self, host: &Host) -> Result<Plan> {
+        let mut plan = Plan::default();
+        for present in present(host)? {
+            if !self.replacements.contains_key(&present.path) {
+                plan.edits.extend(put_back(host, &present)?);
+            }
+        }
+        for (path, wanted) in &self.replacements {
+            let there = host.read(path)?;
+            match there.as_ref().and_then(|file| Replacement::of(&file.bytes)) {
+                Some(_) => plan.edits.extend(write(host, path, there, &wanted.bytes)?),
+                None => plan.edits.extend(put_aside(host, path, wanted)?),
+            }
+        }
+        let path = Path::new(FRAGMENT);
+        plan.edits.extend(write(host, path, host.read(path)?, &self.fragment.write())?);
+        Ok(plan)
+    }
+
+    fn notes(&self, release: Release) -> Vec<String> {
+        let note = |(path, wanted): (&PathBuf, &WantedReplacement)| {
+            let why = match release.ignores_duplicates() {
+                true => format!("it is read before {NAME}"),
+                false => format!("logrotate {release} can't leave single logs out of a pattern"),
+            };
+            let (path, original) = (to_text(path), to_text(&wanted.original));
+            format!("{path} is replaced, since {why}; the original is kept as {original}")
+        };
+        self.replacements.iter().map(note).collect()
+    }
+}
+
+/// Whether a file is read after our fragment, in whatever language logrotate sorts names: not all count punctuation, and not all
+/// put capitals first.
+fn is_after_us(source: &Source, directory_has_begun: bool) -> bool {
+    let plain = |name: &[u8]| -> Vec<u8> {
+        name.iter()
+            .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+            .map(u8::to_ascii_lowercase)
+            .collect()
+    };
+    match (&source.place, source.path.parent() == Some(Path::new(DIRECTORY))) {
+        (Place::InDirectory { .. }, true) => {
+            let name = source.path.file_name().unwrap_or_default().as_bytes();
+            name > NAME.as_bytes() && plain(name) > plain(NAME.as_bytes())
+        }
+        _ => directory_has_begun,
+    }
+}
+
+/// Under which name the original of a file is kept: one that logrotate passes over there.
+fn place_for_original(host: &Host, source: &Source, found: &Found, release: Release) -> Result<PathBuf> {
+    let refuse = |why: &str| refusal(host, source, found, why);
+    if let Some(there) = host.read_through(&source.path)?.and_then(|file| Replacement::of(&file.bytes)) {
+        return Ok(there.original);
+    }
+    let Place::InDirectory { taboo } = &source.place else {
+        return Err(refuse(&format!(
+            "logrotate {release} can't leave single logs out of it, and it is not a file of {DIRECTORY}"
+        )));
+    };
+    let (dir, name) = host.parent(&source.path)?;
+    if dir.look(name)?.is_none_or(|entry| entry.kind != Kind::Regular) {
+        return Err(refuse("the file is a symbolic link"));
+    }
+    if let Some(line) = source.mistake {
+        return Err(refuse(&format!("the file has a mistake in line {line}, and so can't be replaced")));
+    }
+    const ENDINGS: [&str; 4] = [".disabled", ".bak", ".dpkg-bak", ".rpmsave"];
+    let kept = ENDINGS.iter().map(|end| [name.as_bytes(), end.as_bytes()].concat());
+    let kept = kept.filter(|name| effective::is_taboo(taboo, OsStr::from_bytes(name)));
+    for name in kept {
+        let path = source.path.with_file_name(OsStr::from_bytes(&name));
+        if !host.has(&path)? {
+            return Ok(path);
+        }
+    }
+    Err(refuse("no name beside it is free that logrotate passes over (its tabooext)"))
+}
+
+fn refusal(host: &Host, source: &Source, found: &Found, why: &str) -> Box<Problem> {
+    let line = found.stanza.line;
+    let what = format!("its stanza in line {line} may name logs that logferry is to take, and {why}");
+    let hint = match source.place {
+        Place::Named => format!(
+            "take these logs out of that stanza yourself; or, with logrotate 3.21 or later, put `include {DIRECTORY}` above it",
+        ),
+        Place::InDirectory { .. } => "take these logs out of that stanza yourself, then do it again".to_owned(),
+    };
+    Box::new(problem(host.shown(&source.path), what).hint(hint))
+}
+
+/// A file of ours that is in the place of another.
+pub(super) struct Present {
+    path: PathBuf,
+    file: HostFile,
+    original: PathBuf,
+}
+
+/// The replacements that are there: those in the directory, and what our fragment says of others.
+///
+/// # Errors
+/// Where they can't be looked for.
+pub(super) fn present(host: &Host) -> Result<Vec<Present>> {
+    let recorded = host.read(FRAGMENT)?.map(|file| Fragment::read(&file.bytes).replaces).unwrap_or_default();
+    let mut paths: BTreeSet<PathBuf> = recorded;
+    paths.extend(host.names(DIRECTORY)?.iter().map(|name| Path::new(DIRECTORY).join(name)));
+    let mut present = Vec::new();
+    for path in paths {
+        let (true, Ok(Some(file))) = (is_regular(host, &path)?, host.read(&path)) else { continue };
+        if let Some(Replacement { original }) = Replacement::of(&file.bytes) {
+            present.push(Present { path, file, original });
+        }
+    }
+    Ok(present)
+}
+
+fn is_regular(host: &Host, path: &Path) -> Result<bool> {
+    if !host.has(path)? {
+        return Ok(false);
+    }
+    let (dir, name) = host.parent(path)?;
+    Ok(dir.look(name)?.is_some_and(|entry| entry.kind == Kind::Regular))
+}
+
+/// The original comes back into its place. Where it is gone (its package was purged), so is what it was replaced by.
+fn put_back(host: &Host, present: &Present) -> Result<Vec<Edit>> {
+    let Present { path, file, original } = present;
+    let mut edits = vec![Edit::Remove { path: path.clone(), before: untouched(host, path, file)?.to_vec() }];
+    match packages::diverts(host, path, original)? {
+        true => edits.push(Edit::Undivert { path: path.clone(), to: original.clone() }),
+        false if host.has(original)? => edits.push(Edit::Move { from: original.clone(), to: path.clone() }),
+        false => {}
+    }
+    Ok(edits)
+}
+
+fn put_aside(host: &Host, path: &Path, wanted: &WantedReplacement) -> Result<Vec<Edit>> {
+    let (path, to) = (path.to_owned(), wanted.original.clone());
+    let aside = match packages::owns(host, &path)? {
+        true => Edit::Divert { path: path.clone(), to },
+        false => Edit::Move { from: path.clone(), to },
+    };
+    Ok(vec![aside, Edit::Write { path, before: None, after: wanted.bytes.clone() }])
+}
+
+/// What brings a file of ours to that content.
+fn write(host: &Host, path: &Path, there: Option<HostFile>, wanted: &[u8]) -> Result<Option<Edit>> {
+    let before = match there {
+        Some(file) if file.bytes == wanted && file.is_sound() => return Ok(None),
+        Some(file) if file.bytes == wanted => Some(file.bytes),
+        Some(file) => Some(untouched(host, path, &file)?.to_vec()),
+        None => None,
+    };
+    Ok(Some(Edit::Write { path: path.to_owned(), before, after: wanted.to_vec() }))
+}
+
+/// What is in a file of ours, if nobody has changed it.
+fn untouched<'f>(host: &Host, path: &Path, file: &'f HostFile) -> Result<&'f [u8]> {
+    let (what, hint) = match Signed::read(&file.bytes) {
+        Signed::Ours => return Ok(&file.bytes),
+        Signed::Edited => (
+            "it was changed by hand since logferry wrote it",
+            "put what you need of it into a file of your own, or into the original that it names; remove it; do it again",
+        ),
+        Signed::Foreign => ("logferry did not write it, but needs its name", "move it away, then do it again"),
+    };
+    Err(Box::new(problem(host.shown(path), what).hint(hint)))
+}
+
+/// What is to be changed so that all is as it was before.
+///
+/// # Errors
+/// Where a file of ours was changed by hand.
+pub(super) fn uninstall(host: &Host) -> Result<Plan> {
+    let mut plan = Plan::default();
+    for present in present(host)? {
+        plan.edits.extend(put_back(host, &present)?);
+    }
+    let path = Path::new(FRAGMENT);
+    match host.read(path)? {
+        Some(file) if Signed::read(&file.bytes) == Signed::Foreign => {
+            plan.notes.push(format!("{FRAGMENT} is not logferry's, and stays"));
+        }
+        Some(file) => {
+            let before = untouched(host, path, &file)?.to_vec();
+            plan.edits.push(Edit::Remove { path: path.to_owned(), before });
+        }
+        None => {}
+    }
+    Ok(plan)
+}

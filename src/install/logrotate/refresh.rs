@@ -1,0 +1,91 @@
+//! Keeping the exclusion up to date with the logs that there are.
+//!
+//! Promise: where nothing changed, our own fragment is read and nothing else, unless files had to be replaced: then
+//! those, their originals, and the directories that their patterns name. No process is started. Where something did change, it is as with an
+//! installation: all or nothing, and proved. Nothing is installed that was not there, and no log of ours that is gone is
+//! dropped from the fragment: it may have been taken out of use this very moment.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::fragment::{Fragment, Way};
+use super::replacement::{self, Replacement};
+use super::{FRAGMENT, naming, plan, prove, treatment};
+use crate::install::edit;
+use crate::install::host::Host;
+use crate::install::signed::Signed;
+use crate::install::{Logs, Result, problem};
+
+/// What became of a refresh.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refreshed {
+    /// Nothing was to be done: logferry was not installed here, or all is up to date.
+    Unchanged,
+    /// Logrotate is now kept off logs that it was not kept off before, or left others that it did not know.
+    Changed,
+}
+
+/// How many logs that are gone are kept in the fragment, at most.
+const MOST_GONE: usize = 1000;
+
+/// Brings the exclusion up to date, if it is there and untouched.
+///
+/// # Errors
+/// Where it is out of date and can't be changed; it is as it was then.
+pub fn refresh(host: &Host, logs: &Logs) -> Result<Refreshed> {
+    let Some(file) = host.read(FRAGMENT)? else { return Ok(Refreshed::Unchanged) };
+    let fragment = Fragment::read(&file.bytes);
+    if is_up_to_date(host, &fragment, logs)? {
+        return Ok(Refreshed::Unchanged);
+    }
+    if Signed::read(&file.bytes) != Signed::Ours {
+        let what = "it was changed by hand since logferry wrote it, and does not name all logs";
+        let hint = "add the logs to it yourself; or remove it and call `logferry install`";
+        return Err(Box::new(problem(host.shown(FRAGMENT), what).hint(hint)));
+    }
+    let _lock = host.lock()?;
+    let before = treatment(host)?;
+    let plan = plan::install(host, &with_recent(logs, &fragment))?;
+    let applied = edit::apply(host, &plan.edits)?;
+    let proved = treatment(host).and_then(|after| prove(host, &before, &after, logs));
+    match proved {
+        Ok(()) => Ok(Refreshed::Changed),
+        Err(failed) => {
+            applied.undo()?;
+            Err(failed)
+        }
+    }
+}
+
+fn is_up_to_date(host: &Host, fragment: &Fragment, logs: &Logs) -> Result<bool> {
+    let names_all = fragment.way == Way::Replacements || naming::words(logs).is_subset(&fragment.words);
+    Ok(names_all && fragment.replaces.iter().map(|path| is_replacement_up_to_date(host, path, logs)).all_true()?)
+}
+
+trait AllTrue {
+    fn all_true(self) -> Result<bool>;
+}
+
+impl<I: Iterator<Item = Result<bool>>> AllTrue for I {
+    fn all_true(mut self) -> Result<bool> {
+        self.try_fold(true, |all, one| Ok(all && one?))
+    }
+}
+
+fn is_replacement_up_to_date(host: &Host, path: &Path, logs: &Logs) -> Result<bool> {
+    let Some(file) = host.read(path)? else { return Ok(false) };
+    let Some(Replacement { original }) = Replacement::of(&file.bytes) else { return Ok(false) };
+    let Some(kept) = host.read(&original)? else { return Ok(false) };
+    Ok(replacement::write(host, &original, &kept.bytes, logs)? == file.bytes)
+}
+
+/// The logs that there are, and those that our fragment names and that may come back.
+fn with_recent(logs: &Logs, fragment: &Fragment) -> Logs {
+    let mut logs = logs.clone();
+    let there: BTreeSet<_> = logs.existing.iter().cloned().collect();
+    let named = fragment.words.iter().filter_map(|word| super::words::path_of(word));
+    let gone: Vec<_> = named.filter(|path| !there.contains(path) && logs.covers(path)).take(MOST_GONE).collect();
+    logs.existing.extend(gone);
+    logs.existing.sort();
+    logs
+}
