@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use logferry::cli::Cli;
-use logferry::install::signed;
+use logferry::install::{schedule, signed};
 
 /// Writes man pages, completions and cron's entry.
 #[derive(Parser)]
@@ -53,8 +53,9 @@ fn main() -> Result<()> {
 /// The entry that waits for a destination. It is signed, so that `install` knows it for ours and puts its own in its
 /// place, unless someone has changed it by hand; and it starts runs when `install` would by default.
 fn waiting_entry() -> Vec<u8> {
-    let text = include_str!("../cron/packaged");
-    signed::sign(&text.replace("@MINUTE@", "7").replace("@SPLAY@", "10m"))
+    let splay = humantime::format_duration(schedule::DEFAULT_SPLAY).to_string();
+    let text = include_str!("../cron/packaged").replace("@MINUTE@", &schedule::DEFAULT_MINUTE.to_string());
+    signed::sign(&text.replace("@SPLAY@", &splay))
 }
 
 /// A file, with the directories on the way to it.

@@ -23,6 +23,7 @@ mod golden;
 mod house;
 mod names;
 mod objects;
+mod package;
 mod parsers;
 mod power_loss;
 mod recovery;
