@@ -71,7 +71,7 @@ fn each_command_has_a_man_page_that_renders_and_completions_in_three_shells() {
     assert_eq!(found, pages);
     for page in found.iter().map(String::as_str).chain(["logferry.1.gz"]) {
         // groff itself: `man` is not on every machine, and says nothing of mistakes.
-        let script = format!("gzip -dc '{}' | groff -man -Tutf8 -ww", manual.join(page).display());
+        let script = format!("gzip -dc '{}' | groff -man -Tutf8 -P-cbou -ww", manual.join(page).display());
         let rendered = finish(Command::new("sh").args(["-c", &script])).expect(0);
         assert_eq!(rendered.stderr, "", "{page}");
         assert!(rendered.text().contains("EXIT STATUS"), "{page}: {}", rendered.text());
@@ -133,8 +133,9 @@ fn the_packaged_cron_entry_is_known_for_ours() {
 
 #[test]
 fn all_that_is_linked_in_is_named_with_its_licence() {
-    let path = unpacked().path().join("usr/share/doc/logferry/third-party.gz");
-    let notices = finish(Command::new("gzip").arg("-dc").arg(&path));
+    let dir = unpacked();
+    let path = dir.path().join("usr/share/doc/logferry/third-party.gz");
+    let notices = finish(Command::new("gzip").arg("-dc").arg(&path)).expect(0);
     let text = notices.text();
     for part in ["\naws-sdk-s3 1.", "\nring 0.", "\nzlib-rs 0.", "Apache License", "Permission is hereby granted"] {
         assert!(text.contains(part), "{part} is missing");
