@@ -85,7 +85,7 @@ fn assert_completes(root: &Path, commands: &[String]) {
     let share = root.join("usr/share");
     let bash = "source bash-completion/completions/logferry; COMP_WORDS=(logferry ''); COMP_CWORD=1; \
                 _logferry logferry '' logferry; printf '%s\\n' \"${COMPREPLY[@]}\"";
-    let fish = "set fish_complete_path fish/vendor_completions.d; complete -C 'logferry '";
+    let fish = "source fish/vendor_completions.d/logferry.fish; complete -C 'logferry '";
     // zsh completes at a prompt only: it reads the function, which then names what it would offer.
     let zsh = "fpath=($PWD/zsh/vendor-completions $fpath); autoload -Uz compinit && compinit -D && [[ -n $_comps[logferry] ]] && \
                autoload +X _logferry && functions _logferry_commands _logferry";
