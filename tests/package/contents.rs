@@ -88,7 +88,7 @@ fn assert_completes(root: &Path, commands: &[String]) {
     let fish = "source fish/vendor_completions.d/logferry.fish; complete -C 'logferry '";
     // zsh completes at a prompt only: it reads the function, which then names what it would offer.
     let zsh = "fpath=($PWD/zsh/vendor-completions $fpath); autoload -Uz compinit && compinit -D && [[ -n $_comps[logferry] ]] && \
-               autoload +X _logferry && functions _logferry_commands _logferry";
+               autoload +X _logferry && functions _logferry";
     for (shell, args, script) in
         [("bash", &["--norc", "-c"][..], bash), ("fish", &["--no-config", "-c"], fish), ("zsh", &["-f", "-c"], zsh)]
     {
