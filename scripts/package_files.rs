@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 fn waiting_entry() -> Vec<u8> {
     let splay = humantime::format_duration(schedule::DEFAULT_SPLAY).to_string();
     let text = include_str!("../cron/packaged").replace("@MINUTE@", &schedule::DEFAULT_MINUTE.to_string());
-    signed::sign(&text.replace("@SPLAY@", &splay))
+    signed::sign(text.replace("@SPLAY@", &splay))
 }
 
 /// A file, with the directories on the way to it.
