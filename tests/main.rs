@@ -27,6 +27,7 @@ mod install;
 mod logrotate;
 mod names;
 mod objects;
+mod package;
 mod parsers;
 mod power_loss;
 mod recovery;

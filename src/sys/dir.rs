@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, readlinkat, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
@@ -25,6 +25,7 @@ use super::failure::{Context, Failure, Result};
 use super::fault::{self, Point};
 use super::file::{self, Kind, Status};
 use super::host;
+use super::rename;
 
 /// An open directory.
 #[derive(Debug)]
@@ -361,8 +362,7 @@ impl Dir {
     /// # Errors
     /// `AlreadyExists` where the new name is taken.
     pub fn rename_new_into(&self, from: impl AsRef<OsStr>, other: &Self, to: impl AsRef<OsStr>) -> Result<()> {
-        let flags = RenameFlags::RENAME_NOREPLACE;
-        match renameat2(&self.file, from.as_ref(), &other.file, to.as_ref(), flags) {
+        match rename::never_over(&self.file, from.as_ref(), &other.file, to.as_ref()) {
             Err(Errno::ENOSYS | Errno::EINVAL) if other.look(&to)?.is_none() => self.rename_into(&from, other, &to),
             Err(Errno::ENOSYS | Errno::EINVAL) => Err(Failure::new("rename", self.path_of(&from), Errno::EEXIST)),
             other => other.doing("rename", self.path_of(&from)),

@@ -17,5 +17,6 @@ pub mod pattern;
 pub mod priority;
 pub mod procfs;
 pub mod random;
+mod rename;
 pub mod rights;
 pub mod signals;

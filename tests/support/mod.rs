@@ -2,6 +2,7 @@
 
 pub(crate) mod mount;
 pub(crate) mod proof;
+pub(crate) mod root;
 pub(crate) mod tally;
 pub(crate) mod trace;
 

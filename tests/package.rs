@@ -1,0 +1,49 @@
+//! The Debian package: what is in it, and what its installation, upgrade, removal and purge do to a system.
+//!
+//! `scripts/package` builds it, of the development binary, and `dpkg` handles it in a whole system of the test's own.
+
+mod contents;
+mod guide;
+mod lifecycle;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::support::{Ended, finish};
+
+/// The sources that this was built from.
+fn sources() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs `scripts/package`.
+fn package(args: &[&str], output: &Path) -> Ended {
+    let mut command = Command::new(sources().join("scripts/package"));
+    finish(command.args(args).arg("--output").arg(output))
+}
+
+/// Two packages, the second a later version of the same binary.
+struct Packages {
+    _dir: TempDir,
+    first: PathBuf,
+    second: PathBuf,
+}
+
+/// Built once for all tests.
+fn packages() -> &'static Packages {
+    static PACKAGES: OnceLock<Packages> = OnceLock::new();
+    PACKAGES.get_or_init(|| {
+        let dir = TempDir::new().expect("a directory");
+        let build = |revision: &str| {
+            package(&["--development", "--revision", revision], dir.path()).expect(0);
+            let mut made = std::fs::read_dir(dir.path()).expect("the output").map(|entry| entry.expect("it").path());
+            let name = format!("-{revision}_");
+            made.find(|path| path.to_string_lossy().contains(&name)).expect("a package of that revision")
+        };
+        let (first, second) = (build("1"), build("2"));
+        Packages { _dir: dir, first, second }
+    })
+}

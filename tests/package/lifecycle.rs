@@ -1,0 +1,289 @@
+//! Installation, upgrade, removal and purge.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use super::packages;
+use crate::support::root::Root;
+use crate::support::{Ended, Sandbox, finish};
+
+const LOG: &str = "/var/log/upstart/web.log";
+const CONFIGURATION: &str = "/etc/logferry.toml";
+const ENTRY: &str = "/etc/cron.d/logferry";
+
+/// A system with a log, a directory store, and logrotate's packaged fragment for Upstart.
+fn system(sandbox: &Sandbox) -> Root {
+    let root = Root::new(sandbox);
+    root.write(LOG, "one\n");
+    std::fs::create_dir_all(root.path("/srv/store")).expect("a store");
+    root.write("/etc/logrotate.d/upstart", "/var/log/upstart/*.log {\n    daily\n    missingok\n    rotate 7\n}\n");
+    root.put(&packages().first, "/root/first.deb");
+    root.put(&packages().second, "/root/second.deb");
+    root
+}
+
+fn installed(root: &Root) -> Ended {
+    root.dpkg(["--install", "/root/first.deb"]).expect(0)
+}
+
+/// `logferry install` as the guides have it.
+fn switched_on(root: &Root) -> Ended {
+    root.run("logferry", ["install", "--to", "file:///srv/store", "/var/log/upstart/*.log"]).expect(0)
+}
+
+/// Carries out the hourly command of cron's entry, without the wait before it.
+fn hour_strikes(root: &Root) -> Ended {
+    let text = root.read(ENTRY);
+    let line = text.lines().find(|line| line.contains(" * * * * ")).expect("a line with a time");
+    let command = line.split_once("root ").expect("a user").1.trim();
+    assert!(command.contains("--splay 10m"), "{command}");
+    root.run("sh", ["-c", &command.replace("--splay 10m", "--splay 0s")])
+}
+
+/// Everything below these directories: kind, mode, owner, content or target.
+fn snapshot(root: &Root, directories: &[&str]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for directory in directories {
+        // A link at the top leads elsewhere only within the system, and not from here.
+        for entry in walkdir::WalkDir::new(root.path(directory)).follow_root_links(false) {
+            let entry = entry.expect("an entry");
+            let is = entry.metadata().expect("its status");
+            let content = match is.file_type() {
+                kind if kind.is_symlink() => format!("{:?}", std::fs::read_link(entry.path()).expect("a link")),
+                kind if kind.is_file() => format!("{:?}", std::fs::read(entry.path()).expect("a file")),
+                _ => String::new(),
+            };
+            let name = entry.path().strip_prefix(root.path("/")).expect("below").display().to_string();
+            found.insert(name, format!("{:o} {}:{} {content}", is.mode(), is.uid(), is.gid()));
+        }
+    }
+    found
+}
+
+/// Fails the test unless two snapshots are the same; names what differs.
+#[track_caller]
+fn assert_same(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
+    let differs = |(name, is): &(&String, &String)| before.get(*name) != Some(*is) || after.get(*name) != Some(*is);
+    let names: Vec<_> = before.iter().chain(after).filter(differs).map(|(name, _)| name).collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn an_installed_package_ships_nothing_until_a_destination_is_set() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let said = installed(&root);
+    assert!(said.text().contains("nothing is shipped until"), "{}", said.text());
+    hour_strikes(&root);
+    root.write(CONFIGURATION, "# to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
+    let quiet = hour_strikes(&root);
+    assert_eq!((quiet.text().as_str(), quiet.stderr.as_str()), ("", ""));
+    assert!(!root.has("/var/lib/logferry"), "something was begun");
+    assert_eq!(root.read(LOG), "one\n");
+    // Set by hand, or by a tool that manages configurations.
+    let text = root.read(CONFIGURATION).replace("# to", "to");
+    root.write(CONFIGURATION, text);
+    hour_strikes(&root).quiet();
+    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\n");
+    // The program gone, and the entry still there: cron has nothing to say.
+    std::fs::remove_file(root.path("/usr/bin/logferry")).expect("the program");
+    let quiet = hour_strikes(&root);
+    assert_eq!((quiet.text().as_str(), quiet.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_nor_schedule_nor_spool() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    root.run("logferry", ["install", "--to", "file:///srv/missing", "--at", "20", LOG]).expect(0);
+    assert!(root.read(ENTRY).contains("\n20 * * * *  root  /usr/bin/logferry run"), "{}", root.read(ENTRY));
+    // Something waits in the spool.
+    hour_strikes(&root).expect(75);
+    let kept = ["/etc", "/var/lib/logferry"];
+    let before = snapshot(&root, &kept);
+    let said = root.dpkg(["--install", "/root/second.deb"]).expect(0);
+    assert!(
+        !said.text().contains("nothing is shipped") && !said.text().contains("Configuration file"),
+        "{}",
+        said.text()
+    );
+    let version = root.run("dpkg-query", ["--show", "-f", "${Version} ${Status}", "logferry"]).expect(0).text();
+    assert!(version.ends_with("-2 install ok installed"), "{version}");
+    assert_same(&before, &snapshot(&root, &kept));
+    // Back to the earlier version, too.
+    installed(&root);
+    assert_same(&before, &snapshot(&root, &kept));
+    std::fs::create_dir(root.path("/srv/missing")).expect("the store");
+    hour_strikes(&root).quiet();
+    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\n");
+}
+
+#[test]
+fn a_removal_gives_logrotate_its_logs_back_and_keeps_configuration_and_spool() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let rotation = snapshot(&root, &["/etc/logrotate.d"]);
+    installed(&root);
+    switched_on(&root);
+    hour_strikes(&root).quiet();
+    let kept = [CONFIGURATION, "/var/lib/logferry"];
+    let before = snapshot(&root, &kept);
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &kept));
+    assert_same(&rotation, &snapshot(&root, &["/etc/logrotate.d"]));
+    assert!(!root.has(ENTRY) && !root.has("/usr/bin/logferry"), "something would still start it");
+    let left: Vec<_> = walkdir::WalkDir::new(root.path("/etc"))
+        .into_iter()
+        .filter_map(|entry| entry.ok().map(|entry| entry.path().display().to_string()))
+        .filter(|path| path.ends_with(".kept"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    // It comes back as it was left: off, with its configuration.
+    let said = installed(&root).text();
+    assert!(said.contains("logferry install") && !root.has(ENTRY), "{said}");
+    root.run("logferry", ["install"]).expect(0);
+    root.write(LOG, "two\n");
+    hour_strikes(&root).quiet();
+    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\ntwo\n");
+}
+
+#[test]
+fn a_schedule_that_was_never_switched_on_by_install_survives_a_removal() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    let before = snapshot(&root, &["/etc/cron.d"]);
+    root.write(CONFIGURATION, "to = \"file:///srv/store\"\n");
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &["/etc/cron.d"]));
+    installed(&root);
+    assert_same(&before, &snapshot(&root, &["/etc/cron.d"]));
+    assert_eq!(root.read(CONFIGURATION), "to = \"file:///srv/store\"\n");
+}
+
+#[test]
+fn after_a_purge_the_system_is_as_it_was() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let before = snapshot(&root, &["/etc"]);
+    let mut list = std::process::Command::new("dpkg-deb");
+    let listed = finish(list.arg("--contents").arg(&packages().first)).expect(0).text();
+    let files = listed.lines().filter(|line| line.starts_with('-')).filter_map(|line| line.split(" ./").nth(1));
+    let files: Vec<&str> = files.collect();
+    installed(&root);
+    switched_on(&root);
+    hour_strikes(&root).quiet();
+    let said = root.dpkg(["--purge", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &["/etc"]));
+    let left: Vec<&&str> = files.iter().filter(|file| root.has(file)).collect();
+    assert!(files.len() > 15 && left.is_empty(), "of {} files these are left: {left:?}", files.len());
+    assert!(!root.has("/var/lib/logferry"), "{}{}", said.text(), said.stderr);
+    let known = root.run("dpkg-query", ["--show", "logferry"]);
+    assert!(known.code != 0 || known.text().trim_end().ends_with("logferry"), "{}", known.text());
+    // Twice does no harm.
+    root.dpkg(["--purge", "logferry"]);
+}
+
+/// A purge that finds the state directory in this state keeps it, and says why.
+#[track_caller]
+fn assert_kept(root: &Root, why: &str) {
+    let before = snapshot(root, &["/var/lib/logferry"]);
+    let ended = root.dpkg(["--purge", "logferry"]).expect(0);
+    assert!(ended.stderr.contains(why) && ended.stderr.contains("hint:"), "{}", ended.stderr);
+    assert_same(&before, &snapshot(root, &["/var/lib/logferry"]));
+    assert!(!root.has(CONFIGURATION) && !root.has(ENTRY), "configuration is left");
+}
+
+#[test]
+fn a_purge_keeps_a_spool_that_holds_what_is_not_in_the_store() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    root.run("logferry", ["install", "--to", "file:///srv/missing", LOG]).expect(0);
+    hour_strikes(&root).expect(75);
+    assert_kept(&root, "not known to be in the store");
+    // Nothing is lost: the same command ships it when the program is back.
+    installed(&root);
+    std::fs::create_dir(root.path("/srv/missing")).expect("the store");
+    root.run("logferry", ["run", "--to", "file:///srv/missing", LOG]).quiet();
+    assert_eq!(root.run("logferry", ["cat", "--to", "file:///srv/missing", "web"]).expect(0).text(), "one\n");
+    root.dpkg(["--purge", "logferry"]).expect(0);
+    assert!(!root.has("/var/lib/logferry"), "all is in the store now");
+}
+
+#[test]
+fn a_purge_keeps_a_state_directory_that_is_not_as_logferry_makes_it() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let elsewhere = root.path("/srv/precious");
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    std::fs::write(elsewhere.join("file"), "precious").expect("a file");
+    installed(&root);
+    std::os::unix::fs::symlink("/srv/precious", root.path("/var/lib/logferry")).expect("a link");
+    // `uninstall` refuses such a state directory too, and the package stays: so the program goes first.
+    std::fs::remove_file(root.path("/var/lib/logferry")).expect("the link");
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    std::os::unix::fs::symlink("/srv/precious", root.path("/var/lib/logferry")).expect("a link");
+    assert_kept(&root, "not a directory of root's alone");
+    assert_eq!(root.read("/srv/precious/file"), "precious");
+    std::fs::remove_file(root.path("/var/lib/logferry")).expect("the link");
+    std::fs::create_dir_all(root.path("/var/lib/logferry/damaged")).expect("directories");
+    std::fs::set_permissions(root.path("/var/lib/logferry"), PermissionsExt::from_mode(0o700)).expect("chmod");
+    std::fs::write(root.path("/var/lib/logferry/damaged/k3f9a2-00000001.part"), "bytes").expect("a file");
+    installed(&root);
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_kept(&root, "1 files in spool/ and damaged/");
+}
+
+#[test]
+fn a_schedule_that_was_changed_by_hand_keeps_the_package_until_it_is_removed() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    switched_on(&root);
+    let edited = root.read(ENTRY) + "# mine\n";
+    root.write(ENTRY, &edited);
+    let before = snapshot(&root, &["/etc"]);
+    let ended = root.dpkg(["--remove", "logferry"]);
+    assert!(ended.code != 0 && ended.stderr.contains("the package stays"), "{}", ended.stderr);
+    assert_same(&before, &snapshot(&root, &["/etc"]));
+    assert!(root.has("/usr/bin/logferry"), "the entry would start what isn't there");
+    std::fs::remove_file(root.path(ENTRY)).expect("the entry");
+    root.dpkg(["--remove", "logferry"]).expect(0);
+}
+
+#[test]
+fn on_a_system_without_cron_install_takes_systemd_although_the_package_has_an_entry_for_cron() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    for cron in ["/usr/sbin/cron", "/usr/sbin/crond"] {
+        let _ = std::fs::remove_file(root.path(cron));
+    }
+    root.write("/lib/systemd/systemd", "");
+    std::fs::create_dir_all(root.path("/etc/systemd/system")).expect("directories");
+    let ended = switched_on(&root);
+    assert!(root.has("/etc/systemd/system/logferry.timer"), "{}{}", ended.text(), ended.stderr);
+    assert!(!root.has(ENTRY), "a second schedule is left");
+}
+
+#[test]
+fn the_tests_leave_this_machine_as_it_is() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let database = || std::fs::read("/var/lib/dpkg/status").expect("dpkg's database");
+    let before = database();
+    installed(&root);
+    assert!(root.read("/var/lib/dpkg/status").contains("Package: logferry\n"), "it is not installed");
+    assert!(
+        database() == before && !Path::new("/etc/logferry.toml.example").exists(),
+        "it is installed on this machine"
+    );
+    // The namespace is gone with its holder.
+    let seen = root.path("/");
+    drop(root);
+    assert!(!seen.exists(), "{} is still there", seen.display());
+    finish(std::process::Command::new("mountpoint").arg("-q").arg(sandbox.path("system"))).expect(32);
+}
