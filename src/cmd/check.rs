@@ -28,7 +28,7 @@ pub fn check(args: cli::Check) -> Exit {
     steps::tell(super::verbosity(args.store.verbose));
     // A log's lease may be broken while it is tried: the signal must not end us.
     if let Err(failure) = signals::ignore_sigio() {
-        report::print_problems(&[report::fatal(&failure.path, &failure)]);
+        let _ = report::print_problems(&[report::fatal(&failure.path, &failure)]);
         return Exit::Failed;
     }
     let json = args.json;

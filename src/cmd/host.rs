@@ -74,7 +74,7 @@ impl Report {
 
     /// Prints it; `nothing` is said where there was nothing to do.
     pub(super) fn print(&self, nothing: &str) -> Exit {
-        report::print_problems(&self.problems);
+        let _ = report::print_problems(&self.problems);
         let told = if self.json { report::print_json(self) } else { self.lines(nothing) };
         let exit = report::exit(&self.problems);
         told.map_or(exit.max(Exit::Failed), |()| exit)

@@ -1,4 +1,4 @@
-//! What docs/install.md tells people to do, done.
+//! What docs/packages.md tells people to do, done.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::support::{Ended, Sandbox, finish};
 
 /// The guide's user data, read as cloud-init reads it.
 fn user_data() -> Value {
-    let guide = std::fs::read_to_string(sources().join("docs/install.md")).expect("the guide");
+    let guide = std::fs::read_to_string(sources().join("docs/packages.md")).expect("the guide");
     let block = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of YAML");
     // What is read as user data at all says so in its first line.
     assert!(block.starts_with("#cloud-config\n"), "{block}");
