@@ -127,6 +127,15 @@ pub(crate) struct Gap {
     pub(crate) ended: String,
 }
 
+impl Gap {
+    /// Whether runs have said that bytes may be missing there: behind just that segment.
+    pub(crate) fn is_told_in(&self, said: &str) -> bool {
+        let behind = format!("missing behind segment {}", self.segment);
+        let is_it = |line: &str| line.contains("not known to be complete between") && line.contains(&behind);
+        !self.segment.is_empty() && said.lines().any(is_it)
+    }
+}
+
 /// How a log's segments compare with what its writer wrote.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
