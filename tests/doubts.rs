@@ -84,12 +84,16 @@ fn what_is_lost_behind_the_unlink_is_told_with_the_segment_that_it_followed() {
     sandbox.run_all().quiet();
     let open = |name: &str| std::fs::File::options().create(true).append(true).open(sandbox.log(name));
     let mut writers = ["other.log", "web.log"].map(|name| open(name).expect("a log"));
-    writers.each_mut().map(|log| log.write_all(b"two\n").expect("it is written"));
+    for log in &mut writers {
+        log.write_all(b"two\n").expect("it is written");
+    }
     let mut run = sandbox.logferry();
     run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@unlinks-durable").stderr(Stdio::null());
     assert_eq!(run.status().expect("it starts").code(), None, "it is killed");
     // A write to each was under way; then both writers turn to new files, and nobody can know of these bytes.
-    writers.map(|mut log| log.write_all(b"three\n").expect("it is written"));
+    for mut log in writers {
+        log.write_all(b"three\n").expect("it is written");
+    }
     open("web.log").expect("a new log").write_all(b"four\n").expect("it is written");
     let ended = sandbox.run_all().expect(0);
     let contents =

@@ -184,8 +184,9 @@ fn a_file_that_a_writer_puts_in_the_place_of_its_log_is_not_read() {
     assert_eq!(objects.len(), 2, "{}", ended.stderr);
     // Nobody holds the second log any more either: the next run finds that out, and says so.
     let service = ["web.log", "job.log"][held];
-    let ended = finish(&mut run()).expect(0);
-    assert!(ended.stderr.contains(&format!("{service}: not known to be complete")), "{}", ended.stderr);
+    let next = finish(&mut run()).expect(0);
+    let told = next.stderr.contains(&format!("{service}: not known to be complete"));
+    assert!(told, "{service}: the run before said: {}; the next one: {}", ended.stderr, next.stderr);
     drop(go);
     writers[held].wait().expect("sh ends");
 }
