@@ -142,10 +142,10 @@ fn names_do_not_move_the_cursor_when_steps_are_told_either() {
 }
 
 /// A writer that has a log open as its standard output, and does as told: after the first line it puts another file in
-/// its place, under the same number.
+/// its place, under the same number. When nobody tells it anything any more it ends.
 fn turncoat(log: &Path, other: &Path, done: &Path) -> Child {
     let (log, other, done) = (log.display(), other.display(), done.display());
-    let script = format!("exec >> '{log}'; echo one; read go; exec >> '{other}'; : > '{done}'; read go");
+    let script = format!("exec >> '{log}'; echo one; read go || exit; exec >> '{other}'; : > '{done}'; read go");
     Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh")
 }
 
