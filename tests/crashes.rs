@@ -242,15 +242,20 @@ fn points_of(scene: &Scene, before: Option<&str>) -> (BTreeMap<String, usize>, S
 struct Walked {
     reached: BTreeSet<String>,
     cases: u64,
+    /// Orders to kill that no run of several came to.
+    skipped: Vec<String>,
     lost: u64,
     slowest: Duration,
 }
 
-/// Whether a write that was in flight at the unlink can be in a deleted file that nobody holds any more: the one window
-/// that stays open, and only where the writer is at full speed.
+/// Whether what was written in the instant of the unlink can be in a deleted file that nobody holds any more: the one
+/// window that stays open, from the unlink of a log until its release, and only where the writer is at full speed. The
+/// other log of that scene may be in it while this one is sealed.
 fn in_the_window(scene: &Scene, order: &str) -> bool {
-    let point = order.split(['@', '#']).nth(1).unwrap_or_default();
-    scene.name == SCENES[0].name && [Point::Unlinked.name(), Point::InFlightRead.name()].contains(&point)
+    let name = order.split(['@', '#']).nth(1).unwrap_or_default();
+    let at = |wanted: &str| Point::ALL.iter().position(|point| point.name() == wanted);
+    let window = at(Point::Unlinked.name())..=at(Point::Sealed.name());
+    scene.name == SCENES[0].name && window.contains(&at(name))
 }
 
 /// Makes the scene, kills runs there, and has the next ones bring all to its end.
@@ -276,9 +281,10 @@ fn kill_in(scene: &Scene, before: Option<&str>, order: &str) -> Option<(Comparis
         assert_eq!(comparison.lost, 0, "{what}: {comparison:?} after {ended:?}");
     }
     // What is lost in the window is told: the log is named, and the segment before the gap says how it ended.
-    for (_, count, ended_by) in &comparison.gaps {
-        assert!(ended_by == "interrupted" && *count <= 70_000, "{what}: {comparison:?}");
+    for gap in &comparison.gaps {
+        assert_eq!(gap.ended, "interrupted", "{what}: {comparison:?}");
         assert!(ended.stderr.contains("cut short"), "{what}: {ended:?}");
+        assert!(gap.is_told_in(&ended.stderr), "{what}: {gap:?} is not told: {ended:?}");
     }
     place.sandbox.nothing_left_behind();
     Some((comparison, recovery))
@@ -296,10 +302,12 @@ fn walk(scene: &Scene, before: Option<&str>, points: &BTreeMap<String, usize>, m
         let work = || {
             while let Some(order) = { queue.lock().expect("no panic").next() } {
                 // Under a writer that is at work a run may take another way than the one that was traced.
-                let Some((comparison, recovery)) = (0..5).find_map(|_| kill_in(scene, before, &order)) else {
+                let killed = (0..5).find_map(|_| kill_in(scene, before, &order));
+                let mut walked = walked.lock().expect("no panic");
+                let Some((comparison, recovery)) = killed else {
+                    walked.skipped.push(order);
                     continue;
                 };
-                let mut walked = walked.lock().expect("no panic");
                 walked.reached.insert(order.split(['@', '#']).nth(1).expect("a point").to_owned());
                 walked.cases += 1;
                 walked.lost += comparison.lost;
@@ -312,7 +320,14 @@ fn walk(scene: &Scene, before: Option<&str>, points: &BTreeMap<String, usize>, m
             }
         }
     });
-    walked.into_inner().expect("no panic")
+    let walked = walked.into_inner().expect("no panic");
+    if !walked.skipped.is_empty() {
+        println!("tally: {}, {before:?}: never reached: {:?}", scene.name, walked.skipped);
+    }
+    // Where nobody writes at full speed every run goes the same way, the first time that it comes to a point at least.
+    let missed = walked.skipped.iter().find(|order| scene.name != SCENES[0].name && order.ends_with("#1"));
+    assert_eq!(missed, None, "{}, {before:?}: traced, and never reached again: {:?}", scene.name, walked.skipped);
+    walked
 }
 
 #[test]
@@ -328,8 +343,8 @@ fn killed_at_every_point_nothing_is_lost_and_nothing_doubled() {
         row.lost = lost;
         if scene.name == SCENES[0].name {
             row.note =
-                "What may be lost is a `write()` in flight at the unlink, the one window that stays open: the log, \
-                        the segment and the times are named"
+                "What may be lost was written in the instant of the unlink, the one window that stays open: the log, the \
+                 segment and the times are named"
                     .to_owned();
         }
         tally::record(Group::Crashes, &format!("killed at each point: {}", scene.name), row);
@@ -414,11 +429,11 @@ fn a_soak_of_runs_killed_after_random_delays_under_several_writers() {
     println!("tally: soak: {killed} of {runs} runs killed, {bytes} bytes, {lost} lost, {doubled} doubled, {gaps:?}");
     assert!(killed > runs / 4, "hardly any run was killed: {killed} of {runs}");
     assert_eq!(doubled, 0, "{gaps:?}");
-    for (_, count, ended) in &gaps {
-        assert!(ended == "interrupted" && *count <= 70_000, "more than a write in flight: {gaps:?}\n{told}");
-        assert!(told.contains("not known to be complete"), "not told: {told}");
+    for gap in &gaps {
+        assert_eq!(gap.ended, "interrupted", "{gaps:?}\n{told}");
+        assert!(gap.is_told_in(&told), "nothing is told of {gap:?}: {told}");
     }
-    let note = if lost > 0 { "A `write()` in flight at the unlink, and told" } else { "" };
+    let note = if lost > 0 { "Written in the instant of the unlink, and told" } else { "" };
     let row = Row { times: killed, lost, doubled, recovery: clean.took, note: note.to_owned() };
     tally::record(Group::Crashes, "killed after random delays, under four writers", row);
 }

@@ -130,6 +130,30 @@ fn what_must_stay_free_stays_free() {
 }
 
 #[test]
+fn a_disk_that_fills_up_while_a_log_is_copied_leaves_the_log_claimed() {
+    // What its writer still writes behind the unlink has no other place: without room for it there is no unlink.
+    let sandbox = Sandbox::new();
+    let _mount = Mount::in_memory(&sandbox.path("state"), "size=64m");
+    sandbox.config_file("min_free = \"32MiB\"\n");
+    sandbox.write_log("web.log", "first\nsecond\n");
+    let run = stopped_at(&sandbox, Point::CopyDurable);
+    let (log, filler) = (claimed(&sandbox, "web.log"), sandbox.path("state/filler"));
+    std::fs::write(&filler, vec![1; 40 << 20]).expect("room for what fills the disk");
+    let ended = run.go_on().expect(75);
+    assert!(ended.stderr.contains("web.log: ") && ended.stderr.contains("(min_free)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: its bytes stay in the log's directory"), "{}", ended.stderr);
+    assert_eq!(std::fs::read_to_string(&log).expect("the claimed file"), "first\nsecond\n");
+    assert!(sandbox.files("store").is_empty(), "it was shipped while it could not be unlinked");
+    // Its part is of no use: the next run copies again, with whatever the writer has written since.
+    assert!(sandbox.files("state/spool").iter().all(|file| file.extension().is_none_or(|end| end != "part")));
+    append(&log, "third\n");
+    std::fs::remove_file(filler).expect("there is room again");
+    let ended = sandbox.run_all().quiet();
+    assert_all(&sandbox, &[Content::new("web", "first\nsecond\nthird\n")]);
+    tally::record(Group::Disk, "the disk fills up before the unlink", Row::sound(1, ended.took));
+}
+
+#[test]
 fn a_limit_that_makes_no_sense_is_a_mistake_in_the_configuration() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "x\n");

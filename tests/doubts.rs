@@ -75,6 +75,40 @@ fn an_interrupted_segment_whose_writer_still_holds_the_file_is_complete() {
 }
 
 #[test]
+fn what_is_lost_behind_the_unlink_is_told_with_the_segment_that_it_followed() {
+    use std::io::Write;
+    let sandbox = Sandbox::new();
+    for service in ["other", "web"] {
+        sandbox.write_log(format!("{service}.log"), format!("one of {service}\n"));
+    }
+    sandbox.run_all().quiet();
+    let open = |name: &str| std::fs::File::options().create(true).append(true).open(sandbox.log(name));
+    let mut writers = ["other.log", "web.log"].map(|name| open(name).expect("a log"));
+    for log in &mut writers {
+        log.write_all(b"two\n").expect("it is written");
+    }
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@unlinks-durable").stderr(Stdio::null());
+    assert_eq!(run.status().expect("it starts").code(), None, "it is killed");
+    // A write to each was under way; then both writers turn to new files, and nobody can know of these bytes.
+    for mut log in writers {
+        log.write_all(b"three\n").expect("it is written");
+    }
+    open("web.log").expect("a new log").write_all(b"four\n").expect("it is written");
+    let ended = sandbox.run_all().expect(0);
+    let contents =
+        [Content::new("other", "one of other\ntwo\nthree\n"), Content::new("web", "one of web\ntwo\nthree\nfour\n")];
+    let comparison = proof::compare_all(proof::of_directory(&sandbox.path("store")), &contents);
+    assert_eq!((comparison.lost, comparison.doubled, comparison.gaps.len()), (12, 0, 2), "{comparison:?}");
+    for gap in &comparison.gaps {
+        assert!(gap.ended == "interrupted" && gap.segment.ends_with("-00000002"), "{gap:?}");
+        assert!(gap.is_told_in(&ended.stderr), "{gap:?} is not told: {}", ended.stderr);
+    }
+    assert_eq!(ended.stderr.matches("not known to be complete").count(), 2, "{}", ended.stderr);
+    sandbox.run_all().quiet();
+}
+
+#[test]
 fn status_says_what_waits_and_since_when() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.run(["status"]).expect(0).text(), "nothing waits, and nothing is known to be missing\n");

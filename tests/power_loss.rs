@@ -16,12 +16,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use disk::{Disk, Keeps};
+use logferry::sys::fault::Point;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rules::{Rules, Store};
 
 use crate::s3_server::Transport;
 use crate::support::tally::{self, Group, Row};
 use crate::support::trace::{Bytes, Phase, Trace};
-use crate::support::{Bucket, Sandbox, proof};
+use crate::support::{Bucket, Sandbox, proof, wait_until};
 
 /// A log: its service, what must be kept of it, and what its writer wrote in all.
 struct Log {
@@ -229,6 +232,63 @@ fn a_power_loss_while_a_large_log_is_taken() {
     let judged = trace(&sandbox);
     judged.require(WHOLE_WAY);
     prove(&sandbox, &judged, &[Log::new("web", written)], "a log of several blocks");
+}
+
+#[test]
+fn a_power_loss_while_a_log_is_taken_that_its_writer_appends_to() {
+    let sandbox = sandbox();
+    // Its writer syncs what it writes: to the disk, all of the log was durable under its name from the start on.
+    let log = sandbox.write_log("web.log", "one\ntwo\n");
+    let mut judged = Judged::new(&sandbox, Store::Directory, Bytes::All);
+    let mut writer = File::options().append(true).open(&log).expect("a log");
+    writer.set_len(4).expect("its beginning");
+    // It is copied; what comes now is in no part that is durable yet, and must be when the log is unlinked.
+    let trace = trace_stopped_at(&sandbox, Point::CopiesDurable, || {
+        writer.write_all(b"two\n").expect("it grows");
+        drop(writer);
+    });
+    judged.follow(&trace, Bytes::All);
+    judged.require(WHOLE_WAY);
+    prove(&sandbox, &judged, &[Log::new("web", "one\ntwo\n")], "a log that grows between its copy and its unlink");
+}
+
+/// The trace of a run during which something is done at a point, while the run stands still.
+fn trace_stopped_at(sandbox: &Sandbox, point: Point, act: impl FnOnce()) -> Trace {
+    let reached = tempfile::NamedTempFile::new().expect("a file for the points");
+    let mut run = run(sandbox);
+    run.env("LOGFERRY_FAULT", format!("stop@{}", point.name())).env("LOGFERRY_FAULT_TRACE", reached.path());
+    std::thread::scope(|scope| {
+        let traced = scope.spawn(|| Trace::of(&run, Bytes::All));
+        wait_until("the run comes to its point", || {
+            let points = std::fs::read_to_string(reached.path()).expect("a file");
+            assert!(!traced.is_finished(), "the run did not come to its point: {points}");
+            points.lines().any(|line| line == point.name())
+        });
+        act();
+        // It says that it has come to the point right before it stops itself there, and under strace its state doesn't
+        // tell which of the two it is at: it is told to go on until it has gone on.
+        wait_until("the run ends", || {
+            if let Some(run) = process_of(sandbox) {
+                // It may have ended meanwhile.
+                let _ = kill(run, Signal::SIGCONT);
+            }
+            traced.is_finished()
+        });
+        let (ended, trace) = traced.join().expect("it is traced");
+        ended.expect(0);
+        trace
+    })
+}
+
+/// The run of a sandbox: strace has the same directory, and is another program.
+fn process_of(sandbox: &Sandbox) -> Option<Pid> {
+    let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let is_it = |process: &PathBuf| {
+        let leads_to = |name: &str, to: &Path| std::fs::read_link(process.join(name)).is_ok_and(|link| link == to);
+        leads_to("cwd", &sandbox.path("")) && leads_to("exe", Path::new(env!("CARGO_BIN_EXE_logferry")))
+    };
+    let process = processes.map(|process| process.path()).find(is_it)?;
+    process.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub struct Doubt {
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
     /// The run was cut short between unlink and release, and when the next one looked, no process held the file any
-    /// more: a `write()` that was under way at the unlink may be gone with it.
+    /// more: what was written in the instant of the unlink may be gone with it.
     RunCutShort,
     /// A writer that does not reopen its log has ended: what it wrote after the last run is gone with the file.
     WriterEnded,
@@ -46,7 +46,7 @@ impl fmt::Display for Doubt {
             Why::RunCutShort => write!(
                 f,
                 "not known to be complete between {from} and {until}: the run that took it was cut short, and its writer \
-                 has closed the file since; a write that was under way at that moment may be missing behind segment \
+                 has closed the file since; what was written in the instant of the unlink may be missing behind segment \
                  {segment}"
             ),
             Why::WriterEnded => write!(

@@ -1,10 +1,16 @@
 //! Other ways to mislead a run or to hold it up.
 
+use std::io::Write;
 use std::os::unix::fs::{lchown, symlink};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use super::scene::{NOBODY, Running, Scene, own};
+use logferry::sys::fault::Point;
+
+use super::scene::{NOBODY, Running, SECRET, Scene, own};
 use crate::support::tally::{self, Group, Row};
+use crate::support::{Sandbox, Stopped, finish, proof, wait_until};
 
 fn link(scene: &Scene, to: &str, at: &str) {
     symlink(scene.path(to), scene.path(at)).expect("a link");
@@ -163,4 +169,63 @@ fn nobody_finds_out_what_there_is_by_how_a_name_beside_a_link_is_treated() {
         std::fs::remove_file(scene.dir().join("web.log")).expect("the link");
     }
     assert_eq!(said[0], said[1]);
+}
+
+/// A writer that has a log open as its standard output, and does as told: after the first line it puts another file in
+/// its place, under the same number. When nobody tells it anything any more it ends.
+fn turncoat(log: &Path, other: &Path, done: &Path) -> Child {
+    let (log, other, done) = (log.display(), other.display(), done.display());
+    let script = format!("exec >> '{log}'; echo one; read go || exit; exec >> '{other}'; : > '{done}'; read go");
+    Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh")
+}
+
+#[test]
+fn a_file_that_a_writer_puts_in_the_place_of_its_log_is_not_read() {
+    // Of two logs the first one's writer has gone when the run looks. It takes note of that, and stops there: it has seen
+    // who holds the second one, and has not opened it yet.
+    let sandbox = Sandbox::new();
+    sandbox.config_file("settle = \"30ms\"\n");
+    let (secret, done) = (sandbox.path("secret"), sandbox.path("done"));
+    std::fs::write(&secret, format!("{SECRET}\n").repeat(20)).expect("a secret");
+    let logs = ["web", "job"].map(|service| sandbox.log(format!("{service}.log")));
+    let mut writers = logs.each_ref().map(|log| turncoat(log, &secret, &done));
+    wait_until("they have written", || logs.iter().all(|log| std::fs::metadata(log).is_ok_and(|log| log.len() == 4)));
+    let run = || {
+        let mut run = sandbox.logferry();
+        run.arg("run").arg(sandbox.path("log"));
+        run
+    };
+    // Both logs are unlinked, then both segments are salvaged, and their doubts are open.
+    for order in ["kill@unlinks-durable", "kill@sealed#2"] {
+        let status = run().env("LOGFERRY_FAULT", order).stderr(Stdio::null()).status().expect("it starts");
+        assert_eq!(status.code(), None, "{order}");
+    }
+    let gone = usize::from(!first_held(&sandbox).contains("web.log"));
+    drop(writers[gone].stdin.take());
+    writers[gone].wait().expect("sh ends");
+    let stopped = Stopped::at(Point::DoubtConfirmed, 1, run());
+    let held = 1 - gone;
+    let mut go = writers[held].stdin.take().expect("a pipe");
+    writeln!(go, "go").expect("sh reads");
+    wait_until("it has another file by that number", || done.exists());
+    let ended = stopped.go_on().expect(0);
+    let objects = proof::of_directory(&sandbox.path("store"));
+    assert!(objects.iter().all(|object| object.raw == b"one\n"), "the other file was shipped: {}", ended.stderr);
+    assert_eq!(objects.len(), 2, "{}", ended.stderr);
+    // Nobody holds the second log any more either: the next run finds that out, and says so.
+    let service = ["web.log", "job.log"][held];
+    let next = finish(&mut run()).expect(0);
+    let told = next.stderr.contains(&format!("{service}: not known to be complete"));
+    assert!(told, "{service}: the run before said: {}; the next one: {}", ended.stderr, next.stderr);
+    drop(go);
+    writers[held].wait().expect("sh ends");
+}
+
+/// The record of the segment whose file is looked for first.
+fn first_held(sandbox: &Sandbox) -> String {
+    let held = sandbox.files("state/held");
+    assert_eq!(held.len(), 2, "both are remembered: {held:?}");
+    let name = held[0].file_name().expect("a name").to_string_lossy().into_owned();
+    let segment = name.split_once('-').and_then(|(_, rest)| rest.split('.').next()).expect("a segment's name");
+    std::fs::read_to_string(sandbox.path(format!("state/spool/{segment}.json"))).expect("its record")
 }

@@ -244,6 +244,55 @@ fn another_hard_link_made_while_the_log_is_taken_is_told() {
     }
 }
 
+/// What a name stands for: the inode, and how many names it has.
+fn inode(path: &Path) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let is = path.symlink_metadata().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (is.ino(), is.nlink())
+}
+
+#[test]
+fn what_is_claimed_in_place_of_the_log_gets_its_name_back() {
+    for swap in Swap::ALL.into_iter().filter(|swap| *swap != Swap::Nothing) {
+        for point in ["opened", "records-durable"] {
+            let what = format!("the log replaced by {} at {point}", swap.plain());
+            let (scene, mut planted) = (scene(), (0, 0));
+            let log = scene.dir().join("web.log");
+            let said = attacked(&scene, point, &what, || {
+                std::fs::rename(&log, scene.dir().join("moved.log")).expect("a rename");
+                swap.plant(&scene, &log);
+                planted = inode(&log);
+            });
+            assert!(said.contains("web.log: refused: it was replaced"), "{what}: {said}");
+            assert_eq!(inode(&log), planted, "{what}: it is not back under its name");
+            assert_eq!(scene.claimed(), None, "{what}: it has kept the claimed name");
+            // Neither what was planted nor the log that was opened before: that one has another name now.
+            assert_eq!(scene.objects().len(), 2, "{what}: only the two other logs may be shipped: {said}");
+            assert_eq!(scene.times_shipped(WEB), 0, "{what}: {said}");
+            assert!(scene.sandbox.files("state/spool").is_empty(), "{what}: something of it is in the spool");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_is_linked_before_its_claim_is_good_is_refused_and_keeps_its_name() {
+    // Its writer would not reopen it: the link count would not come to 0.
+    for point in ["opened", "records-durable", "renamed"] {
+        let what = format!("a second link made at {point}");
+        let scene = scene();
+        let (log, extra) = (scene.dir().join("web.log"), scene.path("srv/extra"));
+        let before = inode(&log);
+        let said = attacked(&scene, point, &what, || {
+            std::fs::hard_link(scene.claimed().unwrap_or_else(|| log.clone()), &extra).expect("a link");
+        });
+        assert!(said.contains("web.log: refused: it was replaced or linked while it was claimed"), "{what}: {said}");
+        assert_eq!(inode(&log), (before.0, 2), "{what}: the log has lost its name");
+        assert_eq!(scene.claimed(), None, "{what}: it has kept the claimed name");
+        assert_eq!((scene.objects().len(), scene.times_shipped(WEB)), (2, 0), "{what}: it was shipped: {said}");
+        assert!(scene.sandbox.files("state/spool").is_empty(), "{what}: something of it is in the spool");
+    }
+}
+
 /// Which directory is moved away, and what comes in its place.
 #[derive(Clone, Copy)]
 enum Moved {

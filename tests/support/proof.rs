@@ -114,6 +114,28 @@ pub(crate) fn streams(objects: Vec<Stored>) -> BTreeMap<String, Segments> {
     streams
 }
 
+/// Bytes of a log that no segment has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// Where they begin.
+    pub(crate) at: u64,
+    /// How many they are.
+    pub(crate) lost: u64,
+    /// The segment before them, `STREAM-SEQ`; empty where there is none.
+    pub(crate) segment: String,
+    /// How that ended.
+    pub(crate) ended: String,
+}
+
+impl Gap {
+    /// Whether runs have said that bytes may be missing there: behind just that segment.
+    pub(crate) fn is_told_in(&self, said: &str) -> bool {
+        let behind = format!("missing behind segment {}", self.segment);
+        let is_it = |line: &str| line.contains("not known to be complete between") && line.contains(&behind);
+        !self.segment.is_empty() && said.lines().any(is_it)
+    }
+}
+
 /// How a log's segments compare with what its writer wrote.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
@@ -121,17 +143,26 @@ pub(crate) struct Comparison {
     pub(crate) lost: u64,
     /// Bytes that are there again.
     pub(crate) doubled: u64,
-    /// Where bytes are missing: the offset, how many, and how the segment before them ended.
-    pub(crate) gaps: Vec<(u64, u64, String)>,
+    /// Where bytes are missing.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl Comparison {
+    fn missing(&mut self, at: usize, lost: usize, before: Option<&Stored>) {
+        let (at, lost) = (at as u64, lost as u64);
+        let segment = before.map_or(String::new(), |before| {
+            let (stream, seq) = (before.says("stream"), before.number("seq"));
+            format!("{stream}-{seq:08}")
+        });
+        let ended = before.map_or("the start", |before| before.says("ended")).to_owned();
+        self.lost += lost;
+        self.gaps.push(Gap { at, lost, segment, ended });
+    }
 }
 
 /// Compares the segments of a log with what was written to it.
 pub(crate) fn compare(segments: &[Stored], content: &[u8]) -> Comparison {
-    let (mut comparison, mut at, mut ended) = (Comparison::default(), 0, "the start");
-    let missing = |at: usize, count: usize, ended: &str, comparison: &mut Comparison| {
-        comparison.lost += count as u64;
-        comparison.gaps.push((at as u64, count as u64, ended.to_owned()));
-    };
+    let (mut comparison, mut at, mut before) = (Comparison::default(), 0, None);
     for segment in segments {
         let raw = &segment.raw;
         let found = match content[at..].starts_with(raw) {
@@ -145,14 +176,14 @@ pub(crate) fn compare(segments: &[Stored], content: &[u8]) -> Comparison {
         };
         assert!(content[found..].starts_with(raw), "{}: its bytes do not follow one another", segment.key);
         if found > at {
-            missing(at, found - at, ended, &mut comparison);
+            comparison.missing(at, found - at, before);
         }
         comparison.doubled += at.saturating_sub(found) as u64;
         at = at.max(found + raw.len());
-        ended = segment.says("ended");
+        before = Some(segment);
     }
     if at < content.len() {
-        missing(at, content.len() - at, ended, &mut comparison);
+        comparison.missing(at, content.len() - at, before);
     }
     comparison
 }
