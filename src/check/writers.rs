@@ -35,11 +35,23 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     if found.is_empty() {
         findings.push(Finding::ok("nobody", "there is no log with something to take"));
     }
-    if !holders.complete {
-        let why = format!("as user {}, we can't see which files the processes of other users have open", host::user());
-        findings.push(Finding::warn("/proc", why).hint("run it as root: sudo logferry check"));
-    }
+    findings.extend(unseen(&holders));
     findings
+}
+
+/// That there may be writers whom nobody here can see.
+fn unseen(holders: &Holders) -> Option<Finding> {
+    if holders.complete {
+        return None;
+    }
+    Some(match host::user() {
+        0 => Finding::warn("/proc", "does not show all processes of this machine, as in a container")
+            .hint("run logferry on the machine itself, or in its PID namespace; see the README's limits"),
+        user => {
+            let why = format!("as user {user}, we can't see which files the processes of other users have open");
+            Finding::warn("/proc", why).hint("run it as root: sudo logferry check")
+        }
+    })
 }
 
 fn programs<'a>(found: &[&'a Found], holders: &Holders) -> BTreeMap<(String, Habit), Program<'a>> {
