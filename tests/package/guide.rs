@@ -26,7 +26,7 @@ fn commands(checksum: &str) -> Vec<Vec<String>> {
     let zeros = "0".repeat(64);
     let fill = |word: &Value| {
         let word = word.as_str().expect("a text");
-        word.replace(address, "file:///root/logferry.deb")
+        word.replace(address, "file:///mnt/logferry.deb")
             .replace(&zeros, checksum)
             .replace("s3://my-logs/prod", "file:///srv/store")
     };
@@ -42,7 +42,7 @@ fn run_all(root: &Root, checksum: &str) -> Vec<Ended> {
 fn the_user_data_for_cloud_init_installs_what_was_meant_and_switches_it_on() {
     let sandbox = Sandbox::new();
     let root = Root::new(&sandbox);
-    root.put(&packages().first, "/root/logferry.deb");
+    root.put(&packages().first, "/mnt/logferry.deb");
     root.write("/var/log/upstart/web.log", "one\n");
     std::fs::create_dir_all(root.path("/srv/store")).expect("a store");
     // Another package than the one that was meant.

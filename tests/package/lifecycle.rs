@@ -18,13 +18,13 @@ fn system(sandbox: &Sandbox) -> Root {
     root.write(LOG, "one\n");
     std::fs::create_dir_all(root.path("/srv/store")).expect("a store");
     root.write("/etc/logrotate.d/upstart", "/var/log/upstart/*.log {\n    daily\n    missingok\n    rotate 7\n}\n");
-    root.put(&packages().first, "/root/first.deb");
-    root.put(&packages().second, "/root/second.deb");
+    root.put(&packages().first, "/mnt/first.deb");
+    root.put(&packages().second, "/mnt/second.deb");
     root
 }
 
 fn installed(root: &Root) -> Ended {
-    root.dpkg(["--install", "/root/first.deb"]).expect(0)
+    root.dpkg(["--install", "/mnt/first.deb"]).expect(0)
 }
 
 /// `logferry install` as the guides have it.
@@ -103,7 +103,7 @@ fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_n
     hour_strikes(&root).expect(75);
     let kept = ["/etc", "/var/lib/logferry"];
     let before = snapshot(&root, &kept);
-    let said = root.dpkg(["--install", "/root/second.deb"]).expect(0);
+    let said = root.dpkg(["--install", "/mnt/second.deb"]).expect(0);
     assert!(
         !said.text().contains("nothing is shipped") && !said.text().contains("Configuration file"),
         "{}",
