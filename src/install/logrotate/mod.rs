@@ -8,6 +8,7 @@
 //! ```text
 //!  effective   what logrotate reads, as it would be without us
 //!  naming      which of it may name our logs
+//!  recent      the logs that our fragment names and that are gone for a while
 //!  plan        our fragment, the files to replace; the edits between what is there and what is wanted
 //!  treatment   what logrotate says it does with each log
 //!  proof       compares two treatments
@@ -29,6 +30,7 @@ mod parse;
 mod plan;
 mod program;
 mod proof;
+mod recent;
 mod refresh;
 mod replacement;
 mod treatment;

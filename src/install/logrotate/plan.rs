@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use super::effective::{self, Effective, Found, Place, Source};
 use super::fragment::{Fragment, Way};
 use super::program::{Logrotate, Release};
+use super::recent::with_recent;
 use super::replacement::{self, Replacement};
 use super::{DIRECTORY, FRAGMENT, NAME, naming, packages};
 use crate::install::edit::Edit;
@@ -40,6 +41,7 @@ pub(super) fn install(host: &Host, logs: &Logs) -> Result<Plan> {
     };
     let release = logrotate.release()?;
     let effective = Effective::read(host)?;
+    let logs = &with_recent(logs, &Fragment::of(host)?);
     let conflicts: Vec<&Found> =
         effective.stanzas.iter().filter(|found| replacement::concerns(&found.stanza, logs)).collect();
     if effective.directory_begins.is_none() {

@@ -78,6 +78,8 @@ fn changed(host: &Host, before: &Treatment, after: &Treatment, ours: &Ours<'_>, 
     for path in all.into_iter().filter(is_other).filter(|path| !is_pattern_without_files(host, path)) {
         let what = match (before.logs.get(path), after.logs.get(path)) {
             (Some(before), Some(after)) if are_alike(before, after) => continue,
+            // It was ours, and the configuration no longer says so: whoever else names it has it back.
+            (Some(before), _) if before.iter().all(|handling| handling.kept_off) => continue,
             (_, now) if may_have_changed(before, path) && (now.is_some() || !exists(host, path)) => continue,
             (Some(_), None) => "logrotate would no longer rotate it".to_owned(),
             (None, Some(_)) => "logrotate would rotate it, and did not before".to_owned(),

@@ -2,10 +2,8 @@
 //!
 //! Promise: where nothing changed, our own fragment is read and nothing else, unless files had to be replaced: then
 //! those, their originals, and the directories that their patterns name. No process is started. Where something did change, it is as with an
-//! installation: all or nothing, and proved. Nothing is installed that was not there, and no log of ours that is gone is
-//! dropped from the fragment: it may have been taken out of use this very moment.
+//! installation: all or nothing, and proved. Nothing is installed that was not there.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::fragment::{Fragment, Way};
@@ -25,9 +23,6 @@ pub enum Refreshed {
     Changed,
 }
 
-/// How many logs that are gone are kept in the fragment, at most.
-const MOST_GONE: usize = 1000;
-
 /// Brings the exclusion up to date, if it is there and untouched.
 ///
 /// # Errors
@@ -45,7 +40,7 @@ pub fn refresh(host: &Host, logs: &Logs) -> Result<Refreshed> {
     }
     let _lock = host.lock()?;
     let before = treatment(host)?;
-    let plan = plan::install(host, &with_recent(logs, &fragment))?;
+    let plan = plan::install(host, logs)?;
     let applied = edit::apply(host, &plan.edits)?;
     let proved = treatment(host).and_then(|after| prove(host, &before, &after, logs));
     match proved {
@@ -77,15 +72,4 @@ fn is_replacement_up_to_date(host: &Host, path: &Path, logs: &Logs) -> Result<bo
     let Some(Replacement { original }) = Replacement::of(&file.bytes) else { return Ok(false) };
     let Some(kept) = host.read(&original)? else { return Ok(false) };
     Ok(replacement::write(host, &original, &kept.bytes, logs)? == file.bytes)
-}
-
-/// The logs that there are, and those that our fragment names and that may come back.
-fn with_recent(logs: &Logs, fragment: &Fragment) -> Logs {
-    let mut logs = logs.clone();
-    let there: BTreeSet<_> = logs.existing.iter().cloned().collect();
-    let named = fragment.words.iter().filter_map(|word| super::words::path_of(word));
-    let gone: Vec<_> = named.filter(|path| !there.contains(path) && logs.covers(path)).take(MOST_GONE).collect();
-    logs.existing.extend(gone);
-    logs.existing.sort();
-    logs
 }
