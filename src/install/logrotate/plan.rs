@@ -9,6 +9,8 @@
 //!  else (the main file, a link, a file with mistakes ...)                refused: a person has to decide
 //! ```
 //!
+//! One that names our logs by other paths than we do is refused, too.
+//!
 //! Our fragment is there in any case, even where nothing names our logs yet: a package may bring such a file tomorrow.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +23,7 @@ use super::fragment::{Fragment, Way};
 use super::program::{Logrotate, Release};
 use super::recent::with_recent;
 use super::replacement::{self, Replacement};
-use super::{DIRECTORY, FRAGMENT, NAME, naming, packages};
+use super::{DIRECTORY, FRAGMENT, NAME, naming, packages, spelling};
 use crate::install::edit::Edit;
 use crate::install::host::{Host, HostFile};
 use crate::install::signed::Signed;
@@ -42,6 +44,7 @@ pub(super) fn install(host: &Host, logs: &Logs) -> Result<Plan> {
     let release = logrotate.release()?;
     let effective = Effective::read(host)?;
     let logs = &with_recent(logs, &Fragment::of(host)?);
+    refuse_other_spellings(host, &effective, logs)?;
     let conflicts: Vec<&Found> =
         effective.stanzas.iter().filter(|found| replacement::concerns(&found.stanza, logs)).collect();
     if effective.directory_begins.is_none() {
@@ -51,6 +54,19 @@ pub(super) fn install(host: &Host, logs: &Logs) -> Result<Plan> {
     let mut plan = wanted.edits(host)?;
     plan.notes = wanted.notes(release);
     Ok(plan)
+}
+
+/// What names our logs by other paths would be let at them, whatever is said of ours: in a stanza of ours, and in a list of
+/// the others.
+fn refuse_other_spellings(host: &Host, effective: &Effective, logs: &Logs) -> Result<()> {
+    let ours = spelling::places(host, logs)?;
+    for found in &effective.stanzas {
+        let Some(other) = spelling::other_than_ours(host, &found.stanza, &ours)? else { continue };
+        let source = effective.source(found);
+        let (why, hint) = other.problem(&source.path);
+        return Err(Box::new(Problem { hint: Some(hint), ..*refusal(host, source, found, &why) }));
+    }
+    Ok(())
 }
 
 /// The directory of our fragment is not read.
@@ -226,7 +242,7 @@ fn refusal(host: &Host, source: &Source, found: &Found, why: &str) -> Box<Proble
 pub(super) struct Present {
     pub(super) path: PathBuf,
     /// Missing where a process was killed before it wrote it, or after it took it away.
-    file: Option<HostFile>,
+    pub(super) file: Option<HostFile>,
     pub(super) original: PathBuf,
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::fragment::{Fragment, Way};
 use super::replacement::{self, Replacement};
-use super::{FRAGMENT, naming, plan, prove, treatment};
+use super::{FRAGMENT, naming, plan, proved};
 use crate::install::edit;
 use crate::install::host::Host;
 use crate::install::signed::Signed;
@@ -39,17 +39,16 @@ pub fn refresh(host: &Host, logs: &Logs) -> Result<Refreshed> {
         return Err(Box::new(problem(host.shown(FRAGMENT), what).hint(hint)));
     }
     let _lock = host.lock()?;
-    let before = treatment(host)?;
+    proved(host, logs, |proof| change(host, logs, proof))?;
+    Ok(Refreshed::Changed)
+}
+
+fn change(host: &Host, logs: &Logs, proof: &dyn Fn() -> Result<()>) -> Result<()> {
     let plan = plan::install(host, logs)?;
     let applied = edit::apply(host, &plan.edits)?;
-    let proved = treatment(host).and_then(|after| prove(host, &before, &after, logs));
-    match proved {
-        Ok(()) => Ok(Refreshed::Changed),
-        Err(failed) => {
-            applied.undo()?;
-            Err(failed)
-        }
-    }
+    let Err(failed) = proof() else { return Ok(()) };
+    applied.undo()?;
+    Err(failed)
 }
 
 fn is_up_to_date(host: &Host, fragment: &Fragment, logs: &Logs) -> Result<bool> {
