@@ -4,7 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use logferry::install::logrotate::InForce;
 use logferry::install::{edit, logrotate};
+use logferry::model::problem::Effect;
 
 use super::scene::{FRAGMENT, Release, Scene, copy_program};
 use crate::support::{Ended, finish};
@@ -88,6 +90,20 @@ fn a_fragment_that_was_edited_is_told_and_all_is_shipped() {
     logferry(&scene, "run").quiet();
     let edited = scene.text(FRAGMENT) + "# by hand\n";
     scene.write(FRAGMENT, &edited);
+    // As long as it does what it is for, it is no fault, and no word to cron's mail each hour.
+    logferry(&scene, "run").quiet();
+    let told = logferry(&scene, "run -v").expect(0).stderr;
+    assert!(
+        told.contains("00-logferry was changed by hand since logferry wrote it; it names all logs still"),
+        "{told}"
+    );
+    let InForce::No(problems) = logrotate::in_force(&scene.host, &scene.logs(SET)).expect("it answers") else {
+        panic!("it is told")
+    };
+    let [edited_by_hand] = &problems[..] else { panic!("{problems:?}") };
+    assert_eq!(edited_by_hand.effect, Effect::Noted, "{edited_by_hand}");
+    let told = edited_by_hand.to_string();
+    assert!(told.contains("into a file of your own; remove it; call `logferry install`"), "{told}");
     scene.log("new");
     let ended = logferry(&scene, "run").expect(0);
     assert!(

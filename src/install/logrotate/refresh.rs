@@ -19,6 +19,8 @@ use crate::install::{Logs, Result, problem};
 pub enum Refreshed {
     /// Nothing was to be done: logferry was not installed here, or all is up to date.
     Unchanged,
+    /// The same, but our file was changed by hand; it names all logs still.
+    Edited,
     /// Logrotate is now kept off logs that it was not kept off before, or left others that it did not know.
     Changed,
 }
@@ -30,10 +32,11 @@ pub enum Refreshed {
 pub fn refresh(host: &Host, logs: &Logs) -> Result<Refreshed> {
     let Some(file) = host.read(FRAGMENT)? else { return Ok(Refreshed::Unchanged) };
     let fragment = Fragment::read(&file.bytes);
+    let is_ours = Signed::read(&file.bytes) == Signed::Ours;
     if is_up_to_date(host, &fragment, logs)? {
-        return Ok(Refreshed::Unchanged);
+        return Ok(if is_ours { Refreshed::Unchanged } else { Refreshed::Edited });
     }
-    if Signed::read(&file.bytes) != Signed::Ours {
+    if !is_ours {
         let what = "it was changed by hand since logferry wrote it, and does not name all logs";
         let hint = "add the logs to it yourself; or remove it and call `logferry install`";
         return Err(Box::new(problem(host.shown(FRAGMENT), what).hint(hint)));
