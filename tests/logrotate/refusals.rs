@@ -50,24 +50,22 @@ fn a_main_file_that_does_not_include_the_directory() {
 
 #[test]
 fn a_main_file_that_logrotate_does_not_read_is_told_and_the_logs_are_safe_once_it_is_mended() {
-    for release in [Release::Installed] {
-        let scene = Scene::with_neighbours(&release);
-        let mode = |mode| {
-            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
-            std::fs::set_permissions(scene.path("/etc/logrotate.conf"), permissions).expect("chmod");
-        };
-        mode(0o664);
-        let plan = scene.install(&scene.web()).expect("nothing is rotated");
-        assert!(plan.notes.concat().contains("/etc/logrotate.conf: logrotate passes it over"), "{plan:?}");
-        mode(0o644);
-        assert_eq!(scene.problems(&scene.web()), "");
-        assert_kept_off_once(&scene);
-        scene.uninstall();
-        scene.write("/etc/logrotate.conf", "}}\n\0\n");
-        let plan = scene.install(&scene.web()).expect("nothing is rotated");
-        assert!(plan.notes.concat().contains("/etc/logrotate.conf: it has a mistake in line 1"), "{plan:?}");
-        assert!(scene.exists(FRAGMENT));
-    }
+    let scene = Scene::with_neighbours(&Release::Installed);
+    let mode = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(scene.path("/etc/logrotate.conf"), permissions).expect("chmod");
+    };
+    mode(0o664);
+    let plan = scene.install(&scene.web()).expect("nothing is rotated");
+    assert!(plan.notes.concat().contains("/etc/logrotate.conf: logrotate passes it over"), "{plan:?}");
+    mode(0o644);
+    assert_eq!(scene.problems(&scene.web()), "");
+    assert_kept_off_once(&scene);
+    scene.uninstall();
+    scene.write("/etc/logrotate.conf", "}}\n\0\n");
+    let plan = scene.install(&scene.web()).expect("nothing is rotated");
+    assert!(plan.notes.concat().contains("/etc/logrotate.conf: it has a mistake in line 1"), "{plan:?}");
+    assert!(scene.exists(FRAGMENT));
 }
 
 #[test]
