@@ -157,8 +157,9 @@ fn begin(side: &Side, subject: Arc<Subject>) -> Receiver<Vec<Finding>> {
 }
 
 fn hangs(side: &Side) -> Finding {
-    let detail = format!("no answer in {} s: a call to the system does not come back", LONGEST.as_secs());
-    let hint = "a network mount or a disk has stopped: see `dmesg`, and `mount` for what is mounted where";
+    let detail = format!("no answer in {} s", LONGEST.as_secs());
+    let hint =
+        "where the machine is not just busy, a network mount or a disk may have stopped: see `dmesg`, and `mount`";
     Finding::fail(side.bars, side.name, detail).hint(hint)
 }
 

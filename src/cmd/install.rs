@@ -44,9 +44,7 @@ fn lock(host: &Host) -> Result<HostLock> {
 /// Makes all changes, or none where logrotate does not say that they do what they are for. Gives back what it complains of
 /// in any case.
 fn change(host: &Host, Installation { plan, logs }: &Installation) -> Result<Vec<String>> {
-    let before = logrotate::treatment(host)?;
-    let proof = || logrotate::treatment(host).and_then(|after| logrotate::prove(host, &before, &after, logs));
-    plan::carry_out(host, plan, proof)?;
+    let before = logrotate::proved(host, logs, |proof| plan::carry_out(host, plan, proof))?;
     Ok(logrotate::complaints(&before))
 }
 

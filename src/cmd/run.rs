@@ -203,8 +203,12 @@ fn keep_logrotate_off(settings: &Settings, existing: Vec<PathBuf>) -> Option<Pro
     let logs = Logs { sets: settings.sets.clone(), existing };
     match logrotate::refresh(&Host::running(), &logs) {
         Ok(Refreshed::Unchanged) => None,
+        Ok(Refreshed::Edited) => {
+            log::info!("{} was changed by hand since logferry wrote it; it names all logs still", logrotate::FRAGMENT);
+            None
+        }
         Ok(Refreshed::Changed) => {
-            log::info!("logrotate's exclusion names the logs that have come since");
+            log::info!("logrotate's exclusion is brought up to date with the logs, and with the files of others");
             None
         }
         Err(problem) => Some(Problem { effect: Effect::Noted, ..*problem }),

@@ -105,6 +105,16 @@ impl Host {
         }
     }
 
+    /// A path within the host without links, still as one within it.
+    ///
+    /// # Errors
+    /// Where it is missing, or a link on the way can't be trusted.
+    pub fn within(&self, within: impl AsRef<Path>) -> Result<PathBuf> {
+        let within = within.as_ref();
+        let real = dir::real_path_in(&self.root, within).doing("resolve", self.shown(within))?;
+        Ok(Path::new("/").join(real.strip_prefix(&self.root).unwrap_or(&real)))
+    }
+
     /// A path within the host as it is told to a person.
     pub fn shown(&self, within: impl AsRef<Path>) -> PathBuf {
         dir::below(&self.root, within.as_ref())

@@ -149,9 +149,18 @@ fn a_log_that_is_gone_for_a_while_stays_named() {
     for name in ["aaa", "new", "web"] {
         assert!(scene.text(FRAGMENT).contains(&format!("\n\"/var/log/app/{name}.log\"\n")), "{name}");
     }
-    // An installation looks at what there is.
-    scene.install(&scene.logs(set)).expect("it is proved");
+    // Nor does an installation drop it, and there is nothing to complain of.
+    assert_eq!(scene.problems(&scene.logs(set)), "");
+    let plan = scene.install(&scene.logs(set)).expect("it is proved");
+    assert!(plan.edits.is_empty(), "{plan:?}");
+    scene.log("web");
+    assert_eq!(scene.forced().expect(1).text(), "");
+    assert_eq!(scene.rotations("/var/log/app/web.log"), 0, "its writer has come back, and logrotate has taken it");
+    // What is no longer to be taken is no longer named.
+    scene.install(&scene.logs("paths = '/var/log/app/*.log'\nexclude = ['z*', 'web*']")).expect("it is proved");
     assert!(!scene.text(FRAGMENT).contains("web.log"));
+    scene.daily().expect(0);
+    assert_eq!(scene.rotations("/var/log/app/web.log"), 1, "logrotate has it back");
 }
 
 #[test]

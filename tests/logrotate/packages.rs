@@ -85,14 +85,24 @@ fn uninstalling_gives_back_a_file_of_a_package_to_the_byte() {
 }
 
 #[test]
-fn what_replaces_the_file_of_a_purged_package_goes_with_the_next_installation() {
-    let scene = host();
-    scene.install(&scene.web()).expect("it is proved");
-    dpkg(&scene, &["--purge", "app"]);
-    // dpkg forgets the original, but leaves it there.
-    assert!(scene.exists("/etc/logrotate.d/app.disabled") && scene.exists("/etc/logrotate.d/app"));
-    assert!(scene.problems(&scene.web()).contains("remove /etc/logrotate.d/app is to be done"));
-    scene.uninstall();
-    assert!(!scene.exists("/etc/logrotate.d/app.disabled") && !scene.exists("/etc/logrotate.d/app"));
-    assert_eq!(diversions(&scene), "");
+fn what_replaces_the_file_of_a_purged_package_goes_with_the_next_installation_or_with_ours() {
+    for again in ["install", "uninstall", "install without the original"] {
+        let scene = host();
+        scene.install(&scene.web()).expect("it is proved");
+        dpkg(&scene, &["--purge", "app"]);
+        // dpkg forgets the original, but leaves it there; and so do the neighbours stay that it named.
+        assert!(scene.exists("/etc/logrotate.d/app.disabled") && scene.exists("/etc/logrotate.d/app"));
+        assert!(scene.problems(&scene.web()).contains("remove /etc/logrotate.d/app is to be done"));
+        if again == "install without the original" {
+            std::fs::remove_file(scene.path("/etc/logrotate.d/app.disabled")).expect("it was there");
+        }
+        if again == "uninstall" {
+            scene.uninstall();
+        } else {
+            scene.install(&scene.web()).unwrap_or_else(|why| panic!("{again}: {why}"));
+            assert_eq!(scene.problems(&scene.web()), "");
+        }
+        assert!(!scene.exists("/etc/logrotate.d/app.disabled") && !scene.exists("/etc/logrotate.d/app"), "{again}");
+        assert_eq!(diversions(&scene), "", "{again}");
+    }
 }

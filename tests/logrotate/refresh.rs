@@ -4,6 +4,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use logferry::install::logrotate::InForce;
+use logferry::install::{edit, logrotate};
+use logferry::model::problem::Effect;
+
 use super::scene::{FRAGMENT, Release, Scene, copy_program};
 use crate::support::{Ended, finish};
 
@@ -86,6 +90,20 @@ fn a_fragment_that_was_edited_is_told_and_all_is_shipped() {
     logferry(&scene, "run").quiet();
     let edited = scene.text(FRAGMENT) + "# by hand\n";
     scene.write(FRAGMENT, &edited);
+    // As long as it does what it is for, it is no fault, and no word to cron's mail each hour.
+    logferry(&scene, "run").quiet();
+    let told = logferry(&scene, "run -v").expect(0).stderr;
+    assert!(
+        told.contains("00-logferry was changed by hand since logferry wrote it; it names all logs still"),
+        "{told}"
+    );
+    let InForce::No(problems) = logrotate::in_force(&scene.host, &scene.logs(SET)).expect("it answers") else {
+        panic!("it is told")
+    };
+    let [edited_by_hand] = &problems[..] else { panic!("{problems:?}") };
+    assert_eq!(edited_by_hand.effect, Effect::Noted, "{edited_by_hand}");
+    let told = edited_by_hand.to_string();
+    assert!(told.contains("into a file of your own; remove it; call `logferry install`"), "{told}");
     scene.log("new");
     let ended = logferry(&scene, "run").expect(0);
     assert!(
@@ -133,4 +151,38 @@ fn logs_that_are_named_as_arguments_are_nothing_to_install() {
     scene.log("zzz-once");
     logferry(&scene, "run /var/log/app/zzz-once.log").quiet();
     assert_eq!(scene.text(FRAGMENT), before);
+}
+
+#[test]
+fn neighbours_that_come_and_go_while_logrotate_is_asked_keep_nothing_from_being_installed() {
+    for release in Release::all() {
+        let scene = Scene::with_neighbours(&release);
+        let web = scene.web();
+        let before = logrotate::treatment(&scene.host).expect("it answers");
+        scene.log("comes");
+        std::fs::remove_file(scene.path("/var/log/app/aaa.log")).expect("it was there");
+        let plan = logrotate::plan_install(&scene.host, &web).expect("a plan");
+        edit::apply(&scene.host, &plan.edits).expect("it can be done");
+        // What goes only now, another has seen.
+        let after = logrotate::treatment(&scene.host).expect("it answers");
+        std::fs::remove_file(scene.path("/var/log/app/zzz.log")).expect("it was there");
+        logrotate::prove(&scene.host, &before, &after, &web).unwrap_or_else(|why| panic!("{release:?}: {why}"));
+    }
+}
+
+#[test]
+fn a_proof_that_fails_by_chance_is_tried_again_and_one_that_fails_always_is_told() {
+    let scene = Scene::with_neighbours(&Release::Installed);
+    let file = "/etc/logrotate.d/chance";
+    for (failures, is_proved) in [(1, true), (2, true), (3, false)] {
+        let mut tried = 0;
+        let proved = logrotate::proved(&scene.host, &scene.logs("paths = '/none'"), |proof| {
+            tried += 1;
+            scene.write(file, if tried > failures { "" } else { "/var/log/chance.log {\n\tdaily\n}\n" });
+            let outcome = proof();
+            std::fs::remove_file(scene.path(file)).expect("it was written");
+            outcome
+        });
+        assert_eq!((proved.is_ok(), tried), (is_proved, 3.min(failures + 1)), "{proved:?}");
+    }
 }

@@ -49,6 +49,26 @@ fn a_main_file_that_does_not_include_the_directory() {
 }
 
 #[test]
+fn a_main_file_that_logrotate_does_not_read_is_told_and_the_logs_are_safe_once_it_is_mended() {
+    let scene = Scene::with_neighbours(&Release::Installed);
+    let mode = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(scene.path("/etc/logrotate.conf"), permissions).expect("chmod");
+    };
+    mode(0o664);
+    let plan = scene.install(&scene.web()).expect("nothing is rotated");
+    assert!(plan.notes.concat().contains("/etc/logrotate.conf: logrotate passes it over"), "{plan:?}");
+    mode(0o644);
+    assert_eq!(scene.problems(&scene.web()), "");
+    assert_kept_off_once(&scene);
+    scene.uninstall();
+    scene.write("/etc/logrotate.conf", "}}\n\0\n");
+    let plan = scene.install(&scene.web()).expect("nothing is rotated");
+    assert!(plan.notes.concat().contains("/etc/logrotate.conf: it has a mistake in line 1"), "{plan:?}");
+    assert!(scene.exists(FRAGMENT));
+}
+
+#[test]
 fn a_link_a_file_with_mistakes_and_a_script_that_looks_at_its_arguments() {
     let scene = Scene::with_neighbours(&Release::SaysOld);
     scene.write("/etc/app.logrotate", APP);
@@ -126,15 +146,50 @@ fn the_proof_finds_every_way_in_which_an_exclusion_is_wrong() {
 }
 
 #[test]
-fn a_log_that_logrotate_knows_by_another_path_is_seen() {
+fn a_log_that_logrotate_knows_by_another_path_is_seen_even_before_it_is_there() {
+    for release in Release::all() {
+        let scene = Scene::new(&release);
+        symlink("app", scene.path("/var/log/alias")).expect("a link");
+        symlink("/var", scene.path("/v")).expect("a link");
+        for (theirs, hint) in [
+            ("/var/log/alias/w*.log", "as /etc/logrotate.d/other does: below /var/log/alias"),
+            ("/var/log/[ab]*/w*.log", "as /etc/logrotate.d/other does: below /var/log/alias"),
+            ("/v/log/app/web.log", "as /etc/logrotate.d/other does: below /v/log/app"),
+            ("/var/log//app/*.log", "write /var/log/app instead of /var/log//app in /etc/logrotate.d/other"),
+            ("/var/log/./app/*", "write /var/log/app instead of /var/log/./app in"),
+            ("/var/spool/../log/app/*", "write /var/log/app instead of /var/spool/../log/app in"),
+        ] {
+            std::fs::create_dir_all(scene.path("/var/spool")).expect("a directory");
+            scene.write("/etc/logrotate.d/other", format!("# why\n{theirs} {{\n\tdaily\n}}\n"));
+            assert_refused(&scene, "its stanza in line 2 may name logs");
+            let refused = scene.install(&scene.web()).expect_err("it would be rotated by its other path");
+            assert!(refused.contains(hint) && refused.contains("etc/logrotate.d/other"), "{theirs}: {refused}");
+        }
+        // Other logs of that directory are none of our business, however they are named.
+        for others in ["/var/log/alias/a*.log", "/var/log//app/*.gz", "/var/log/ali*/*.gz", "/var/log/alias/app/*"] {
+            scene.write("/etc/logrotate.d/other", format!("{others} {{\n\tdaily\n}}\n"));
+            scene.install(&scene.web()).unwrap_or_else(|why| panic!("{others}: {why}"));
+        }
+    }
+}
+
+#[test]
+fn logs_that_are_named_as_logrotate_does_may_be_reached_through_a_link() {
     for release in Release::all() {
         let scene = Scene::with_neighbours(&release);
-        symlink("app", scene.path("/var/log/alias")).expect("a link");
-        scene.write("/etc/logrotate.d/alias", "/var/log/alias/w*.log {\n\tdaily\n}\n");
-        let before = scene.etc();
-        let refused = scene.install(&scene.web()).expect_err("it would be rotated by its other path");
-        assert!(refused.contains("alias/web.log: logrotate would still rotate it"), "{refused}");
-        assert_eq!(scene.etc(), before, "it was undone");
+        std::fs::rename(scene.path("/var/log/app"), scene.path("/data")).expect("it is there");
+        symlink("../../data", scene.path("/var/log/app")).expect("a link");
+        scene.install(&scene.web()).expect("it is proved");
+        scene.forced();
+        scene.assert_rotated(1);
+        assert_eq!(scene.problems(&scene.web()), "");
+        // And a whole directory of ours, by its real path.
+        scene.write("/etc/logrotate.d/data", "/data/*.log {\n\tdaily\n}\n");
+        let both = scene.logs("paths = ['/var/log/app', '/data']");
+        let refused = scene.install(&scene.logs("paths = '/var/log/app'")).expect_err("not by that path");
+        assert!(refused.contains("below /data"), "{refused}");
+        scene.install(&both).unwrap_or_else(|why| panic!("{release:?}: {why}"));
+        assert_eq!(scene.problems(&both), "");
     }
 }
 

@@ -167,6 +167,10 @@ impl Scene {
         let mut state = "logrotate state -- version 2\n".to_owned();
         for entry in walkdir::WalkDir::new(self.path("/var/log")) {
             let entry = entry.expect("an entry");
+            // No line of the state file can hold such a name.
+            if entry.path().as_os_str().as_encoded_bytes().contains(&b'\n') {
+                continue;
+            }
             let below = entry.path().strip_prefix(self.sandbox.path("root")).expect("below the root");
             let quoted = below.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
             state.push_str(&format!("\"/{quoted}\" 2020-1-1-0:0:0\n"));

@@ -21,14 +21,15 @@ pub(super) fn expand(host: &Host, pattern: &[u8]) -> Result<Vec<PathBuf>> {
         let is_last = index + 1 == parts.len();
         let mut next = Vec::new();
         for dir in &found {
-            let names = match has_wildcard(part) {
-                true => host.names(dir)?.into_iter().filter(|name| matches_name(part, name.as_bytes())).collect(),
-                false => vec![OsStr::from_bytes(&unescaped(part)).to_owned()],
-            };
-            next.extend(names.into_iter().map(|name| dir.join(name)));
-        }
-        if is_last {
-            next = files(host, next)?;
+            match has_wildcard(part) || is_last {
+                true => next.extend(
+                    matching(host, dir, part)?
+                        .into_iter()
+                        .filter(|(_, kind)| !is_last || *kind != Kind::Directory)
+                        .map(|(path, _)| path),
+                ),
+                false => next.push(dir.join(OsStr::from_bytes(&unescaped(part)))),
+            }
         }
         found = next;
     }
@@ -36,19 +37,21 @@ pub(super) fn expand(host: &Host, pattern: &[u8]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn files(host: &Host, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let Some(name) = path.file_name() else { continue };
-        if !host.has_dir(path.parent().unwrap_or(Path::new("/")))? {
-            continue;
-        }
-        let (dir, _) = host.parent(&path)?;
-        if dir.look(name)?.is_some_and(|entry| entry.kind != Kind::Directory) {
-            files.push(path);
-        }
+/// What a part of a pattern stands for in a directory, which is opened once however much is in it.
+fn matching(host: &Host, path: &Path, part: &[u8]) -> Result<Vec<(PathBuf, Kind)>> {
+    if !host.has_dir(path)? {
+        return Ok(Vec::new());
     }
-    Ok(files)
+    let dir = host.dir(path)?;
+    let names = match has_wildcard(part) {
+        true => dir.names()?.into_iter().filter(|name| matches_name(part, name.as_bytes())).collect(),
+        false => vec![OsStr::from_bytes(&unescaped(part)).to_owned()],
+    };
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(dir.look(&name)?.map(|entry| (path.join(&name), entry.kind)));
+    }
+    Ok(found)
 }
 
 /// Whether a pattern stands for that path.

@@ -8,8 +8,11 @@
 //! ```text
 //!  effective   what logrotate reads, as it would be without us
 //!  naming      which of it may name our logs
+//!  spelling    which of it names them by other paths than we do
+//!  recent      the logs that our fragment names and that are gone for a while
 //!  plan        our fragment, the files to replace; the edits between what is there and what is wanted
 //!  treatment   what logrotate says it does with each log
+//!  lines       its answer, line by line, whatever logs are called
 //!  proof       compares two treatments
 //!  refresh     the same for a log that came later, by the hourly run
 //! ```
@@ -23,20 +26,25 @@
 mod effective;
 mod fragment;
 mod glob;
+mod lines;
 mod naming;
 mod packages;
 mod parse;
 mod plan;
 mod program;
 mod proof;
+mod recent;
 mod refresh;
 mod replacement;
+mod spelling;
 mod treatment;
 mod words;
 
 pub use program::Release;
 pub use refresh::{Refreshed, refresh};
 pub use treatment::Treatment;
+
+use std::cell::Cell;
 
 use super::host::Host;
 use super::{Logs, Plan, Result};
@@ -86,6 +94,37 @@ pub fn prove(host: &Host, before: &Treatment, after: &Treatment, logs: &Logs) ->
     proof::prove(host, before, after, logs)
 }
 
+/// How often a change is made, proved and undone before it is given up: while logs come and go, two answers may differ for
+/// no fault of ours.
+const TRIES: usize = 3;
+
+/// Makes a change and has it proved by logrotate itself; `make` is handed the proof, and undoes all where it fails. Gives
+/// back how logs were treated before.
+///
+/// # Errors
+/// Where logrotate can't be asked, and what `make` fails of: of a failed proof only when that was so several times.
+pub fn proved(
+    host: &Host,
+    logs: &Logs,
+    mut make: impl FnMut(&dyn Fn() -> Result<()>) -> Result<()>,
+) -> Result<Treatment> {
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let before = treatment(host)?;
+        let is_disproved = Cell::new(false);
+        let proof = || {
+            let after = treatment(host)?;
+            prove(host, &before, &after, logs).inspect_err(|_| is_disproved.set(true))
+        };
+        match make(&proof) {
+            Ok(()) => return Ok(before),
+            Err(_) if tried < TRIES && is_disproved.get() => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+}
+
 /// What logrotate complains of whatever we do, one sentence each.
 pub fn complaints(treatment: &Treatment) -> Vec<String> {
     proof::old_complaints(treatment)
@@ -119,6 +158,11 @@ pub fn in_force(host: &Host, logs: &Logs) -> Result<InForce> {
             // As long as it is rotated by nothing, the log is safe.
             Problem::new(Effect::Noted, host.shown(FRAGMENT), what).hint("call `logferry install` again")
         })),
+        // What a person has changed is his; as long as it does what it is for, it is no fault.
+        Err(problem) if problems.is_empty() && plan::is_edited(host, &problem.path)? => {
+            let what = format!("{}; it keeps logrotate off the logs all the same", problem.what);
+            problems.push(Problem { effect: Effect::Noted, what, ..*problem });
+        }
         Err(problem) => problems.push(*problem),
     }
     Ok(if problems.is_empty() { InForce::Yes } else { InForce::No(problems) })

@@ -31,7 +31,7 @@ fn may_meet(theirs: &[u8], ours: &Pattern) -> bool {
 }
 
 /// What comes before the first part that our patterns read in another way than `glob(3)` does.
-fn unclear(text: &str) -> Option<&str> {
+pub(super) fn unclear(text: &str) -> Option<&str> {
     let first = text.find("**").into_iter().chain(text.find(['{', '\\'])).min()?;
     text[..first].rfind('/').map(|slash| &text[..slash])
 }
@@ -41,7 +41,7 @@ fn parts(path: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// A name as a pattern.
-fn escaped(name: &[u8]) -> Vec<u8> {
+pub(super) fn escaped(name: &[u8]) -> Vec<u8> {
     name.iter().flat_map(|&byte| [b'\\', byte]).collect()
 }
 

@@ -9,6 +9,8 @@
 //!  else (the main file, a link, a file with mistakes ...)                refused: a person has to decide
 //! ```
 //!
+//! One that names our logs by other paths than we do is refused, too.
+//!
 //! Our fragment is there in any case, even where nothing names our logs yet: a package may bring such a file tomorrow.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +21,9 @@ use std::path::{Path, PathBuf};
 use super::effective::{self, Effective, Found, Place, Source};
 use super::fragment::{Fragment, Way};
 use super::program::{Logrotate, Release};
+use super::recent::with_recent;
 use super::replacement::{self, Replacement};
-use super::{DIRECTORY, FRAGMENT, NAME, naming, packages};
+use super::{DIRECTORY, FRAGMENT, NAME, naming, packages, spelling};
 use crate::install::edit::Edit;
 use crate::install::host::{Host, HostFile};
 use crate::install::signed::Signed;
@@ -40,10 +43,19 @@ pub(super) fn install(host: &Host, logs: &Logs) -> Result<Plan> {
     };
     let release = logrotate.release()?;
     let effective = Effective::read(host)?;
+    let logs = &with_recent(logs, &Fragment::of(host)?);
+    refuse_other_spellings(host, &effective, logs)?;
     let conflicts: Vec<&Found> =
         effective.stanzas.iter().filter(|found| replacement::concerns(&found.stanza, logs)).collect();
     if effective.directory_begins.is_none() {
-        return not_included(host, &effective, conflicts.first().copied());
+        return match (conflicts.first(), unread_main(host, &effective)?) {
+            (Some(conflict), _) => Err(not_included(host, &effective, conflict)),
+            (None, Some(why)) => {
+                let wanted = Wanted::new(host, &effective, release, logs)?;
+                Ok(Plan { notes: vec![why], ..wanted.edits(host)? })
+            }
+            (None, None) => Ok(Plan::note(no_need(&effective))),
+        };
     }
     let wanted = Wanted::new(host, &effective, release, logs)?;
     let mut plan = wanted.edits(host)?;
@@ -51,20 +63,55 @@ pub(super) fn install(host: &Host, logs: &Logs) -> Result<Plan> {
     Ok(plan)
 }
 
-/// The directory of our fragment is not read.
-fn not_included(host: &Host, effective: &Effective, conflict: Option<&Found>) -> Result<Plan> {
-    let main = effective.files.first().map_or(Path::new(effective::MAIN_FILES[0]), |source| source.path.as_path());
-    let Some(conflict) = conflict else {
-        let note = format!("{} does not include {DIRECTORY}, and nothing that it reads names the logs", to_text(main));
-        return Ok(Plan { edits: Vec::new(), notes: vec![note] });
+/// What names our logs by other paths would be let at them, whatever is said of ours: in a stanza of ours, and in a list of
+/// the others.
+fn refuse_other_spellings(host: &Host, effective: &Effective, logs: &Logs) -> Result<()> {
+    let ours = spelling::places(host, logs)?;
+    for found in &effective.stanzas {
+        let Some(other) = spelling::other_than_ours(host, &found.stanza, &ours)? else { continue };
+        let source = effective.source(found);
+        let (why, hint) = other.problem(&source.path);
+        return Err(Box::new(Problem { hint: Some(hint), ..*refusal(host, source, found, &why) }));
+    }
+    Ok(())
+}
+
+/// Why logrotate does not read its main file as whoever wrote it meant: once that is mended, what it includes is read again.
+fn unread_main(host: &Host, effective: &Effective) -> Result<Option<String>> {
+    let (main, why) = match effective.files.first() {
+        Some(source) => (source.path.as_path(), source.mistake.map(|line| format!("it has a mistake in line {line}"))),
+        None => {
+            let main = Path::new(effective::MAIN_FILES[0]);
+            let why = "logrotate passes it over: it is not root's, or others may write to it, or it is no file";
+            (main, host.has(main)?.then(|| why.to_owned()))
+        }
     };
+    let note = |why| format!("{}: {why}; logferry's exclusion will count when that is mended", to_text(main));
+    Ok(why.map(note))
+}
+
+/// The directory of our fragment is not read, and need not be.
+fn no_need(effective: &Effective) -> String {
+    let main = to_text(main_file(effective));
+    format!("{main} does not include {DIRECTORY}, and nothing that it reads names the logs")
+}
+
+fn main_file(effective: &Effective) -> &Path {
+    effective.files.first().map_or(Path::new(effective::MAIN_FILES[0]), |source| source.path.as_path())
+}
+
+/// The directory of our fragment is not read, and would have to be.
+fn not_included(host: &Host, effective: &Effective, conflict: &Found) -> Box<Problem> {
     let source = effective.source(conflict);
     let what = format!(
         "it does not include {DIRECTORY}, where logrotate would have to be kept off the logs that line {} of {} names",
         conflict.stanza.line,
         to_text(&source.path),
     );
-    Err(Box::new(problem(host.shown(main), what).hint(format!("put `include {DIRECTORY}` above all stanzas of it"))))
+    Box::new(
+        problem(host.shown(main_file(effective)), what)
+            .hint(format!("put `include {DIRECTORY}` above all stanzas of it")),
+    )
 }
 
 /// The files that we want, by their paths.
@@ -224,7 +271,7 @@ fn refusal(host: &Host, source: &Source, found: &Found, why: &str) -> Box<Proble
 pub(super) struct Present {
     pub(super) path: PathBuf,
     /// Missing where a process was killed before it wrote it, or after it took it away.
-    file: Option<HostFile>,
+    pub(super) file: Option<HostFile>,
     pub(super) original: PathBuf,
 }
 
@@ -303,15 +350,30 @@ fn write(host: &Host, path: &Path, there: Option<HostFile>, wanted: &[u8]) -> Re
 
 /// What is in a file of ours, if nobody has changed it.
 fn untouched<'f>(host: &Host, path: &Path, file: &'f HostFile) -> Result<&'f [u8]> {
-    let (what, hint) = match Signed::read(&file.bytes) {
-        Signed::Ours => return Ok(&file.bytes),
-        Signed::Edited => (
-            "it was changed by hand since logferry wrote it",
+    const CHANGED: &str = "it was changed by hand since logferry wrote it";
+    let (what, hint) = match (Signed::read(&file.bytes), Replacement::of(&file.bytes)) {
+        (Signed::Ours, _) => return Ok(&file.bytes),
+        (Signed::Edited, Some(_)) => (
+            CHANGED,
             "put what you need of it into a file of your own, or into the original that it names; remove it; do it again",
         ),
-        Signed::Foreign => ("logferry did not write it, but needs its name", "move it away, then do it again"),
+        (Signed::Edited, None) => {
+            (CHANGED, "put what you need of it into a file of your own; remove it; call `logferry install`")
+        }
+        (Signed::Foreign, _) => ("logferry did not write it, but needs its name", "move it away, then do it again"),
     };
     Err(Box::new(problem(host.shown(path), what).hint(hint)))
+}
+
+/// Whether it is a file of ours that was changed by hand; `shown` as in a problem.
+///
+/// # Errors
+/// Where our files can't be looked for.
+pub(super) fn is_edited(host: &Host, shown: &Path) -> Result<bool> {
+    let replacements = present(host)?.into_iter().filter_map(|present| Some((present.path, present.file?)));
+    let fragment = host.read(FRAGMENT)?.map(|file| (PathBuf::from(FRAGMENT), file));
+    let mut ours = replacements.chain(fragment).filter(|(path, _)| host.shown(path) == shown);
+    Ok(ours.any(|(_, file)| Signed::read(&file.bytes) == Signed::Edited))
 }
 
 /// What is to be changed so that all is as it was before.

@@ -78,6 +78,10 @@ fn changed(host: &Host, before: &Treatment, after: &Treatment, ours: &Ours<'_>, 
     for path in all.into_iter().filter(is_other).filter(|path| !is_pattern_without_files(host, path)) {
         let what = match (before.logs.get(path), after.logs.get(path)) {
             (Some(before), Some(after)) if are_alike(before, after) => continue,
+            // It was ours, and the configuration no longer says so: whoever else names it has it back.
+            (Some(before), _) if before.iter().all(|handling| handling.kept_off) => continue,
+            (_, now) if has_come_or_gone(host, before, path, now) => continue,
+            (Some(_), None) if is_any(&before.forgotten, path) => continue,
             (_, now) if may_have_changed(before, path) && (now.is_some() || !exists(host, path)) => continue,
             (Some(_), None) => "logrotate would no longer rotate it".to_owned(),
             (None, Some(_)) => "logrotate would rotate it, and did not before".to_owned(),
@@ -99,7 +103,19 @@ fn hint(before: &Treatment) -> &'static str {
 
 /// Whether logrotate may have been behind with a log already: then it is enough that it is not forgotten.
 fn may_have_changed(before: &Treatment, path: &Path) -> bool {
-    before.replaced.iter().any(|pattern| glob::matches(pattern, path))
+    is_any(&before.replaced, path)
+}
+
+fn is_any(patterns: &[Vec<u8>], path: &Path) -> bool {
+    patterns.iter().any(|pattern| glob::matches(pattern, path))
+}
+
+/// Whether it is the log that has changed, and not what is done with it: services end and begin while we ask.
+fn has_come_or_gone(host: &Host, before: &Treatment, path: &Path, now: Option<&Vec<Handling>>) -> bool {
+    match before.there.contains(path) {
+        true => !exists(host, path),
+        false => now.is_some() && exists(host, path),
+    }
 }
 
 fn exists(host: &Host, path: &Path) -> bool {

@@ -2,15 +2,13 @@
 //!
 //! Promise: where nothing changed, our own fragment is read and nothing else, unless files had to be replaced: then
 //! those, their originals, and the directories that their patterns name. No process is started. Where something did change, it is as with an
-//! installation: all or nothing, and proved. Nothing is installed that was not there, and no log of ours that is gone is
-//! dropped from the fragment: it may have been taken out of use this very moment.
+//! installation: all or nothing, and proved. Nothing is installed that was not there.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::fragment::{Fragment, Way};
 use super::replacement::{self, Replacement};
-use super::{FRAGMENT, naming, plan, prove, treatment};
+use super::{FRAGMENT, naming, plan, proved};
 use crate::install::edit;
 use crate::install::host::Host;
 use crate::install::signed::Signed;
@@ -21,12 +19,11 @@ use crate::install::{Logs, Result, problem};
 pub enum Refreshed {
     /// Nothing was to be done: logferry was not installed here, or all is up to date.
     Unchanged,
+    /// The same, but our file was changed by hand; it names all logs still.
+    Edited,
     /// Logrotate is now kept off logs that it was not kept off before, or left others that it did not know.
     Changed,
 }
-
-/// How many logs that are gone are kept in the fragment, at most.
-const MOST_GONE: usize = 1000;
 
 /// Brings the exclusion up to date, if it is there and untouched.
 ///
@@ -35,26 +32,26 @@ const MOST_GONE: usize = 1000;
 pub fn refresh(host: &Host, logs: &Logs) -> Result<Refreshed> {
     let Some(file) = host.read(FRAGMENT)? else { return Ok(Refreshed::Unchanged) };
     let fragment = Fragment::read(&file.bytes);
+    let is_ours = Signed::read(&file.bytes) == Signed::Ours;
     if is_up_to_date(host, &fragment, logs)? {
-        return Ok(Refreshed::Unchanged);
+        return Ok(if is_ours { Refreshed::Unchanged } else { Refreshed::Edited });
     }
-    if Signed::read(&file.bytes) != Signed::Ours {
+    if !is_ours {
         let what = "it was changed by hand since logferry wrote it, and does not name all logs";
         let hint = "add the logs to it yourself; or remove it and call `logferry install`";
         return Err(Box::new(problem(host.shown(FRAGMENT), what).hint(hint)));
     }
     let _lock = host.lock()?;
-    let before = treatment(host)?;
-    let plan = plan::install(host, &with_recent(logs, &fragment))?;
+    proved(host, logs, |proof| change(host, logs, proof))?;
+    Ok(Refreshed::Changed)
+}
+
+fn change(host: &Host, logs: &Logs, proof: &dyn Fn() -> Result<()>) -> Result<()> {
+    let plan = plan::install(host, logs)?;
     let applied = edit::apply(host, &plan.edits)?;
-    let proved = treatment(host).and_then(|after| prove(host, &before, &after, logs));
-    match proved {
-        Ok(()) => Ok(Refreshed::Changed),
-        Err(failed) => {
-            applied.undo()?;
-            Err(failed)
-        }
-    }
+    let Err(failed) = proof() else { return Ok(()) };
+    applied.undo()?;
+    Err(failed)
 }
 
 fn is_up_to_date(host: &Host, fragment: &Fragment, logs: &Logs) -> Result<bool> {
@@ -77,15 +74,4 @@ fn is_replacement_up_to_date(host: &Host, path: &Path, logs: &Logs) -> Result<bo
     let Some(Replacement { original }) = Replacement::of(&file.bytes) else { return Ok(false) };
     let Some(kept) = host.read(&original)? else { return Ok(false) };
     Ok(replacement::write(host, &original, &kept.bytes, logs)? == file.bytes)
-}
-
-/// The logs that there are, and those that our fragment names and that may come back.
-fn with_recent(logs: &Logs, fragment: &Fragment) -> Logs {
-    let mut logs = logs.clone();
-    let there: BTreeSet<_> = logs.existing.iter().cloned().collect();
-    let named = fragment.words.iter().filter_map(|word| super::words::path_of(word));
-    let gone: Vec<_> = named.filter(|path| !there.contains(path) && logs.covers(path)).take(MOST_GONE).collect();
-    logs.existing.extend(gone);
-    logs.existing.sort();
-    logs
 }

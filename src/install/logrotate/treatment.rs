@@ -7,17 +7,16 @@
 //! they belong. Lines that name no log are left out: they come once for each log that is rotated, and tell nothing that
 //! the lines with names don't.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use memchr::memmem;
 
 use super::fragment::{Fragment, MARK, NO_FILE_HAS};
+use super::lines::{self, CONSIDERING, Lines};
 use super::parse::{self, Item};
 use super::program::{Force, Logrotate};
-use super::{plan, words};
+use super::{packages, plan, words};
 use crate::install::Result;
 use crate::install::host::Host;
 
@@ -33,6 +32,10 @@ pub struct Treatment {
     /// What the originals of files name that are replaced meanwhile. With these logs logrotate may be behind: some may
     /// have come since, and the originals may have changed.
     pub(super) replaced: Vec<Vec<u8>>,
+    /// Those of them whose package is gone, and with it what was to be done with the logs.
+    pub(super) forgotten: Vec<Vec<u8>>,
+    /// What there was in the directories of these logs, right behind an answer.
+    pub(super) there: BTreeSet<PathBuf>,
 }
 
 /// What one stanza does with a log, by one of the answers.
@@ -56,25 +59,45 @@ impl Treatment {
     pub(super) fn ask(host: &Host) -> Result<Self> {
         let mut treatment = Self::default();
         let Some(logrotate) = Logrotate::find(host)? else { return Ok(treatment) };
-        treatment.replaced = named_by_originals(host)?;
+        treatment.look_at_originals(host)?;
         let fragment = Fragment::of(host)?;
         for force in [Force::Due, Force::All] {
             let output = logrotate.debug(force)?;
             treatment.codes.push(output.status.code().unwrap_or(-1));
-            treatment.read(force, &[output.stderr, output.stdout].concat(), &fragment);
+            let answer = [output.stderr, output.stdout].concat();
+            let there = lines::files_beside(host, &answer)?;
+            treatment.read(force, &answer, &fragment, &there);
+            treatment.there.extend(there);
         }
         Ok(treatment)
     }
 
-    fn read(&mut self, force: Force, answer: &[u8], fragment: &Fragment) {
-        let mut sections = split(answer, b"\nrotating pattern: ").into_iter();
+    fn read(&mut self, force: Force, answer: &[u8], fragment: &Fragment, there: &BTreeSet<PathBuf>) {
+        let lines = Lines::of(answer, there);
+        let mut sections = split(&lines.text, b"\nrotating pattern: ").into_iter();
         self.complain(sections.next().unwrap_or_default());
         for section in sections {
             self.complain(section);
             Section::read(section).handlings(force, fragment, |log, handling| {
-                self.logs.entry(PathBuf::from(OsString::from_vec(log.to_vec()))).or_default().push(handling);
+                self.logs.entry(lines.path(log)).or_default().push(handling);
             });
         }
+    }
+
+    /// The patterns of all originals whose replacements are there.
+    fn look_at_originals(&mut self, host: &Host) -> Result<()> {
+        for present in plan::present(host)? {
+            let original = host.read(&present.original)?.map(|file| file.bytes);
+            let is_gone = original.is_none() || packages::forgot(host, &present.path, &present.original)?;
+            // What the original said is gone with it; the replacement says of which logs.
+            let replacement = || present.file.as_ref().map_or(Vec::new(), |file| file.bytes.clone());
+            let patterns = named_in(&original.unwrap_or_else(replacement));
+            if is_gone {
+                self.forgotten.extend_from_slice(&patterns);
+            }
+            self.replaced.extend(patterns);
+        }
+        Ok(())
     }
 
     fn complain(&mut self, text: &[u8]) {
@@ -86,16 +109,11 @@ impl Treatment {
     }
 }
 
-/// The patterns of all originals whose replacements are there.
-fn named_by_originals(host: &Host) -> Result<Vec<Vec<u8>>> {
-    let mut patterns = Vec::new();
-    for present in plan::present(host)? {
-        let original = host.read(&present.original)?.map(|file| file.bytes).unwrap_or_default();
-        let items = parse::parse(&original).items.into_iter();
-        let stanzas = items.filter_map(|item| if let Item::Stanza(stanza) = item { Some(stanza) } else { None });
-        patterns.extend(stanzas.flat_map(|stanza| stanza.words).map(|word| word.pattern));
-    }
-    Ok(patterns)
+/// The patterns of all stanzas of a file.
+fn named_in(file: &[u8]) -> Vec<Vec<u8>> {
+    let items = parse::parse(file).items.into_iter();
+    let stanzas = items.filter_map(|item| if let Item::Stanza(stanza) = item { Some(stanza) } else { None });
+    stanzas.flat_map(|stanza| stanza.words).map(|word| word.pattern).collect()
 }
 
 /// What is said of one stanza.
@@ -108,8 +126,6 @@ struct Section {
     /// All else, from the first log on.
     rest: Vec<u8>,
 }
-
-const CONSIDERING: &[u8] = b"considering log ";
 
 impl Section {
     fn read(section: &[u8]) -> Self {
@@ -124,13 +140,14 @@ impl Section {
     fn handlings(&self, force: Force, fragment: &Fragment, mut found: impl FnMut(&[u8], Handling)) {
         let lines: Vec<&[u8]> = self.rest.split(|&byte| byte == b'\n').collect();
         let logs: Vec<&[u8]> = lines.iter().filter_map(|line| line.strip_prefix(CONSIDERING)).collect();
+        let named = Named::new(&logs);
         let mut handlings = vec![Handling { options: self.options.clone(), ..Handling::default() }; logs.len()];
         let mut considered = 0;
         for line in &lines {
             considered += usize::from(line.starts_with(CONSIDERING));
             let about = match line.starts_with(b" ") {
                 true => considered.checked_sub(1),
-                false => named_in(line, &logs),
+                false => named.longest_in(line),
             };
             if let Some(handling) = about.and_then(|index| handlings.get_mut(index)) {
                 handling.note(&String::from_utf8_lossy(line));
@@ -186,10 +203,26 @@ fn without_pids(options: &str) -> String {
     lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
-/// Which log a line speaks of: the one with the longest path in it.
-fn named_in(line: &[u8], logs: &[&[u8]]) -> Option<usize> {
-    let named = logs.iter().enumerate().filter(|(_, log)| memmem::find(line, log).is_some());
-    named.max_by_key(|(_, log)| log.len()).map(|(index, _)| index)
+/// The logs of a stanza, to be found in a line without looking for each of them: there may be thousands of both.
+struct Named<'a> {
+    logs: HashMap<&'a [u8], usize>,
+    /// How long their paths are, in bytes, the longest first.
+    lengths: Vec<usize>,
+}
+
+impl<'a> Named<'a> {
+    fn new(logs: &[&'a [u8]]) -> Self {
+        let lengths: BTreeSet<usize> = logs.iter().map(|log| log.len()).collect();
+        let logs = logs.iter().enumerate().map(|(index, log)| (*log, index)).collect();
+        Self { logs, lengths: lengths.into_iter().rev().collect() }
+    }
+
+    /// Which log a line speaks of: the one with the longest path in it.
+    fn longest_in(&self, line: &[u8]) -> Option<usize> {
+        let begins: Vec<usize> = memchr::memchr_iter(b'/', line).collect();
+        let at = |begin: usize, length: usize| self.logs.get(line.get(begin..begin + length)?).copied();
+        self.lengths.iter().find_map(|&length| begins.iter().find_map(|&begin| at(begin, length)))
+    }
 }
 
 /// Where the paths of a stanza end and its options begin: with how often it rotates.
@@ -293,7 +326,7 @@ compressing log with: /bin/gzip
     fn treatment(force: Force) -> Treatment {
         let mut treatment = Treatment::default();
         let fragment = Fragment { words: [b"\"/l/web.log\"".to_vec()].into(), ..Fragment::default() };
-        treatment.read(force, ANSWER.as_bytes(), &fragment);
+        treatment.read(force, ANSWER.as_bytes(), &fragment, &BTreeSet::new());
         treatment
     }
 
@@ -315,6 +348,25 @@ compressing log with: /bin/gzip
     }
 
     #[test]
+    fn the_answer_about_thousands_of_logs_is_read_at_once() {
+        const LOGS: usize = 20_000;
+        let about = |n: usize| format!("considering log /l/{n}.log\n  log needs rotating\n");
+        let done = |n: usize| format!("renaming /l/{n}.log to /l/{n}.log.1\nremoving old log /l/{n}.log.8\n");
+        let each: [String; 2] = [(0..LOGS).map(about).collect(), (0..LOGS).map(done).collect()];
+        let answer = format!("\nrotating pattern: /l/*.log  after 1 days (3 rotations)\n{}", each.concat());
+        let mut treatment = Treatment::default();
+        let begun = std::time::Instant::now();
+        treatment.read(Force::Due, answer.as_bytes(), &Fragment::default(), &BTreeSet::new());
+        // Well below a second, where it looks for no log in a line that is not there; else many minutes.
+        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+        for n in [7, 77, LOGS - 1] {
+            let log = &treatment.logs[Path::new(&format!("/l/{n}.log"))][0];
+            assert!(log.is_due && log.done.contains(&format!("renaming /l/{n}.log to /l/{n}.log.1")), "{log:?}");
+            assert_eq!(log.done.len(), 3, "{log:?}");
+        }
+    }
+
+    #[test]
     fn complaints_are_counted_wherever_they_come_from() {
         let complaints: Vec<_> = treatment(Force::Due).complaints.into_iter().collect();
         let texts = [
@@ -331,7 +383,7 @@ compressing log with: /bin/gzip
         let other = ANSWER.replace("9000000000000000000 bytes", "after 1 days");
         let mut treatment = Treatment::default();
         let fragment = Fragment { words: [b"\"/l/web.log\"".to_vec()].into(), ..Fragment::default() };
-        treatment.read(Force::Due, other.as_bytes(), &fragment);
+        treatment.read(Force::Due, other.as_bytes(), &fragment, &BTreeSet::new());
         assert!(!treatment.logs[web][0].kept_off);
     }
 }
