@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::packages;
+use super::{LATER, packages};
 use crate::support::root::Root;
 use crate::support::{Ended, Sandbox, finish};
 
 const LOG: &str = "/var/log/upstart/web.log";
 const CONFIGURATION: &str = "/etc/logferry.toml";
+const ASIDE: &str = "/etc/logferry.toml.before-install";
 const ENTRY: &str = "/etc/cron.d/logferry";
+const WAITING: &str = "/etc/cron.d/logferry-waiting";
 
 /// A system with a log, a directory store, and logrotate's packaged fragment for Upstart.
 fn system(sandbox: &Sandbox) -> Root {
@@ -32,13 +34,27 @@ fn switched_on(root: &Root) -> Ended {
     root.run("logferry", ["install", "--to", "file:///srv/store", "/var/log/upstart/*.log"]).expect(0)
 }
 
-/// Carries out the hourly command of cron's entry, without the wait before it.
+/// Carries out the hourly command of the entry that `install` wrote, without the wait before it.
 fn hour_strikes(root: &Root) -> Ended {
-    let text = root.read(ENTRY);
+    strikes(root, ENTRY)
+}
+
+/// Carries out an entry's hourly command, without the wait before it.
+fn strikes(root: &Root, entry: &str) -> Ended {
+    let text = root.read(entry);
     let line = text.lines().find(|line| line.contains(" * * * * ")).expect("a line with a time");
     let command = line.split_once("root ").expect("a user").1.trim();
     assert!(command.contains("--splay 10m"), "{command}");
     root.run("sh", ["-c", &command.replace("--splay 10m", "--splay 0s")])
+}
+
+/// Fails the test unless the waiting entry does nothing when the hour strikes, and says nothing.
+#[track_caller]
+fn assert_waits(root: &Root) {
+    let (before, kept) = (root.read(LOG), ["/srv/store", "/var/lib/logferry"].map(|path| root.has(path)));
+    let ended = strikes(root, WAITING);
+    assert_eq!((ended.text().as_str(), ended.stderr.as_str()), ("", ""));
+    assert_eq!((root.read(LOG), ["/srv/store", "/var/lib/logferry"].map(|path| root.has(path))), (before, kept));
 }
 
 /// Everything below these directories: kind, mode, owner, content or target.
@@ -75,21 +91,54 @@ fn an_installed_package_ships_nothing_until_a_destination_is_set() {
     let root = system(&sandbox);
     let said = installed(&root);
     assert!(said.text().contains("nothing is shipped until"), "{}", said.text());
-    hour_strikes(&root);
+    assert_waits(&root);
     root.write(CONFIGURATION, "# to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
-    let quiet = hour_strikes(&root);
-    assert_eq!((quiet.text().as_str(), quiet.stderr.as_str()), ("", ""));
+    assert_waits(&root);
     assert!(!root.has("/var/lib/logferry"), "something was begun");
-    assert_eq!(root.read(LOG), "one\n");
-    // Set by hand, or by a tool that manages configurations.
-    let text = root.read(CONFIGURATION).replace("# to", "to");
-    root.write(CONFIGURATION, text);
-    hour_strikes(&root).quiet();
-    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\n");
+    // Set by hand, or by a tool that manages configurations; TOML lets a key be quoted in two ways.
+    let text = root.read(CONFIGURATION);
+    let mut shipped = String::new();
+    for key in ["to", "\"to\"", "  'to'"] {
+        root.write(CONFIGURATION, text.replace("# to", key));
+        root.write(LOG, format!("{key}\n"));
+        strikes(&root, WAITING).quiet();
+        shipped += &format!("{key}\n");
+        assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), shipped, "{key}");
+    }
     // The program gone, and the entry still there: cron has nothing to say.
     std::fs::remove_file(root.path("/usr/bin/logferry")).expect("the program");
-    let quiet = hour_strikes(&root);
-    assert_eq!((quiet.text().as_str(), quiet.stderr.as_str()), ("", ""));
+    root.write(LOG, "last\n");
+    assert_waits(&root);
+}
+
+#[test]
+fn the_packaged_entry_never_starts_a_run_beside_what_install_has_set_up() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    let before = snapshot(&root, &["/etc"]);
+    switched_on(&root);
+    assert_waits(&root);
+    // The configuration that `install` wrote is no wish of the administrator's that anything starts runs without it.
+    root.write(CONFIGURATION, root.read(CONFIGURATION) + "level = 9\n");
+    root.run("logferry", ["uninstall"]).expect(0);
+    assert!(root.has(CONFIGURATION) && !root.has(ENTRY), "an edited configuration stays");
+    assert_waits(&root);
+    std::fs::remove_file(root.path(CONFIGURATION)).expect("the configuration");
+    assert_same(&before, &snapshot(&root, &["/etc"]));
+    finish(root.command("dpkg").args(["--verify", "logferry"])).quiet();
+    // By hand, and then with a timer.
+    root.write(CONFIGURATION, "to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
+    root.write("/etc/systemd/system/logferry.timer", "[Timer]\n");
+    assert_waits(&root);
+    std::fs::remove_file(root.path("/etc/systemd/system/logferry.timer")).expect("the timer");
+    root.run("logferry", ["install"]).expect(0);
+    assert_waits(&root);
+    // Uninstalled, it is as it was before: and that is said.
+    let said = root.run("logferry", ["uninstall"]).expect(0).text();
+    assert!(said.contains(WAITING) && said.contains("goes on starting runs"), "{said}");
+    strikes(&root, WAITING).quiet();
+    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\n");
 }
 
 #[test]
@@ -101,7 +150,7 @@ fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_n
     assert!(root.read(ENTRY).contains("\n20 * * * *  root  /usr/bin/logferry run"), "{}", root.read(ENTRY));
     // Something waits in the spool.
     hour_strikes(&root).expect(75);
-    let kept = ["/etc", "/var/lib/logferry"];
+    let kept = [CONFIGURATION, ENTRY, "/etc/logrotate.d", "/var/lib/logferry"];
     let before = snapshot(&root, &kept);
     let said = root.dpkg(["--install", "/root/second.deb"]).expect(0);
     assert!(
@@ -112,6 +161,8 @@ fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_n
     let version = root.run("dpkg-query", ["--show", "-f", "${Version} ${Status}", "logferry"]).expect(0).text();
     assert!(version.ends_with("-2 install ok installed"), "{version}");
     assert_same(&before, &snapshot(&root, &kept));
+    // A later release's entry comes without a question, since install has left the first one's as it was.
+    assert!(root.read(WAITING).ends_with(LATER), "{}", root.read(WAITING));
     // Back to the earlier version, too.
     installed(&root);
     assert_same(&before, &snapshot(&root, &kept));
