@@ -214,6 +214,98 @@ fn a_schedule_that_was_never_switched_on_by_install_survives_a_removal() {
     assert_eq!(root.read(CONFIGURATION), "to = \"file:///srv/store\"\n");
 }
 
+/// A configuration that sets nothing, with words of the administrator's: `install` puts it aside.
+const NOTES: &str = "# Notes on what is shipped from here.\n#to = \"s3://my-logs/prod\"\n";
+
+#[test]
+fn a_removal_keeps_what_install_has_put_aside() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    root.write(CONFIGURATION, NOTES);
+    switched_on(&root);
+    let kept = [CONFIGURATION, ASIDE];
+    let before = snapshot(&root, &kept);
+    assert_eq!(root.read(ASIDE), NOTES);
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &kept));
+    // One that was killed once uninstall had put the notes in their place.
+    root.write("/etc/logferry.toml.kept", root.read(CONFIGURATION));
+    root.write("/etc/logferry.toml.before-install.kept", NOTES);
+    std::fs::rename(root.path(ASIDE), root.path(CONFIGURATION)).expect("the notes are back");
+    installed(&root);
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &kept));
+    let names = std::fs::read_dir(root.path("/etc")).expect("/etc");
+    let left =
+        names.filter(|name| name.as_ref().is_ok_and(|name| name.file_name().to_string_lossy().contains(".kept")));
+    assert_eq!(left.count(), 0, "a kept file is left");
+    installed(&root);
+    root.run("logferry", ["install"]).expect(0);
+    root.run("logferry", ["uninstall"]).expect(0);
+    assert!(root.read(CONFIGURATION) == NOTES && !root.has(ASIDE), "the notes did not come back");
+}
+
+#[test]
+fn a_state_directory_elsewhere_is_not_forgotten() {
+    const SPOOL: &str = "/srv/my spool";
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let switch_on = ["install", "--to", "file:///srv/missing", "--state-dir", SPOOL, LOG];
+    installed(&root);
+    root.run("logferry", switch_on).expect(0);
+    hour_strikes(&root).expect(75);
+    let waits = snapshot(&root, &[SPOOL]);
+    let said = root.dpkg(["--remove", "logferry"]).expect(0).text();
+    // The program that would be told to is gone by then.
+    assert!(said.contains("a purge of the package removes it") && !said.contains("uninstall --purge"), "{said}");
+    let said = installed(&root).text();
+    assert!(said.contains("logferry install --state-dir '/srv/my spool'"), "{said}");
+    let said = root.dpkg(["--purge", "logferry"]).expect(0).stderr;
+    assert!(said.contains("/srv/my spool is kept: 2 files") && said.contains("hint:"), "{said}");
+    assert_same(&waits, &snapshot(&root, &[SPOOL]));
+    // What is in the store needs no spool; but what is not ours is not removed with it.
+    std::fs::create_dir(root.path("/srv/missing")).expect("the store");
+    for stranger in [Some("mine"), None] {
+        installed(&root);
+        root.run("logferry", switch_on).expect(0);
+        hour_strikes(&root).quiet();
+        let path = stranger.map(|name| root.path(SPOOL).join(name));
+        path.iter().for_each(|path| std::fs::write(path, "precious").expect("a file"));
+        let said = root.dpkg(["--purge", "logferry"]).expect(0).stderr;
+        assert_eq!(
+            (root.has(SPOOL), said.contains("has not put mine there")),
+            (path.is_some(), path.is_some()),
+            "{said}"
+        );
+        path.iter().for_each(|path| std::fs::remove_file(path).expect("it is still there"));
+    }
+    let names = std::fs::read_dir(root.path("/var/lib")).expect("/var/lib");
+    let left =
+        names.filter(|name| name.as_ref().is_ok_and(|name| name.file_name().to_string_lossy().contains("logferry")));
+    assert_eq!(left.count(), 0, "a note is left");
+    assert_eq!(root.run("find", ["/srv/missing", "-name", "*.gz"]).text().lines().count(), 1);
+}
+
+#[test]
+fn check_tells_that_the_packaged_entry_ships_without_keeping_logrotate_off() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    let told = |root: &Root| root.run("logferry", ["check"]).text();
+    assert!(!told(&root).contains(WAITING), "{}", told(&root));
+    root.write(CONFIGURATION, "to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
+    let by_hand = told(&root);
+    let line = by_hand.lines().find(|line| line.contains(WAITING)).expect(&by_hand);
+    assert!(line.contains("does not keep logrotate off") && !by_hand.contains("nothing starts runs"), "{by_hand}");
+    assert!(
+        by_hand.contains("logferry install, without arguments") && by_hand.contains("is this program"),
+        "{by_hand}"
+    );
+    root.run("logferry", ["install"]).expect(0);
+    assert!(!told(&root).contains(WAITING), "{}", told(&root));
+}
+
 #[test]
 fn after_a_purge_the_system_is_as_it_was() {
     let sandbox = Sandbox::new();
