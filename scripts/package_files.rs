@@ -1,5 +1,5 @@
 //! Writes what a package holds besides the binary and is made by logferry's own code: man pages, one a command, and
-//! completions, from the command definitions; cron's entry, signed as `install` signs what it writes. Nothing of it is
+//! completions, from the command definitions; cron's entry that waits for a destination. Nothing of it is
 //! committed, and none of what makes it is in the binary.
 //!
 //! `package-files DIR` makes `DIR/man`, `DIR/completions` and `DIR/cron.d`; what is there by those names already is
@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use logferry::cli::Cli;
-use logferry::install::{schedule, signed};
+use logferry::install::{schedule, waiting};
 
 /// Writes man pages, completions and cron's entry.
 #[derive(Parser)]
@@ -30,9 +30,10 @@ const COMPLETIONS: [(Shell, &str); 3] =
     [(Shell::Bash, "bash/logferry"), (Shell::Zsh, "zsh/_logferry"), (Shell::Fish, "fish/logferry.fish")];
 
 /// Files that every command may use.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/etc/logferry.toml", "the configuration; /etc/logferry.toml.example explains its keys"),
-    ("/etc/cron.d/logferry", "the hourly run"),
+    ("/etc/cron.d/logferry", "the hourly run, as logferry install writes it"),
+    (waiting::ENTRY, "the package's own entry, which waits for a configuration that is written by hand"),
     ("/var/lib/logferry", "the state directory: the spool, and where each stream stands"),
     ("/usr/share/doc/logferry", "guides"),
 ];
@@ -46,16 +47,16 @@ fn main() -> Result<()> {
         clap_complete::generate(shell, &mut Cli::command(), "logferry", &mut file);
         file.flush().with_context(|| format!("write {}", path.display()))?;
     }
-    let path = dir.join("cron.d/logferry");
-    create(&path)?.write_all(&waiting_entry()).with_context(|| format!("write {}", path.display()))
+    let name = Path::new(waiting::ENTRY).file_name().context("a name of the entry")?;
+    let path = dir.join("cron.d").join(name);
+    create(&path)?.write_all(waiting_entry().as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
-/// The entry that waits for a destination. It is signed, so that `install` knows it for ours and puts its own in its
-/// place, unless someone has changed it by hand; and it starts runs when `install` would by default.
-fn waiting_entry() -> Vec<u8> {
+/// The entry that waits for a destination; it starts runs when `install` would by default.
+fn waiting_entry() -> String {
     let splay = humantime::format_duration(schedule::DEFAULT_SPLAY).to_string();
-    let text = include_str!("../cron/packaged").replace("@MINUTE@", &schedule::DEFAULT_MINUTE.to_string());
-    signed::sign(text.replace("@SPLAY@", &splay))
+    let text = include_str!("../cron/waiting").replace("@MINUTE@", &schedule::DEFAULT_MINUTE.to_string());
+    text.replace("@SPLAY@", &splay)
 }
 
 /// A file, with the directories on the way to it.

@@ -25,7 +25,7 @@ fn package(args: &[&str], output: &Path) -> Ended {
     finish(command.args(args).arg("--output").arg(output))
 }
 
-/// Two packages, the second a later version of the same binary.
+/// Two packages, the second a later version of the same binary with another entry for cron.
 struct Packages {
     _dir: TempDir,
     first: PathBuf,
@@ -44,6 +44,24 @@ fn packages() -> &'static Packages {
             made.find(|path| path.to_string_lossy().contains(&name)).expect("a package of that revision")
         };
         let (first, second) = (build("1"), build("2"));
+        change_entries(&second, dir.path());
         Packages { _dir: dir, first, second }
     })
+}
+
+/// What a later release's entries for cron hold at their end.
+const LATER: &str = "# These are the words of a later release.\n";
+
+/// Makes a package again with changed entries for cron, as a later release may have them.
+fn change_entries(package: &Path, around: &Path) {
+    let tree = around.join("tree");
+    finish(Command::new("dpkg-deb").arg("--raw-extract").arg(package).arg(&tree)).expect(0);
+    for entry in std::fs::read_dir(tree.join("etc/cron.d")).expect("entries") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("an entry") + LATER;
+        std::fs::write(&path, text).expect("a later entry");
+    }
+    let mut build = Command::new("dpkg-deb");
+    finish(build.args(["--root-owner-group", "-Zgzip", "-z1", "--build"]).arg(&tree).arg(package)).expect(0);
+    std::fs::remove_dir_all(&tree).expect("the tree goes");
 }

@@ -99,14 +99,14 @@ stage_tree() {
     chmod 644 "$tree/DEBIAN/conffiles" "$tree/DEBIAN/md5sums" "$tree/DEBIAN/control"
 }
 
-# stage_generated TREE KIND: man pages and completions, made from the command definitions; cron's entry, which is signed
+# stage_generated TREE KIND: man pages and completions, made from the command definitions; the entry for cron that waits
 stage_generated() {
     local tree=$1 generated=$stage/generated program
     program=$(target_dir)/debug/examples/package-files
     if [ "$2" != development ]; then cargo build --locked --bins --examples; fi
     [ -x "$program" ] || die "there is no program at $program" "cargo build --locked --bins --examples"
     "$program" "$generated"
-    put 644 "$generated/cron.d/logferry" "$tree/etc/cron.d"
+    put 644 "$generated/cron.d/logferry-waiting" "$tree/etc/cron.d"
     gzip -9n "$generated"/man/*.1
     put 644 "$generated"/man/*.1.gz "$tree/usr/share/man/man1"
     put 644 "$generated/completions/bash/logferry" "$tree/usr/share/bash-completion/completions"

@@ -13,6 +13,7 @@ use crate::install::environment::Environment;
 use crate::install::host::{Host, HostFile};
 use crate::install::signed::Signed;
 use crate::install::systemd::{ENABLED, SERVICE};
+use crate::install::waiting;
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::to_text;
 use crate::sys::dir::{self, Attributes};
@@ -42,6 +43,9 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
         Err(problem) => vec![Finding::fail(Bars::Logs, ENTRY, &problem.what).hint(INSTALL)],
     };
     findings.extend(by_timer(subject));
+    if findings.is_empty() {
+        findings.extend(by_package(subject));
+    }
     if findings.is_empty() {
         let why = format!("nothing starts runs: there is neither {ENTRY} nor an enabled logferry.timer");
         findings.push(
@@ -107,6 +111,32 @@ fn daemon() -> Finding {
             "start it (systemctl enable --now cron; on Red Hat crond), or use logferry install --scheduler systemd",
         ),
     }
+}
+
+/// The entry that comes with the package, where it starts the runs: nobody has called `install` then, which would have seen
+/// to logrotate.
+fn by_package(subject: &Subject) -> Vec<Finding> {
+    let host = Host::running();
+    let file =
+        match waiting::starts_runs(&host).and_then(|starts| starts.then(|| host.read(waiting::ENTRY)).transpose()) {
+            Ok(found) => found.flatten(),
+            Err(problem) => {
+                return vec![Finding::warn(waiting::ENTRY, &problem.what).hint("run it as root: sudo logferry check")];
+            }
+        };
+    let Some(file) = file else { return Vec::new() };
+    let why = "starts runs, as the configuration says that was written by hand; it does not keep logrotate off the logs, \
+               nor add new ones";
+    let hint = "logferry install, without arguments, does that, and has an entry of its own start the runs";
+    let mut findings = vec![Finding::warn(waiting::ENTRY, why).hint(hint), daemon()];
+    let entries = crontab::entries(&String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
+    findings.extend(entries.iter().flat_map(|entry| {
+        // Before that it only asks whether it is to.
+        let command = entry.command.rsplit_once("exec ").map_or(entry.command.as_str(), |(_, command)| command);
+        let start = Start { what: waiting::ENTRY, words: crontab::words(command), variables: entry.variables.clone() };
+        started(subject, &start)
+    }));
+    findings
 }
 
 /// The timer, where it is enabled.

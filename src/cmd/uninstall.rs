@@ -4,12 +4,31 @@ use std::path::Path;
 
 use super::host::{self, Report};
 use crate::cli::Uninstall;
+use crate::config::DEFAULT_FILE;
 use crate::exit::Exit;
 use crate::install::host::Host;
 use crate::install::plan::{self, Purge, Uninstallation};
 use crate::install::purge::{self, StateDir};
-use crate::install::{Plan, Result};
+use crate::install::{Plan, Result, waiting};
 use crate::model::path_text::to_text;
+
+/// What becomes of the program itself.
+enum Program {
+    /// It stays, and what is said may name it.
+    Stays,
+    /// It goes right after this: dpkg removes its package, and has that ask for this first.
+    GoesWithPackage,
+}
+
+impl Program {
+    /// dpkg tells the scripts of a package whose they are: `DPKG_MAINTSCRIPT_PACKAGE`, dpkg(1).
+    fn here() -> Self {
+        match std::env::var("DPKG_MAINTSCRIPT_PACKAGE") {
+            Ok(package) if package == env!("CARGO_PKG_NAME") => Self::GoesWithPackage,
+            _ => Self::Stays,
+        }
+    }
+}
 
 /// Uninstalls, or says what would be changed.
 pub fn uninstall(args: Uninstall) -> Exit {
@@ -25,7 +44,7 @@ fn look(host: &Host, args: &Uninstall) -> Result<Report> {
     let Uninstallation { plan, state_dir } = plan(host, args)?;
     let state = state(host, &state_dir, args)?;
     may_be_removed(host, &state_dir, args, state.as_ref())?;
-    Ok(report(args, &plan, state.as_ref()))
+    Ok(report(host, args, &plan, state.as_ref()))
 }
 
 fn carry_out(host: &Host, args: &Uninstall) -> Result<Report> {
@@ -36,7 +55,7 @@ fn carry_out(host: &Host, args: &Uninstall) -> Result<Report> {
     let _no_run = state.as_ref().map(StateDir::lock).transpose()?;
     may_be_removed(host, &state_dir, args, state.as_ref())?;
     plan::carry_out(host, &plan, || Ok(()))?;
-    let report = report(args, &plan, state.as_ref());
+    let report = report(host, args, &plan, state.as_ref());
     if let Some(state) = state.filter(|_| args.purge > 0) {
         state.remove(host, &state_dir)?;
     }
@@ -68,14 +87,29 @@ fn may_be_removed(host: &Host, within: &Path, args: &Uninstall, state: Option<&S
     }
 }
 
-fn report(args: &Uninstall, plan: &Plan, state: Option<&StateDir>) -> Report {
+fn report(host: &Host, args: &Uninstall, plan: &Plan, state: Option<&StateDir>) -> Report {
     let mut report = Report::of(&args.host, plan, Vec::new());
-    let Some(state) = state else { return report };
-    let path = to_text(state.path());
-    if args.purge > 0 {
-        report.also(format!("remove {path} and all in it"));
-        return report;
+    let program = Program::here();
+    if let Some(state) = state {
+        match args.purge {
+            0 => report.notes(vec![kept(state, &program)]),
+            _ => report.also(format!("remove {} and all in it", to_text(state.path()))),
+        }
     }
+    // Where that can't be seen, what was done is done all the same.
+    if matches!(program, Program::Stays) && waiting::would_start_runs(host).unwrap_or(false) {
+        report.notes(vec![format!(
+            "{}, which came with the package, goes on starting runs, as {} says, which install did not write",
+            to_text(&host.shown(waiting::ENTRY)),
+            to_text(&host.shown(DEFAULT_FILE))
+        )]);
+    }
+    report
+}
+
+/// A word on the state directory that stays.
+fn kept(state: &StateDir, program: &Program) -> String {
+    let path = to_text(state.path());
     let waits = match state.unshipped().unwrap_or_default().len() {
         0 => "nothing waits in it".to_owned(),
         1 => "1 segment in it is not in the store yet; the first run after another install ships it".to_owned(),
@@ -83,6 +117,9 @@ fn report(args: &Uninstall, plan: &Plan, state: Option<&StateDir>) -> Report {
             format!("{more} segments in it are not in the store yet; the first run after another install ships them")
         }
     };
-    report.notes(vec![format!("kept {path}: {waits}; logferry uninstall --purge --state-dir {path} removes it")]);
-    report
+    let goes = match program {
+        Program::Stays => format!("logferry uninstall --purge --state-dir {path} removes it"),
+        Program::GoesWithPackage => "a purge of the package removes it once all of it is in the store".to_owned(),
+    };
+    format!("kept {path}: {waits}; {goes}")
 }

@@ -53,11 +53,6 @@ pub(super) fn plan(host: &Host, program: &CommandPath, schedule: &Schedule) -> R
     Ok(plan)
 }
 
-/// Whether the entry is the one that comes with the package, waits for a configuration, and was chosen by nobody.
-pub(super) fn waits(host: &Host) -> Result<bool> {
-    Ok(matches!(files::look(host, Path::new(ENTRY))?, Found::Ours(_)) && installed(host)?.is_none())
-}
-
 /// What the entry says, if it is ours and untouched.
 ///
 /// # Errors

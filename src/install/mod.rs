@@ -30,6 +30,7 @@ pub mod purge;
 pub mod schedule;
 pub mod signed;
 pub mod systemd;
+pub mod waiting;
 
 use std::path::{Path, PathBuf};
 

@@ -151,7 +151,7 @@ fn scheduler(host: &Host, wanted: &Wanted) -> Result<Scheduler> {
     if let Some(scheduler) = wanted.scheduler {
         return Ok(scheduler);
     }
-    if is_ours(cron::ENTRY)? && !cron::waits(host)? {
+    if is_ours(cron::ENTRY)? {
         return Ok(Scheduler::Cron);
     }
     if is_ours(systemd::TIMER)? {

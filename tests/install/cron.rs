@@ -119,6 +119,31 @@ fn real_cron_starts_the_installed_entry_which_ships_and_mails_only_what_is_wrong
     assert_same(&before, &guest.etc(), "uninstalled");
 }
 
+#[test]
+fn real_cron_starts_the_packages_waiting_entry_for_a_configuration_that_was_written_by_hand() {
+    let guest = Guest::new();
+    guest.sandbox.write_log("web.log", "one\n");
+    let (store, state) = (guest.path("shipped"), guest.path("state"));
+    std::fs::create_dir(&store).expect("a store");
+    let log = guest.sandbox.log("*.log");
+    let configuration = format!(
+        "'to' = \"file://{}\"\n[instance]\nid = \"web-1\"\n[[logs]]\npaths = [\"{}\"]\n",
+        store.display(),
+        log.display()
+    );
+    std::fs::write(guest.path("etc/logferry.toml"), configuration).expect("a configuration");
+    let run = format!("run --state-dir {} --low-priority", state.display());
+    let entry = include_str!("../../cron/waiting").replace("@MINUTE@", "7").replace("@SPLAY@", "0s");
+    let entry = entry.replace("/usr/bin/logferry", "/usr/local/bin/logferry").replace("run --low-priority", &run);
+    std::fs::write(guest.path("etc/cron.d/logferry-waiting"), entry).expect("an entry");
+
+    let _cron = guest.start_cron();
+    let shipped = || guest.run(&["logferry", "cat", "web"], &[]).text();
+    wait_until("cron has started the run, and it has shipped", || shipped() == "one\n");
+    assert!(!log.with_file_name("web.log").exists(), "the log was not taken");
+    assert!(!guest.path("mail/mail").exists(), "cron had something to mail");
+}
+
 /// A guest whose systemctl writes down what it is asked for, and fails at what `fails` names.
 fn with_systemd(fails: &str) -> Guest {
     let guest = Guest::new();

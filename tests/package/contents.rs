@@ -7,7 +7,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use logferry::cli::Cli;
-use logferry::install::signed::Signed;
+use logferry::install::signed::{self, Signed};
 use tempfile::TempDir;
 
 use super::{package, packages, sources};
@@ -126,9 +126,17 @@ fn the_example_of_a_configuration_says_nothing_as_it_stands_and_is_sound_without
 }
 
 #[test]
-fn the_packaged_cron_entry_is_known_for_ours() {
-    let entry = std::fs::read(unpacked().path().join("etc/cron.d/logferry")).expect("the entry");
-    assert_eq!(Signed::read(&entry), Signed::Ours);
+fn of_what_install_writes_the_package_holds_nothing() {
+    let mut fields = Command::new("dpkg-deb");
+    let conffiles = finish(fields.arg("--info").arg(&packages().first).arg("conffiles")).expect(0).text();
+    // dpkg asks about each of these that is not as the package brought it.
+    assert_eq!(conffiles, "/etc/cron.d/logferry-waiting\n/etc/logferry.toml.example\n");
+    let entry = std::fs::read(unpacked().path().join("etc/cron.d/logferry-waiting")).expect("the entry");
+    assert_eq!(Signed::read(&entry), Signed::Foreign);
+    let mark = String::from_utf8(signed::sign("")).expect("text");
+    let command = String::from_utf8(entry).expect("text").lines().last().expect("a line").to_owned();
+    let asks = command.split("grep -qs '^").nth(1).and_then(|rest| rest.split('\'').next()).expect("what it asks for");
+    assert!(mark.starts_with(asks), "{asks:?} is not how a configuration of install's begins: {mark}");
 }
 
 #[test]

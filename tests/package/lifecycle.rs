@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::packages;
+use super::{LATER, packages};
 use crate::support::root::Root;
 use crate::support::{Ended, Sandbox, finish};
 
 const LOG: &str = "/var/log/upstart/web.log";
 const CONFIGURATION: &str = "/etc/logferry.toml";
+const ASIDE: &str = "/etc/logferry.toml.before-install";
 const ENTRY: &str = "/etc/cron.d/logferry";
+const WAITING: &str = "/etc/cron.d/logferry-waiting";
 
 /// A system with a log, a directory store, and logrotate's packaged fragment for Upstart.
 fn system(sandbox: &Sandbox) -> Root {
@@ -32,13 +34,28 @@ fn switched_on(root: &Root) -> Ended {
     root.run("logferry", ["install", "--to", "file:///srv/store", "/var/log/upstart/*.log"]).expect(0)
 }
 
-/// Carries out the hourly command of cron's entry, without the wait before it.
+/// Carries out the hourly command of the entry that `install` wrote, without the wait before it.
 fn hour_strikes(root: &Root) -> Ended {
-    let text = root.read(ENTRY);
+    strikes(root, ENTRY)
+}
+
+/// Carries out an entry's hourly command, without the wait before it.
+fn strikes(root: &Root, entry: &str) -> Ended {
+    let text = root.read(entry);
     let line = text.lines().find(|line| line.contains(" * * * * ")).expect("a line with a time");
     let command = line.split_once("root ").expect("a user").1.trim();
     assert!(command.contains("--splay 10m"), "{command}");
     root.run("sh", ["-c", &command.replace("--splay 10m", "--splay 0s")])
+}
+
+/// Fails the test unless the waiting entry does nothing when the hour strikes, and says nothing.
+#[track_caller]
+fn assert_waits(root: &Root) {
+    let is = || (std::fs::read(root.path(LOG)).ok(), root.has("/var/lib/logferry"));
+    let before = is();
+    let ended = strikes(root, WAITING);
+    assert_eq!((ended.text().as_str(), ended.stderr.as_str()), ("", ""));
+    assert_eq!(is(), before, "a run was started");
 }
 
 /// Everything below these directories: kind, mode, owner, content or target.
@@ -75,21 +92,55 @@ fn an_installed_package_ships_nothing_until_a_destination_is_set() {
     let root = system(&sandbox);
     let said = installed(&root);
     assert!(said.text().contains("nothing is shipped until"), "{}", said.text());
-    hour_strikes(&root);
+    assert_waits(&root);
     root.write(CONFIGURATION, "# to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
-    let quiet = hour_strikes(&root);
-    assert_eq!((quiet.text().as_str(), quiet.stderr.as_str()), ("", ""));
+    assert_waits(&root);
     assert!(!root.has("/var/lib/logferry"), "something was begun");
-    assert_eq!(root.read(LOG), "one\n");
-    // Set by hand, or by a tool that manages configurations.
-    let text = root.read(CONFIGURATION).replace("# to", "to");
-    root.write(CONFIGURATION, text);
-    hour_strikes(&root).quiet();
-    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\n");
+    // Set by hand, or by a tool that manages configurations; TOML lets a key be quoted in two ways.
+    let text = root.read(CONFIGURATION);
+    let mut shipped = String::new();
+    for key in ["to", "\"to\"", "  'to'"] {
+        root.write(CONFIGURATION, text.replace("# to", key));
+        root.write(LOG, format!("{key}\n"));
+        strikes(&root, WAITING).quiet();
+        shipped += &format!("{key}\n");
+        assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), shipped, "{key}");
+    }
     // The program gone, and the entry still there: cron has nothing to say.
     std::fs::remove_file(root.path("/usr/bin/logferry")).expect("the program");
-    let quiet = hour_strikes(&root);
-    assert_eq!((quiet.text().as_str(), quiet.stderr.as_str()), ("", ""));
+    root.write(LOG, "last\n");
+    assert_waits(&root);
+}
+
+#[test]
+fn the_packaged_entry_never_starts_a_run_beside_what_install_has_set_up() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    let before = snapshot(&root, &["/etc"]);
+    switched_on(&root);
+    finish(root.command("dpkg").args(["--verify", "logferry"])).quiet();
+    assert_waits(&root);
+    // The configuration that `install` wrote is no wish of the administrator's that anything starts runs without it.
+    root.write(CONFIGURATION, root.read(CONFIGURATION) + "# It is mine now.\n");
+    root.run("logferry", ["uninstall"]).expect(0);
+    assert!(root.has(CONFIGURATION) && !root.has(ENTRY), "an edited configuration stays");
+    assert_waits(&root);
+    std::fs::remove_file(root.path(CONFIGURATION)).expect("the configuration");
+    assert_same(&before, &snapshot(&root, &["/etc"]));
+    finish(root.command("dpkg").args(["--verify", "logferry"])).quiet();
+    // By hand, and then with a timer.
+    root.write(CONFIGURATION, "to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
+    root.write("/etc/systemd/system/logferry.timer", "[Timer]\n");
+    assert_waits(&root);
+    std::fs::remove_file(root.path("/etc/systemd/system/logferry.timer")).expect("the timer");
+    root.run("logferry", ["install"]).expect(0);
+    assert_waits(&root);
+    // Uninstalled, it is as it was before: and that is said.
+    let said = root.run("logferry", ["uninstall"]).expect(0).text();
+    assert!(said.contains(WAITING) && said.contains("goes on starting runs"), "{said}");
+    strikes(&root, WAITING).quiet();
+    assert_eq!(root.run("logferry", ["cat", "web"]).expect(0).text(), "one\n");
 }
 
 #[test]
@@ -101,7 +152,7 @@ fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_n
     assert!(root.read(ENTRY).contains("\n20 * * * *  root  /usr/bin/logferry run"), "{}", root.read(ENTRY));
     // Something waits in the spool.
     hour_strikes(&root).expect(75);
-    let kept = ["/etc", "/var/lib/logferry"];
+    let kept = [CONFIGURATION, ENTRY, "/etc/logrotate.d", "/var/lib/logferry"];
     let before = snapshot(&root, &kept);
     let said = root.dpkg(["--install", "/mnt/second.deb"]).expect(0);
     assert!(
@@ -112,6 +163,8 @@ fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_n
     let version = root.run("dpkg-query", ["--show", "-f", "${Version} ${Status}", "logferry"]).expect(0).text();
     assert!(version.ends_with("-2 install ok installed"), "{version}");
     assert_same(&before, &snapshot(&root, &kept));
+    // A later release's entry comes without a question, since install has left the first one's as it was.
+    assert!(root.read(WAITING).ends_with(LATER), "{}", root.read(WAITING));
     // Back to the earlier version, too.
     installed(&root);
     assert_same(&before, &snapshot(&root, &kept));
@@ -161,6 +214,98 @@ fn a_schedule_that_was_never_switched_on_by_install_survives_a_removal() {
     installed(&root);
     assert_same(&before, &snapshot(&root, &["/etc/cron.d"]));
     assert_eq!(root.read(CONFIGURATION), "to = \"file:///srv/store\"\n");
+}
+
+/// A configuration that sets nothing, with words of the administrator's: `install` puts it aside.
+const NOTES: &str = "# Notes on what is shipped from here.\n#to = \"s3://my-logs/prod\"\n";
+
+#[test]
+fn a_removal_keeps_what_install_has_put_aside() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    root.write(CONFIGURATION, NOTES);
+    switched_on(&root);
+    let kept = [CONFIGURATION, ASIDE];
+    let before = snapshot(&root, &kept);
+    assert_eq!(root.read(ASIDE), NOTES);
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &kept));
+    // One that was killed once uninstall had put the notes in their place.
+    root.write("/etc/logferry.toml.kept", root.read(CONFIGURATION));
+    root.write("/etc/logferry.toml.before-install.kept", NOTES);
+    std::fs::rename(root.path(ASIDE), root.path(CONFIGURATION)).expect("the notes are back");
+    installed(&root);
+    root.dpkg(["--remove", "logferry"]).expect(0);
+    assert_same(&before, &snapshot(&root, &kept));
+    let names = std::fs::read_dir(root.path("/etc")).expect("/etc");
+    let left =
+        names.filter(|name| name.as_ref().is_ok_and(|name| name.file_name().to_string_lossy().contains(".kept")));
+    assert_eq!(left.count(), 0, "a kept file is left");
+    installed(&root);
+    root.run("logferry", ["install"]).expect(0);
+    root.run("logferry", ["uninstall"]).expect(0);
+    assert!(root.read(CONFIGURATION) == NOTES && !root.has(ASIDE), "the notes did not come back");
+}
+
+#[test]
+fn a_state_directory_elsewhere_is_not_forgotten() {
+    const SPOOL: &str = "/srv/my spool";
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    let switch_on = ["install", "--to", "file:///srv/missing", "--state-dir", SPOOL, LOG];
+    installed(&root);
+    root.run("logferry", switch_on).expect(0);
+    hour_strikes(&root).expect(75);
+    let waits = snapshot(&root, &[SPOOL]);
+    let said = root.dpkg(["--remove", "logferry"]).expect(0).text();
+    // The program that would be told to is gone by then.
+    assert!(said.contains("a purge of the package removes it") && !said.contains("uninstall --purge"), "{said}");
+    let said = installed(&root).text();
+    assert!(said.contains("logferry install --state-dir '/srv/my spool'"), "{said}");
+    let said = root.dpkg(["--purge", "logferry"]).expect(0).stderr;
+    assert!(said.contains("/srv/my spool is kept: 2 files") && said.contains("hint:"), "{said}");
+    assert_same(&waits, &snapshot(&root, &[SPOOL]));
+    // What is in the store needs no spool; but what is not ours is not removed with it.
+    std::fs::create_dir(root.path("/srv/missing")).expect("the store");
+    for stranger in [Some("mine"), None] {
+        installed(&root);
+        root.run("logferry", switch_on).expect(0);
+        hour_strikes(&root).quiet();
+        let path = stranger.map(|name| root.path(SPOOL).join(name));
+        path.iter().for_each(|path| std::fs::write(path, "precious").expect("a file"));
+        let said = root.dpkg(["--purge", "logferry"]).expect(0).stderr;
+        assert_eq!(
+            (root.has(SPOOL), said.contains("has not put mine there")),
+            (path.is_some(), path.is_some()),
+            "{said}"
+        );
+        path.iter().for_each(|path| std::fs::remove_file(path).expect("it is still there"));
+    }
+    let names = std::fs::read_dir(root.path("/var/lib")).expect("/var/lib");
+    let left =
+        names.filter(|name| name.as_ref().is_ok_and(|name| name.file_name().to_string_lossy().contains("logferry")));
+    assert_eq!(left.count(), 0, "a note is left");
+    assert_eq!(root.run("find", ["/srv/missing", "-name", "*.gz"]).text().lines().count(), 1);
+}
+
+#[test]
+fn check_tells_that_the_packaged_entry_ships_without_keeping_logrotate_off() {
+    let sandbox = Sandbox::new();
+    let root = system(&sandbox);
+    installed(&root);
+    let told = |root: &Root| root.run("logferry", ["check"]).text();
+    assert!(!told(&root).contains(WAITING), "{}", told(&root));
+    root.write(CONFIGURATION, "to = \"file:///srv/store\"\n[[logs]]\npaths = [\"/var/log/upstart/*.log\"]\n");
+    let by_hand = told(&root);
+    let line = by_hand.lines().find(|line| line.contains(WAITING)).expect(&by_hand);
+    assert!(line.contains("does not keep logrotate off") && !by_hand.contains("nothing starts runs"), "{by_hand}");
+    assert!(
+        by_hand.contains("logferry install, without arguments") && by_hand.contains("is this program"),
+        "{by_hand}"
+    );
+    root.run("logferry", ["install"]).expect(0);
+    assert!(!told(&root).contains(WAITING), "{}", told(&root));
 }
 
 #[test]
