@@ -16,18 +16,18 @@ fn environment(sandbox: &Sandbox, bucket: Option<&Bucket>) -> BTreeMap<OsString,
     of_sandbox.chain(of_bucket.map(|(name, value)| (name.into(), value))).collect()
 }
 
-/// A check in namespaces of its own: `/etc` with this entry for cron, and the given processes beside it. The binary has the
-/// path `BIN`, which the entry may use, and in an entry stands `ENVIRONMENT` for the variables that the check has.
+/// Where the binary is in such namespaces: only root may write there, which is not so below `/tmp`.
+const BIN: &str = "/etc/bin/logferry";
+
+/// A check in namespaces of its own: `/etc` with this entry for cron, and the given processes beside it. In the entry stands
+/// `BIN` for the path of the binary, and `ENVIRONMENT` for the variables that the check has.
 #[track_caller]
 pub(super) fn check_beside(sandbox: &Sandbox, entry: &str, prepare: &str, bucket: Option<&Bucket>) -> Checked {
-    let binary = sandbox.path("bin/logferry");
-    std::fs::create_dir_all(sandbox.path("bin")).expect("a directory");
     std::fs::create_dir_all(sandbox.path("etc")).expect("a directory");
-    std::fs::write(&binary, "").expect("a mount point");
     let environment = environment(sandbox, bucket);
     let variables: String =
         environment.iter().map(|(name, value)| format!("{}={}\n", name.display(), value.display())).collect();
-    let entry = entry.replace("BIN", &binary.display().to_string()).replace("ENVIRONMENT\n", &variables);
+    let entry = entry.replace("BIN", BIN).replace("ENVIRONMENT\n", &variables);
     std::fs::write(sandbox.path("entry"), entry).expect("an entry");
     std::fs::write(sandbox.path("prepare"), prepare).expect("a script");
     let daemon = sandbox.path("cron");
@@ -36,13 +36,13 @@ pub(super) fn check_beside(sandbox: &Sandbox, entry: &str, prepare: &str, bucket
     }
     let script = format!(
         "set -e; cd '{dir}'; PATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
-         mount --bind '{real}' bin/logferry\n\
          mount -t tmpfs tmpfs etc; mkdir etc/upper etc/work\n\
          mount -t overlay -o lowerdir=/etc,upperdir=etc/upper,workdir=etc/work overlay /etc\n\
+         mkdir /etc/bin; touch {BIN}; mount --bind '{real}' {BIN}\n\
          mkdir -p /etc/cron.d /etc/systemd/system/timers.target.wants\n\
          if [ -s entry ]; then install -m 644 entry /etc/cron.d/logferry; fi\n\
          . ./prepare\n\
-         exec bin/logferry check '{logs}' \"$@\"",
+         exec {BIN} check '{logs}' \"$@\"",
         dir = sandbox.path("").display(),
         real = Path::new(env!("CARGO_BIN_EXE_logferry")).display(),
         logs = sandbox.log("*.log").display(),
@@ -109,8 +109,9 @@ fn the_program_that_an_entry_starts_is_looked_at() {
     let cases = [
         ("7 * * * * root /nowhere/logferry run\n", "", "fail", "No such file"),
         ("7 * * * * root logferry run\n", "", "fail", "it is looked for in /usr/bin:/bin only"),
-        (SOUND, "chmod 777 bin\n", "fail", "others could put something else in the place of"),
-        (SOUND, "chown 65534 bin\n", "fail", "others could put something else in the place of"),
+        (SOUND, "chmod 777 /etc/bin\n", "fail", "others could put something else in the place of"),
+        (SOUND, "chmod 1777 /etc/bin\n", "fail", "in the place of logferry, once it is gone"),
+        (SOUND, "chown 65534 /etc/bin\n", "fail", "others could put something else in the place of"),
         (
             "7 * * * * root /etc/logferry run\n",
             "printf '#!/bin/sh\\n' >/etc/logferry; chmod 755 /etc/logferry\n",
@@ -139,22 +140,13 @@ fn the_program_that_an_entry_starts_is_looked_at() {
     ];
     for (entry, prepare, verdict, words) in cases {
         let sandbox = Sandbox::new();
-        let after = "trap - EXIT\n";
-        let checked = check_in_fresh_bin(&sandbox, entry, &format!("{WITH_CRON}{prepare}{after}"));
+        let checked = check_beside(&sandbox, entry, &format!("{WITH_CRON}{prepare}"), None);
         let code = if verdict == "fail" { 1 } else { 0 };
         checked.ends(code);
         let of_program = |finding: &&serde_json::Value| finding["detail"].to_string().contains(words);
         let finding = checked.findings().find(of_program).unwrap_or_else(|| panic!("{words}: {}", checked.table));
         assert_eq!(finding["verdict"], verdict, "{finding}");
     }
-}
-
-/// As [`check_beside`], with the directory of the binary on a file system that ends with the check: its mode may be changed.
-#[track_caller]
-fn check_in_fresh_bin(sandbox: &Sandbox, entry: &str, prepare: &str) -> Checked {
-    let fresh = "mount -t tmpfs -o mode=755 tmpfs bin; touch bin/logferry; mount --bind \"$REAL\" bin/logferry\n";
-    let real = format!("REAL='{}'\n", env!("CARGO_BIN_EXE_logferry"));
-    check_beside(sandbox, entry, &format!("{real}{fresh}{prepare}"), None)
 }
 
 #[test]
@@ -171,7 +163,7 @@ fn an_entry_that_looks_elsewhere_than_the_check_is_told_of() {
 fn a_timer_of_systemds_is_known() {
     const LINK: &str = "ln -s ../logferry.timer /etc/systemd/system/timers.target.wants/logferry.timer\n";
     const UNITS: &str = "printf '[Timer]\\nOnCalendar=hourly\\n' >/etc/systemd/system/logferry.timer\n\
-        printf '[Service]\\nExecStart=%s/bin/logferry run\\n' \"$PWD\" >/etc/systemd/system/logferry.service\n";
+        printf '[Service]\\nExecStart=/etc/bin/logferry run\\n' >/etc/systemd/system/logferry.service\n";
     let with_units = format!("{LINK}{UNITS}mount -t tmpfs tmpfs /run\n");
     let at_work = format!("{with_units}mkdir -p /run/systemd/system\n");
     let no_service = format!("{at_work}rm /etc/systemd/system/logferry.service\n");

@@ -140,6 +140,9 @@ fn a_program_that_others_could_change_is_not_started_as_root() {
         ("usr/bin/logferry", 0o644, "it is not executable"),
         ("usr/bin", 0o777, "others could put something else in the place of logferry"),
         ("usr", 0o777, "others could put something else in the place of bin"),
+        // Nobody can take it away from there, but whoever comes first after it is gone has root start his own.
+        ("usr/bin", 0o1777, "others could put something else in the place of logferry, once it is gone"),
+        ("usr", 0o1777, "others could put something else in the place of bin, once it is gone"),
     ] {
         let image = Image::new();
         image.chmod(path, mode);
