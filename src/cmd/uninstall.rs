@@ -9,7 +9,7 @@ use crate::install::host::Host;
 use crate::install::plan::{self, Purge, Uninstallation};
 use crate::install::purge::{self, StateDir};
 use crate::install::{Plan, Result};
-use crate::model::path_text::to_text;
+use crate::model::path_text::{to_shell, to_text};
 
 /// Uninstalls, or says what would be changed.
 pub fn uninstall(args: Uninstall) -> Exit {
@@ -83,6 +83,9 @@ fn report(args: &Uninstall, plan: &Plan, state: Option<&StateDir>) -> Report {
             format!("{more} segments in it are not in the store yet; the first run after another install ships them")
         }
     };
-    report.notes(vec![format!("kept {path}: {waits}; logferry uninstall --purge --state-dir {path} removes it")]);
+    report.notes(vec![format!(
+        "kept {path}: {waits}; logferry uninstall --purge --state-dir {} removes it",
+        to_shell(state.path())
+    )]);
     report
 }
