@@ -193,10 +193,9 @@ struct Taken {
 
 impl Taken {
     fn end_word(&mut self) {
-        if let Some(word) = self.word.take() {
-            if !std::mem::take(&mut self.redirects) {
-                self.words.push(word);
-            }
+        let Some(word) = self.word.take() else { return };
+        if !std::mem::take(&mut self.redirects) {
+            self.words.push(word);
         }
     }
 
