@@ -169,8 +169,9 @@ impl File {
             Ok(text) => Self::parse_all(place, text),
             Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => Default::default(),
             Err(error) => {
+                let hint = unread(&error);
                 let error = ConfigError::new(place, format!("the configuration can't be read: {error}"));
-                (Self::default(), vec![error])
+                (Self::default(), vec![error.hint(hint)])
             }
         }
     }
@@ -222,6 +223,20 @@ impl File {
         }
         top.finish(mistakes);
         file
+    }
+}
+
+/// What to do about a file that can't be read.
+fn unread(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "correct the path (--config, LOGFERRY_CONFIG), or write the file; without either, /etc/logferry.toml is read if it \
+             is there"
+        }
+        io::ErrorKind::PermissionDenied => "do it as root, or let this user read it",
+        io::ErrorKind::IsADirectory => "name the file itself: --config DIR/logferry.toml",
+        io::ErrorKind::InvalidData => "it must be UTF-8 text: docs/configuration.md tells what may be in it",
+        _ => "see the disk that it is on (`dmesg`)",
     }
 }
 

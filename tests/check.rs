@@ -148,6 +148,26 @@ fn snapshot(sandbox: &Sandbox) -> BTreeMap<PathBuf, String> {
     entries.map(describe).collect()
 }
 
+/// An attribute, taken away again when dropped: nothing could be removed else.
+struct Attribute {
+    path: std::path::PathBuf,
+    letter: char,
+}
+
+impl Attribute {
+    fn set(path: impl Into<std::path::PathBuf>, letter: char) -> Self {
+        let path = path.into();
+        finish(Command::new("chattr").arg(format!("+{letter}")).arg(&path)).expect(0);
+        Self { path, letter }
+    }
+}
+
+impl Drop for Attribute {
+    fn drop(&mut self) {
+        let _ = Command::new("chattr").arg(format!("-{}", self.letter)).arg(&self.path).status();
+    }
+}
+
 /// A copy of the binary that every user can start: where it lies may be closed to others.
 fn binary_for_all(sandbox: &Sandbox) -> PathBuf {
     let binary = sandbox.path("logferry");

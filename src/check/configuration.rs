@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Subject, count};
 use crate::config::{DEFAULT_FILE, Settings};
 use crate::model::finding::{Bars, Finding};
-use crate::model::path_text::to_text;
+use crate::model::path_text::{to_shell, to_text};
 use crate::sys::host;
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
@@ -47,7 +47,7 @@ fn open_to_others(file: &Path, metadata: &Metadata) -> Option<Finding> {
         }
         _ => return None,
     };
-    let path = to_text(file);
+    let path = to_shell(file);
     let hint = format!("chown root:root {path}; chmod 644 {path}");
-    Some(Finding::warn(path, why).hint(hint))
+    Some(Finding::warn(to_text(file), why).hint(hint))
 }

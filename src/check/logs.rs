@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Looked, Subject, at_most, count};
 use crate::config::{Pattern, Settings};
 use crate::model::finding::{Bars, Finding};
-use crate::model::path_text::to_text;
+use crate::model::path_text::{to_shell, to_text};
 use crate::model::problem::Problem;
 use crate::model::size;
 use crate::rotate::discover::{Discovery, Found};
@@ -151,7 +151,7 @@ fn looked_at(path: &Path, logs: &[&Found]) -> Result<Vec<Finding>> {
 }
 
 fn in_the_way(path: &Path, obstacle: &Obstacle) -> Finding {
-    let path = to_text(path);
+    let in_shell = to_shell(path);
     let (why, hint) = match obstacle {
         Obstacle::NotWritable(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => (
             format!("logs can't be renamed in it: {error}"),
@@ -164,12 +164,14 @@ fn in_the_way(path: &Path, obstacle: &Obstacle) -> Finding {
             let why = "it can't be renamed and removed: its directory is sticky, and it belongs to someone else";
             (why.to_owned(), RUN_AS.to_owned())
         }
-        Obstacle::Immutable => ("it is immutable, so nothing can be renamed".to_owned(), format!("chattr -i {path}")),
+        Obstacle::Immutable => {
+            ("it is immutable, so nothing can be renamed".to_owned(), format!("chattr -i {in_shell}"))
+        }
         Obstacle::AppendOnly => {
-            ("it is append-only, so nothing can be renamed".to_owned(), format!("chattr -a {path}"))
+            ("it is append-only, so nothing can be renamed".to_owned(), format!("chattr -a {in_shell}"))
         }
     };
-    Finding::fail(Bars::Logs, path, why).hint(hint)
+    Finding::fail(Bars::Logs, to_text(path), why).hint(hint)
 }
 
 /// A log that can't be opened for reading; one that has gone meanwhile is none.

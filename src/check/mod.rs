@@ -23,8 +23,11 @@ mod logs;
 mod machine;
 mod schedule;
 mod spool;
+mod started;
 mod store;
 mod writers;
+
+pub use started::{Action, Call, ReadCall};
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -45,6 +48,7 @@ pub struct Subject {
     /// The configuration file that the user named.
     config: Option<PathBuf>,
     state_dir: PathBuf,
+    read_call: ReadCall,
     metadata: Metadata,
     /// What the metadata service said to a run in this boot.
     remembered: Option<Instance>,
@@ -60,14 +64,15 @@ struct Looked {
 }
 
 impl Subject {
-    /// What the user named, on this machine. Asks the metadata service, for a second at most.
-    pub fn new(flags: Flags) -> Self {
+    /// What the user named, on this machine; `read_call` reads what starts runs. Asks the metadata service, for a second at
+    /// most.
+    pub fn new(flags: Flags, read_call: ReadCall) -> Self {
         let (config, state_dir) = (flags.config.clone(), flags.state_dir.clone());
         let settings = Settings::load_all(flags);
         let (metadata, remembered) = (ec2::metadata(), ec2::remembered(&state_dir));
         let said = settings.as_ref().ok().and_then(|settings| settings.instance.clone());
         let instance = instance(said, remembered.clone(), &metadata);
-        Self { settings, config, state_dir, metadata, remembered, instance, logs: OnceLock::new() }
+        Self { settings, config, state_dir, read_call, metadata, remembered, instance, logs: OnceLock::new() }
     }
 
     /// The settings, or a finding that says that something could not be looked at without them.

@@ -1,46 +1,30 @@
-//! What starts the runs: cron with an entry of ours, or a timer of systemd's; and whether what they start is what was looked
-//! at here.
+//! What starts the runs: cron with an entry of ours, or a timer of systemd's; and how often.
 
-use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Subject;
-use super::crontab::{self, Entry, Variables};
-use crate::config::DEFAULT_STATE_DIR;
+use super::crontab::{self, Due, Entry};
+use super::started::{self, Start, is_ours};
 use crate::install::cron::ENTRY;
-use crate::install::environment::Environment;
 use crate::install::host::{Host, HostFile};
 use crate::install::signed::Signed;
 use crate::install::systemd::{ENABLED, SERVICE};
 use crate::install::waiting;
 use crate::model::finding::{Bars, Finding};
-use crate::model::path_text::to_text;
-use crate::sys::dir::{self, Attributes};
+use crate::model::problem::Problem;
+use crate::sys::dir::Attributes;
 use crate::sys::{host, procfs};
-
-const NAME: &str = "logferry";
 
 /// What the processes of cron daemons are called: Debian's, Red Hat's, fcron's.
 const CRON_DAEMONS: [&str; 3] = ["cron", "crond", "fcron"];
 
-/// Where cron looks for programs, unless its file says otherwise.
-const CRONS_PATH: &str = "/usr/bin:/bin";
-
-const INSTALL: &str = "logferry install makes it";
-
-/// What starts a run, and how.
-struct Start {
-    what: &'static str,
-    words: Vec<String>,
-    variables: Variables,
-}
+pub(super) const INSTALL: &str = "logferry install makes it";
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let mut findings = match Host::running().read(ENTRY) {
         Ok(Some(file)) => by_cron(subject, &file),
         Ok(None) => Vec::new(),
-        Err(problem) => vec![Finding::fail(Bars::Logs, ENTRY, &problem.what).hint(INSTALL)],
+        Err(problem) => vec![unreadable(ENTRY, &problem)],
     };
     findings.extend(by_timer(subject));
     if findings.is_empty() {
@@ -55,16 +39,26 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     findings
 }
 
+/// A file that starts runs and can't be read: cron and systemd may see something else in it than we do.
+fn unreadable(what: &str, problem: &Problem) -> Finding {
+    let hint = problem.hint.clone().unwrap_or_else(|| "see its mode, and the disk (`dmesg`)".to_owned());
+    Finding::fail(Bars::Logs, what, &problem.what).hint(hint)
+}
+
 fn by_cron(subject: &Subject, file: &HostFile) -> Vec<Finding> {
-    let (finding, start) = entry(file);
+    let (finding, of_ours) = entry(file);
     let mut findings = vec![finding, daemon()];
-    findings.extend(start.iter().flat_map(|start| started(subject, start)));
+    if let Some(entry) = of_ours {
+        findings.extend(not_each_hour(&entry.due));
+        let start = Start { what: ENTRY, commands: crontab::commands(&entry.command), variables: entry.variables };
+        findings.extend(started::look(subject, &start));
+    }
     findings
 }
 
 /// The entry, as cron sees it, and what it starts. `cron(8)` on Debian: such files must belong to root, and nobody else may
 /// write to them.
-fn entry(file: &HostFile) -> (Finding, Option<Start>) {
+fn entry(file: &HostFile) -> (Finding, Option<Entry>) {
     let fail = |why: String, hint: String| (Finding::fail(Bars::Logs, ENTRY, why).hint(hint), None);
     let correct = format!("correct it, or remove it: {INSTALL}");
     let Attributes { mode, owner, links, .. } = file.attributes;
@@ -78,7 +72,9 @@ fn entry(file: &HostFile) -> (Finding, Option<Start>) {
         Err(why) => return fail(format!("cron does not take it: {why}"), correct),
     };
     // Where the user was forgotten, the program stands in his place.
-    let is_it = |entry: &Entry| is_ours(&entry.user) || crontab::words(&entry.command).iter().any(|word| is_ours(word));
+    let is_it = |entry: &Entry| {
+        is_ours(&entry.user) || crontab::commands(&entry.command).iter().flatten().any(|word| is_ours(word))
+    };
     let of_ours = entries.into_iter().find(is_it);
     let Some(entry) = of_ours else {
         return fail("no entry in it starts logferry".to_owned(), correct);
@@ -87,16 +83,21 @@ fn entry(file: &HostFile) -> (Finding, Option<Start>) {
         let why = format!("it is to run as {}, whom nobody knows here; the user stands before the command", entry.user);
         return fail(why, correct);
     }
-    let changed = match Signed::read(&file.bytes) {
-        Signed::Edited => "; it was changed by hand since it was installed",
-        Signed::Ours | Signed::Foreign => "",
-    };
-    let start = Start { what: ENTRY, words: crontab::words(&entry.command), variables: entry.variables };
-    (Finding::ok(ENTRY, format!("starts {NAME} as {}{changed}", entry.user)), Some(start))
+    (Finding::ok(ENTRY, format!("starts logferry as {}{}", entry.user, changed(file))), Some(entry))
 }
 
-fn is_ours(word: &str) -> bool {
-    Path::new(word).file_name().is_some_and(|name| name == NAME)
+fn changed(file: &HostFile) -> &'static str {
+    match Signed::read(&file.bytes) {
+        Signed::Edited => "; it was changed by hand since it was installed",
+        Signed::Ours | Signed::Foreign => "",
+    }
+}
+
+/// An entry that lets hours pass: what the logs hold until then is lost with the machine, and fills its disk.
+fn not_each_hour(due: &Due) -> Option<Finding> {
+    let Due::NotEachHour(time) = due else { return None };
+    let why = format!("it does not start a run every hour, but at {time:?}: the logs wait on this machine until then");
+    Some(Finding::warn(ENTRY, why).hint("give it one minute of every hour: 7 * * * *; nothing to do if this is meant"))
 }
 
 fn daemon() -> Finding {
@@ -133,8 +134,8 @@ fn by_package(subject: &Subject) -> Vec<Finding> {
     findings.extend(entries.iter().flat_map(|entry| {
         // Before that it only asks whether it is to.
         let command = entry.command.rsplit_once("exec ").map_or(entry.command.as_str(), |(_, command)| command);
-        let start = Start { what: waiting::ENTRY, words: crontab::words(command), variables: entry.variables.clone() };
-        started(subject, &start)
+        let (what, variables) = (waiting::ENTRY, entry.variables.clone());
+        started::look(subject, &Start { what, commands: crontab::commands(command), variables })
     }));
     findings
 }
@@ -148,23 +149,39 @@ fn by_timer(subject: &Subject) -> Vec<Finding> {
     }
     let fail = |why: &str, hint: &str| vec![Finding::fail(Bars::Logs, WHAT, why).hint(hint)];
     const AGAIN: &str = "logferry install --scheduler systemd makes it; else systemctl disable logferry.timer";
-    match host.read_through(ENABLED) {
-        Ok(Some(_)) => {}
+    let timer = match host.read_through(ENABLED) {
+        Ok(Some(timer)) => timer,
         Ok(None) => return fail("enabled, but there is no such unit", AGAIN),
-        Err(problem) => return fail(&problem.what, AGAIN),
-    }
+        Err(problem) => return vec![unreadable(WHAT, &problem)],
+    };
     let service = match host.read(SERVICE) {
-        Ok(Some(service)) => String::from_utf8_lossy(&service.bytes).into_owned(),
+        Ok(Some(service)) => service,
         Ok(None) => return fail("enabled, but the service that it starts is missing", AGAIN),
-        Err(problem) => return fail(&problem.what, AGAIN),
+        Err(problem) => return vec![unreadable(SERVICE, &problem)],
     };
     // `sd_booted(3)`
     if !Path::new("/run/systemd/system").is_dir() {
         return fail("enabled, but systemd is not at work here", "logferry install --scheduler cron");
     }
-    let mut findings = vec![Finding::ok(WHAT, "enabled, and systemd is at work")];
-    findings.extend(started(subject, &start_of(&service)));
+    let mut findings = vec![Finding::ok(WHAT, format!("enabled, and systemd is at work{}", changed(&timer)))];
+    findings.extend(seldom(&String::from_utf8_lossy(&timer.bytes)));
+    findings.extend(started::look(subject, &start_of(&String::from_utf8_lossy(&service.bytes))));
     findings
+}
+
+/// A timer of which it can't be seen that it starts a run every hour. `systemd.time(7)`: any day and hour, or `hourly`; there
+/// are more ways to say so than are known here.
+fn seldom(timer: &str) -> Option<Finding> {
+    let times: Vec<&str> = timer.lines().filter_map(|line| line.strip_prefix("OnCalendar=")).map(str::trim).collect();
+    let each_hour = |time: &&str| *time == "hourly" || time.starts_with("*-*-* *:") || time.starts_with("*:");
+    if times.is_empty() || times.iter().any(each_hour) {
+        return None;
+    }
+    let why = format!("whether it starts a run every hour can't be seen of {:?}", times.join(", "));
+    Some(
+        Finding::warn("logferry.timer", why)
+            .hint("systemd-analyze calendar says when it is due; nothing to do if it is meant"),
+    )
 }
 
 /// What a unit starts. `%` and `$` are doubled in it (`systemd.service(5)`).
@@ -174,73 +191,7 @@ fn start_of(service: &str) -> Start {
     let variables = service.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
     Start {
         what: SERVICE,
-        words: crontab::words(&plain(command)),
+        commands: crontab::commands(&plain(command)),
         variables: variables.map(|(name, value)| (name.to_owned(), plain(value))).collect(),
     }
-}
-
-/// Whether what is started is this program, and finds what was found here.
-fn started(subject: &Subject, start: &Start) -> Vec<Finding> {
-    let Some(word) = start.words.iter().find(|word| is_ours(word)) else {
-        let hint = format!("{INSTALL} anew");
-        return vec![Finding::fail(Bars::Logs, start.what, "it does not start logferry").hint(hint)];
-    };
-    let mut findings = vec![program(start, word)];
-    findings.extend(state_dir(subject, start));
-    findings.extend(environment(start));
-    findings
-}
-
-fn program(start: &Start, word: &str) -> Finding {
-    let hint = "logferry install, with the program where only root can write, such as /usr/local/bin, mode 755";
-    let fail = |why: String| Finding::fail(Bars::Logs, word, why).hint(hint);
-    let search = start.variables.get("PATH").map_or(CRONS_PATH, String::as_str);
-    let found = match word.starts_with('/') {
-        true => Some(PathBuf::from(word)),
-        false => search.split(':').map(|directory| Path::new(directory).join(word)).find(|path| path.is_file()),
-    };
-    let Some(path) = found else {
-        return fail(format!("it is not found: it is looked for in {search} only"));
-    };
-    match dir::trusted_program(Path::new("/"), &path) {
-        Err(error) => fail(format!("it can't be started as root: {error}")),
-        Ok(real) => other_program(word, &real),
-    }
-}
-
-/// Whether it is another program than this one.
-fn other_program(word: &str, path: &Path) -> Finding {
-    let identity = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
-    match identity(path) == identity(&procfs::own_program()) {
-        true => Finding::ok(word, "is this program, and only root can change it"),
-        false => {
-            Finding::warn(word, format!("is not the program that looks here (version {})", env!("CARGO_PKG_VERSION")))
-                .hint(format!("see {word} --version, and check with that one: what it needs may differ"))
-        }
-    }
-}
-
-/// A run with another state directory than the one that was looked at.
-fn state_dir(subject: &Subject, start: &Start) -> Option<Finding> {
-    let said = start.words.iter().skip_while(|word| *word != "--state-dir").nth(1);
-    let said = said.or(start.variables.get("LOGFERRY_STATE_DIR")).map_or(DEFAULT_STATE_DIR, String::as_str);
-    let (theirs, ours) = (Path::new(said), std::path::absolute(&subject.state_dir).ok()?);
-    let why =
-        format!("its runs have their state in {}, not in {}, where this check looks", to_text(theirs), to_text(&ours));
-    (theirs != ours)
-        .then(|| Finding::warn(start.what, why).hint(format!("logferry check --state-dir {}", to_text(theirs))))
-}
-
-/// Variables that decide where and as whom is shipped: a check in a shell proves little of a run without them. Their values
-/// may be secrets.
-fn environment(start: &Start) -> Option<Finding> {
-    let ours = ["LOGFERRY_TO", "LOGFERRY_CONFIG"].into_iter().chain(Environment::deciding());
-    let here = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let differs = |name: &&str| here(name).as_deref() != start.variables.get(*name).map(String::as_str);
-    let differing: BTreeSet<&str> = ours.filter(differs).collect();
-    let names = differing.into_iter().collect::<Vec<_>>().join(", ");
-    let why =
-        format!("its runs have other values, or none, for {names}: what the store says here need not hold for them");
-    let hint = "check as root in a shell without these (env -u NAME logferry check), or have them in the entry";
-    (!names.is_empty()).then(|| Finding::warn(start.what, why).hint(hint))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Subject, count};
 use crate::config::Settings;
 use crate::model::finding::{Bars, Finding};
-use crate::model::path_text::to_text;
+use crate::model::path_text::{to_shell, to_text};
 use crate::model::size;
 use crate::model::time::Moment;
 use crate::rotate::room::FOR_RECORDS;
@@ -51,17 +51,28 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
 
 /// A run would end before it has touched anything.
 fn unusable(state_dir: &Path, failure: &Failure) -> Finding {
-    let hint = match failure.source.kind() {
+    let detail = format!("{} {}: {}", failure.doing, to_text(&failure.path), failure.source);
+    let link = std::fs::read_link(state_dir).ok();
+    let leads = link.as_ref().map_or(String::new(), |to| format!("; it is a symbolic link to {}", to_text(to)));
+    let finding = Finding::fail(Bars::Runs, to_text(state_dir), detail + &leads);
+    finding.hint(match failure.source.kind() {
         io::ErrorKind::PermissionDenied if host::user() != 0 => {
             "each user needs a state directory of his own (--state-dir); where root's runs are meant: sudo logferry check"
+                .to_owned()
         }
-        io::ErrorKind::NotFound => "make its parent, or mount it: no parent is ever made; see --state-dir",
-        _ => {
-            "it must be a directory of our own (chmod 700), and nobody else may be able to replace it: see --state-dir"
+        io::ErrorKind::NotFound => "make its parent, or mount it: no parent is ever made; see --state-dir".to_owned(),
+        // What others use must not be closed to them because a path of ours leads there.
+        _ if link.is_some() => {
+            "it must be a directory that is ours alone; this leads to one that is not. Remove the link, so that the first run \
+             makes a directory in its place, or name another: --state-dir"
+                .to_owned()
         }
-    };
-    let detail = format!("{} {}: {}", failure.doing, to_text(&failure.path), failure.source);
-    Finding::fail(Bars::Runs, to_text(state_dir), detail).hint(hint)
+        _ => format!(
+            "it must be a directory of our own, and nobody else may be able to replace it. If nothing but logferry uses it: \
+             chmod 700 {}; else name another, which the first run makes: --state-dir",
+            to_shell(state_dir)
+        ),
+    })
 }
 
 fn present(dir: &Dir) -> Vec<Finding> {
@@ -111,7 +122,7 @@ fn waiting(state_dir: &Path) -> Vec<Finding> {
     if !survey.damaged.is_empty() {
         let detail = format!("{} put aside, as it made no sense", count(survey.damaged.len(), "file"));
         let hint =
-            format!("look at {}, check the disk, then remove what is there", to_text(&state_dir.join("damaged")));
+            format!("look at {}, check the disk, then remove what is there", to_shell(&state_dir.join("damaged")));
         findings.push(Finding::warn("damaged", detail).hint(hint));
     }
     if !survey.doubts.is_empty() {

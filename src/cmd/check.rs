@@ -32,7 +32,7 @@ pub fn check(args: cli::Check) -> Exit {
         return Exit::Failed;
     }
     let json = args.json;
-    let groups = check::check(Subject::new(flags(args)));
+    let groups = check::check(Subject::new(flags(args), super::call::read));
     let exit = exit(&groups);
     let told = match json {
         true => report::print_json(&Findings {

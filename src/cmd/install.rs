@@ -4,22 +4,28 @@ use super::host::{self, Report};
 use crate::cli::{self, Install};
 use crate::exit::Exit;
 use crate::install::host::{Host, HostLock};
-use crate::install::plan::{self, Installation, Scheduler, Trouble, Wanted};
+use crate::install::plan::{self, Asked, Installation, Scheduler, Trouble, Wanted};
 use crate::install::{Result, logrotate};
 
-const NOTHING: &str = "nothing to change: all is installed as asked for";
+/// What is said where nothing is to be changed.
+const fn nothing(asked: Asked) -> &'static str {
+    match asked {
+        Asked::Met => "nothing to change: all is installed as asked for",
+        Asked::NotMet => "nothing was changed, but not all is as asked for: what was there is kept",
+    }
+}
 
 const CHECK: &str = "to see whether the first run will do what it should: logferry check";
 
 /// Installs, or says what would be changed.
 pub fn install(args: Install) -> Exit {
     match carry_out(&args) {
-        Ok(report) => report.print(NOTHING),
+        Ok((report, asked)) => report.print(nothing(asked)),
         Err(trouble) => host::troubled(&args.host, trouble),
     }
 }
 
-fn carry_out(args: &Install) -> std::result::Result<Report, Trouble> {
+fn carry_out(args: &Install) -> std::result::Result<(Report, Asked), Trouble> {
     let host = host::open(&args.host)?;
     let wanted = wanted(&host, args)?;
     // Nothing to change is fine on a host that can't be changed: that there is no lock counts only later.
@@ -31,7 +37,7 @@ fn carry_out(args: &Install) -> std::result::Result<Report, Trouble> {
         report.notes(change(&host, &installation)?);
         report.notes(host.is_live().then(|| CHECK.to_owned()).into_iter().collect());
     }
-    Ok(report)
+    Ok((report, installation.asked))
 }
 
 /// The right to change the host, and what others have left half done taken away.
@@ -43,7 +49,7 @@ fn lock(host: &Host) -> Result<HostLock> {
 
 /// Makes all changes, or none where logrotate does not say that they do what they are for. Gives back what it complains of
 /// in any case.
-fn change(host: &Host, Installation { plan, logs }: &Installation) -> Result<Vec<String>> {
+fn change(host: &Host, Installation { plan, logs, .. }: &Installation) -> Result<Vec<String>> {
     let before = logrotate::proved(host, logs, |proof| plan::carry_out(host, plan, proof))?;
     Ok(logrotate::complaints(&before))
 }

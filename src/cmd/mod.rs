@@ -1,5 +1,6 @@
 //! One file a command: joins the services and prints what came of them.
 
+mod call;
 pub mod cat;
 pub mod check;
 mod host;

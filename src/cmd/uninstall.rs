@@ -10,7 +10,7 @@ use crate::install::host::Host;
 use crate::install::plan::{self, Purge, Uninstallation};
 use crate::install::purge::{self, StateDir};
 use crate::install::{Plan, Result, waiting};
-use crate::model::path_text::to_text;
+use crate::model::path_text::{to_shell, to_text};
 
 /// What becomes of the program itself.
 enum Program {
@@ -118,7 +118,9 @@ fn kept(state: &StateDir, program: &Program) -> String {
         }
     };
     let goes = match program {
-        Program::Stays => format!("logferry uninstall --purge --state-dir {path} removes it"),
+        Program::Stays => {
+            format!("logferry uninstall --purge --state-dir {} removes it", to_shell(state.path()))
+        }
         Program::GoesWithPackage => "a purge of the package removes it once all of it is in the store".to_owned(),
     };
     format!("kept {path}: {waits}; {goes}")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::edit::Edit;
 use super::files::{self, Found};
 use super::host::Host;
-use super::plan::Trouble;
+use super::plan::{Asked, Trouble};
 use super::{Plan, Result, problem, signed};
 use crate::config::{self, ConfigError, File, LogSet, Pattern};
 use crate::model::destination::Destination;
@@ -32,6 +32,7 @@ pub(super) struct Configured {
     pub(super) plan: Plan,
     pub(super) sets: Vec<LogSet>,
     pub(super) splay: Option<Duration>,
+    pub(super) asked: Asked,
 }
 
 /// Plans the configuration.
@@ -52,7 +53,9 @@ pub(super) fn plan(host: &Host, said: &Said) -> std::result::Result<Configured, 
         return write(host, said, Plan::of(aside));
     }
     complete(host, file.to.is_some(), &file.sets)?;
-    Ok(Configured { plan: kept(host, said, &file), sets: file.sets, splay: file.splay })
+    let plan = kept(host, said, &file);
+    let asked = if plan.notes.is_empty() { Asked::Met } else { Asked::NotMet };
+    Ok(Configured { plan, sets: file.sets, splay: file.splay, asked })
 }
 
 fn write(host: &Host, said: &Said, mut plan: Plan) -> std::result::Result<Configured, Trouble> {
@@ -62,7 +65,7 @@ fn write(host: &Host, said: &Said, mut plan: Plan) -> std::result::Result<Config
     let file = parse(host, text.as_bytes())?;
     let after = signed::sign(&text);
     plan.edits.push(Edit::Write { path: config::DEFAULT_FILE.into(), before: None, after });
-    Ok(Configured { plan, sets: file.sets, splay: None })
+    Ok(Configured { plan, sets: file.sets, splay: None, asked: Asked::Met })
 }
 
 fn parse(host: &Host, bytes: &[u8]) -> std::result::Result<File, ConfigError> {
@@ -99,7 +102,7 @@ fn complete_flags(said: &Said) -> std::result::Result<(), ConfigError> {
     }
 }
 
-/// What differs between a configuration that is kept and what was asked for.
+/// What differs between a configuration that is kept and what was asked for, as a note; none where nothing does.
 fn kept(host: &Host, said: &Said, file: &File) -> Plan {
     let mut differs = Vec::new();
     let differ = |what: &str, there: String, asked: String| format!("{what} is {there} there, {asked} was asked for");

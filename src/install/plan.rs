@@ -91,6 +91,17 @@ pub struct Installation {
     pub plan: Plan,
     /// The logs that are taken from then on.
     pub logs: Logs,
+    /// Whether all is as asked for then.
+    pub asked: Asked,
+}
+
+/// Whether what was asked for is so once a plan is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// It is.
+    Met,
+    /// Something that was there is kept, and may say otherwise; notes tell what.
+    NotMet,
 }
 
 /// Plans an installation.
@@ -102,9 +113,10 @@ pub fn install(
     wanted: &Wanted,
     get: impl Fn(&str) -> Option<String>,
 ) -> std::result::Result<Installation, Trouble> {
-    let Configured { mut plan, sets, splay } = configuration::plan(host, &wanted.said)?;
+    let Configured { mut plan, sets, splay, asked } = configuration::plan(host, &wanted.said)?;
     let program = program::find(host)?;
-    let (schedule, notes) = schedule(host, wanted, splay, &get)?;
+    let by_hand = entries_by_hand(host)?;
+    let (schedule, notes) = schedule(host, wanted, splay, &by_hand, &get)?;
     let logs = Logs::find(host, sets)?;
     // What starts runs comes last: whoever kills us before that leaves no run that logrotate gets in the way of.
     plan.add(logrotate::plan_install(host, &logs)?);
@@ -114,7 +126,36 @@ pub fn install(
         plan.notes.push(format!("LOGFERRY_CONFIG is set here; the hourly run reads {}", config::DEFAULT_FILE));
     }
     plan.notes.extend(single_logs(&wanted.said.logs));
-    Ok(Installation { plan, logs })
+    let asked = if by_hand.is_empty() { asked } else { Asked::NotMet };
+    Ok(Installation { plan, logs, asked })
+}
+
+/// The files that start runs and were changed by hand since they were installed: they are kept.
+fn entries_by_hand(host: &Host) -> Result<Vec<&'static str>> {
+    let mut by_hand = Vec::new();
+    for path in [cron::ENTRY, systemd::TIMER, systemd::SERVICE] {
+        if let Found::Edited(_) = files::look(host, Path::new(path))? {
+            by_hand.push(path);
+        }
+    }
+    Ok(by_hand)
+}
+
+/// A word on what was asked for and goes into an entry, where that is kept as a person has written it.
+fn not_said_in(by_hand: &[&str], wanted: &Wanted, environment: &Environment) -> Option<String> {
+    let options = [
+        wanted.minute.map(|_| "--at"),
+        wanted.splay.map(|_| "--splay"),
+        wanted.state_dir.as_ref().map(|_| "--state-dir"),
+    ];
+    let asked: Vec<_> = options.into_iter().flatten().chain(environment.names()).collect();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "not written for the hourly run, since {} is kept as it is: {}",
+            by_hand.join(" and "),
+            asked.join(", ")
+        )
+    })
 }
 
 /// The schedule that is asked for, on top of what is installed. A splay of the configuration counts where there is no other.
@@ -122,12 +163,15 @@ fn schedule(
     host: &Host,
     wanted: &Wanted,
     configured: Option<Duration>,
+    by_hand: &[&str],
     get: &impl Fn(&str) -> Option<String>,
 ) -> Result<(Schedule, Vec<String>)> {
     let installed = installed_schedule(host)?;
     let earlier = installed.as_ref().map(|schedule| schedule.environment.clone()).unwrap_or_default();
     let (environment, mut notes) = Environment::carried(&earlier, get);
-    if environment != earlier {
+    if !by_hand.is_empty() {
+        notes.extend(not_said_in(by_hand, wanted, &environment));
+    } else if environment != earlier {
         notes.push(format!("set for the hourly run, as it is here: {}", environment.names().join(", ")));
     }
     let state_dir = match &wanted.state_dir {
@@ -216,14 +260,12 @@ pub fn uninstall(host: &Host, state_dir: Option<PathBuf>, purge: Purge) -> Resul
         (None, None) => config::DEFAULT_STATE_DIR.into(),
     };
     // What still starts runs must not be left behind without what keeps logrotate off the logs.
-    for path in [cron::ENTRY, systemd::TIMER, systemd::SERVICE] {
-        if let Found::Edited(_) = files::look(host, Path::new(path))? {
-            let edited = problem(
-                host.shown(path),
-                "it was changed by hand since it was installed, and is kept; nothing was uninstalled",
-            );
-            return Err(Box::new(edited.hint("it may still start runs: remove it yourself, then uninstall again")));
-        }
+    if let Some(path) = entries_by_hand(host)?.first() {
+        let edited = problem(
+            host.shown(path),
+            "it was changed by hand since it was installed, and is kept; nothing was uninstalled",
+        );
+        return Err(Box::new(edited.hint("it may still start runs: remove it yourself, then uninstall again")));
     }
     let mut plan = files::take_away(host, Path::new(cron::ENTRY))?;
     plan.add(systemd::plan_removal(host)?);

@@ -51,13 +51,28 @@ pub(super) fn plan(host: &Host, program: &CommandPath, schedule: &Schedule) -> R
     }
     let has_wants = host.has_dir(WANTS)?;
     let made = !has_wants || wants_are_ours(host)?;
-    let mut plan = files::put(host, Path::new(SERVICE), &render_service(program, schedule))?;
-    plan.add(files::put(host, Path::new(TIMER), &render_timer(schedule, if made { MADE } else { "" }))?);
+    let texts =
+        [(SERVICE, render_service(program, schedule)), (TIMER, render_timer(schedule, if made { MADE } else { "" }))];
+    let mut plan = put_both(host, texts)?;
     if !has_wants {
         plan.edits.push(Edit::MakeDir { path: WANTS.into() });
     }
     if !is_enabled(host)? {
         plan.edits.push(Edit::Link { path: ENABLED.into(), target: TIMER.into() });
+    }
+    Ok(plan)
+}
+
+/// Plans both units. Where a person has changed one of them, neither is brought up to date: what was installed can't be read
+/// of the two any more, and the other would lose what it says of the state directory and the environment.
+fn put_both(host: &Host, texts: [(&str, String); 2]) -> Result<Plan> {
+    let found = [files::look(host, Path::new(SERVICE))?, files::look(host, Path::new(TIMER))?];
+    let by_hand = found.iter().any(|found| matches!(found, Found::Edited(_)));
+    let mut plan = Plan::default();
+    for ((path, text), found) in texts.iter().zip(found) {
+        if !(by_hand && matches!(found, Found::Ours(_))) {
+            plan.add(files::put(host, Path::new(path), text)?);
+        }
     }
     Ok(plan)
 }

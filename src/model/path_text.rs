@@ -17,6 +17,23 @@ pub fn to_text(path: &Path) -> String {
     percent_encode(path.as_os_str().as_bytes(), IN_RECORDS).to_string()
 }
 
+/// `path` as one word of a command for a shell (POSIX's `sh`), which can be shown and copied: printable, and without a percent
+/// sign for anything but itself.
+pub fn to_shell(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._+-,:@%=".contains(byte);
+    match path.as_os_str().as_bytes() {
+        bytes if !bytes.is_empty() && bytes.iter().all(plain) => bytes.iter().copied().map(char::from).collect(),
+        bytes if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) => {
+            format!("'{}'", String::from_utf8_lossy(bytes).replace('\'', "'\\''"))
+        }
+        bytes => {
+            // `printf(1)` of every shell knows octal numbers.
+            let octal: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+            format!("\"$(printf '{octal}')\"")
+        }
+    }
+}
+
 /// The path that [`to_text`] wrote.
 pub fn from_text(text: &str) -> PathBuf {
     let bytes: Vec<u8> = percent_decode_str(text).collect();
@@ -63,6 +80,18 @@ mod tests {
         let text = to_text(&path);
         assert!(text.bytes().all(|b| (0x20..0x7f).contains(&b)), "{text}");
         assert_eq!(from_text(&text), path);
+    }
+
+    #[test]
+    fn a_shell_reads_the_very_path() {
+        let script = |path: &Path| format!("printf %s {}", to_shell(path));
+        for name in [&b"/a b/25%b"[..], b"/it's \"$HOME\" `x` \\n", b"/\xc3\xa4\x1b\xff\t*", b"/plain-1.log", b""] {
+            let path = Path::new(OsStr::from_bytes(name));
+            let said = std::process::Command::new("sh").arg("-c").arg(script(path)).output().expect("a shell");
+            assert_eq!(said.stdout, name, "{}", to_shell(path));
+            assert!(to_shell(path).bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+        }
+        assert_eq!(to_shell(Path::new("/srv/50%/x")), "/srv/50%/x");
     }
 
     #[test]

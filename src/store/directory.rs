@@ -141,6 +141,7 @@ impl DirectoryStore {
     fn probe_in_place(&self, key: &ObjectKey) -> Result<Put, StoreError> {
         let (directory, leaf) = key.split();
         let tried = || {
+            self.probe_top()?;
             let dir = self.make_directory(directory)?;
             let body = Temporary::create(&dir, format!(".{leaf}"))?;
             body.write(CHECKED)?;
@@ -152,6 +153,28 @@ impl DirectoryStore {
             Ok(if created { Put::Created } else { Put::AlreadyThere })
         };
         tried().map_err(|failure: Failure| StoreError::new("put", key, kind(&failure), failure))
+    }
+}
+
+impl DirectoryStore {
+    /// Whether directories can be made at the top, as a service's or a day's first segment needs it: that a check's own is
+    /// there from earlier tells nothing of it. What is made is removed again; who was killed in between has left an empty
+    /// directory, and where nothing can be removed (`chattr +a`) that stays.
+    fn probe_top(&self) -> SysResult<()> {
+        const TRIED: &str = ".logferry-tried";
+        match self.root.make_subdir(TRIED, DIRECTORY_MODE) {
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {
+                let _ = self.root.remove_subdir(TRIED);
+                match self.root.make_subdir(TRIED, DIRECTORY_MODE) {
+                    // Another check is at it.
+                    Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => return Ok(()),
+                    made => made?,
+                }
+            }
+            made => made?,
+        }
+        let _ = self.root.remove_subdir(TRIED);
+        Ok(())
     }
 }
 

@@ -105,7 +105,7 @@ impl Dir {
 
     fn open_walked(path: &Path) -> Result<(Self, Option<OsString>)> {
         let absolute = std::path::absolute(path).doing("resolve", path)?;
-        let Walked { found, insecure } = walk(&absolute).doing("open directory", path)?;
+        let Walked { found, insecure, .. } = walk(&absolute).doing("open directory", path)?;
         let file = openat(&found, ".", READ_DIR, Mode::empty()).doing("open directory", path)?;
         Ok((Self { file: file.into(), path: absolute }, insecure))
     }
@@ -589,21 +589,27 @@ pub fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// The path without symbolic links of a program, which nobody but root and us can change or replace: neither itself nor a
-/// directory or link on the way to it. `path` is as those see it who see `root` as `/`.
+/// directory or link on the way to it. `path` is as those see it who see `root` as `/`. The sticky bit of a directory that
+/// others may write to is no protection: it keeps only what is there, and once a cleaner or a start of the system has
+/// emptied `/tmp`, anyone can make a program of that name. Where `root` itself lies is no matter for that: an image is moved.
 ///
 /// # Errors
-/// Where it is missing, is no program, or others could put something else in its place.
+/// Where it is missing, is no program, or others could put something else in its place, now or once it is gone.
 pub fn trusted_program(root: &Path, path: &Path) -> io::Result<PathBuf> {
-    let Walked { found, insecure } = walk_in(root, path)?;
+    let Walked { found, insecure, passing } = walk_in(root, path)?;
     let found = File::from(found);
     let is = found.metadata()?;
     let refuse = |why: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
-    let others_write = is.mode() & 0o002 != 0 || is.mode() & 0o020 != 0 && is.gid() != 0 && is.gid() != host::group();
     match insecure {
         Some(name) => refuse(format!("others could put something else in the place of {}", name.display())),
+        None if passing.is_some() => refuse(format!(
+            "others could put something else in the place of {}, once it is gone: anyone may write to the directory it is in, \
+             as to /tmp",
+            passing.unwrap_or_default().display()
+        )),
         None if !is.is_file() => refuse("it is no regular file".to_owned()),
         None if !ours_or_roots(&is) => refuse(format!("it belongs to user {}, who may change it", is.uid())),
-        None if others_write => refuse(format!("others may write to it (mode {:03o})", is.mode() & 0o7777)),
+        None if others_may_write(&is) => refuse(format!("others may write to it (mode {:03o})", is.mode() & 0o7777)),
         None if is.mode() & 0o111 == 0 => refuse("it is not executable".to_owned()),
         None => std::fs::read_link(file::own_descriptor(&found)),
     }
@@ -614,6 +620,9 @@ struct Walked {
     found: OwnedFd,
     /// The first component on the way that others could have put there, or could put something else in the place of.
     insecure: Option<OsString>,
+    /// The first component below the walk's root that others could put there once it is gone, though the sticky bit keeps
+    /// them from taking it away.
+    passing: Option<OsString>,
 }
 
 /// Finds an absolute path.
@@ -624,8 +633,8 @@ fn walk(path: &Path) -> io::Result<Walked> {
 /// Finds what an absolute path leads to for those who see `root` as `/`.
 fn walk_in(root: &Path, path: &Path) -> io::Result<Walked> {
     let root = walk(&std::path::absolute(root)?)?;
-    let Walked { found, insecure } = walk_from(root.found, path)?;
-    Ok(Walked { found, insecure: root.insecure.or(insecure) })
+    let Walked { found, insecure, passing } = walk_from(root.found, path)?;
+    Ok(Walked { found, insecure: root.insecure.or(insecure), passing })
 }
 
 /// Finds a path component by component, never going above `root`. Linux's own limit of links on the way is 40
@@ -633,7 +642,7 @@ fn walk_in(root: &Path, path: &Path) -> io::Result<Walked> {
 fn walk_from(root: OwnedFd, path: &Path) -> io::Result<Walked> {
     let top = file_id(&File::from(root.try_clone()?).metadata()?);
     let mut here = root.try_clone()?;
-    let mut insecure = None;
+    let (mut insecure, mut passing) = (None, None);
     let mut ahead: Vec<OsString> = parts(path);
     let mut links = 0;
     while let Some(part) = ahead.pop() {
@@ -645,6 +654,9 @@ fn walk_from(root: OwnedFd, path: &Path) -> io::Result<Walked> {
         let found = next.metadata()?;
         if insecure.is_none() && others_may_replace(&found, &around) {
             insecure = Some(part.clone());
+        }
+        if passing.is_none() && others_may_write(&around) {
+            passing = Some(part.clone());
         }
         if !found.is_symlink() {
             here = next.into();
@@ -665,7 +677,7 @@ fn walk_from(root: OwnedFd, path: &Path) -> io::Result<Walked> {
         }
         ahead.extend(parts(&target));
     }
-    Ok(Walked { found: here, insecure })
+    Ok(Walked { found: here, insecure, passing })
 }
 
 fn file_id(metadata: &Metadata) -> (u64, u64) {
@@ -675,10 +687,14 @@ fn file_id(metadata: &Metadata) -> (u64, u64) {
 /// Whether someone who is neither root nor us could have put `found` in the directory `around` it, or could take it away.
 fn others_may_replace(found: &Metadata, around: &Metadata) -> bool {
     const STICKY: u32 = 0o1000;
-    let own_group = around.gid() == 0 || around.gid() == host::group();
-    let others_write = around.mode() & 0o002 != 0 || around.mode() & 0o020 != 0 && !own_group;
     let kept = around.mode() & STICKY != 0 && ours_or_roots(found);
-    !ours_or_roots(around) || others_write && !kept
+    !ours_or_roots(around) || others_may_write(around) && !kept
+}
+
+/// Whether the mode lets someone who is neither root nor us write.
+fn others_may_write(metadata: &Metadata) -> bool {
+    let own_group = metadata.gid() == 0 || metadata.gid() == host::group();
+    metadata.mode() & 0o002 != 0 || metadata.mode() & 0o020 != 0 && !own_group
 }
 
 fn ours_or_roots(metadata: &Metadata) -> bool {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use logferry::sys::fault::Point;
 
-use super::{Checked, NOBODY, check, check_as_nobody, check_of};
+use super::{Attribute, Checked, NOBODY, check, check_as_nobody, check_of};
 use crate::objects::{Metadata, run_with_metadata};
 use crate::support::mount::Mount;
 use crate::support::{Sandbox, Stopped, finish, noise};
@@ -19,26 +19,6 @@ fn on_ext4(sandbox: &Sandbox) -> Mount {
         fs::remove_dir(lost).expect("it is empty");
     }
     mount
-}
-
-/// An attribute, taken away again when dropped: nothing could be removed else.
-struct Attribute {
-    path: std::path::PathBuf,
-    letter: char,
-}
-
-impl Attribute {
-    fn set(path: impl Into<std::path::PathBuf>, letter: char) -> Self {
-        let path = path.into();
-        finish(Command::new("chattr").arg(format!("+{letter}")).arg(&path)).expect(0);
-        Self { path, letter }
-    }
-}
-
-impl Drop for Attribute {
-    fn drop(&mut self) {
-        let _ = Command::new("chattr").arg(format!("-{}", self.letter)).arg(&self.path).status();
-    }
 }
 
 #[test]
@@ -203,6 +183,38 @@ fn a_state_directory_that_a_run_would_refuse_is_refused() {
         "No such file",
     );
     assert!(!sandbox.path("no").exists(), "no parent is made");
+}
+
+#[test]
+fn a_state_directory_that_leads_to_one_of_everyones_is_no_reason_to_close_that() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    fs::create_dir(sandbox.path("everyone's")).expect("a directory");
+    fs::set_permissions(sandbox.path("everyone's"), Permissions::from_mode(0o1777)).expect("chmod");
+    symlink("everyone's", sandbox.path("state")).expect("a link");
+    let checked = check(&sandbox);
+    checked.ends(78).has("spool", "state", "fail", "it is a symbolic link to everyone's");
+    let hint = checked.finding("spool", "state")["hint"].to_string();
+    assert!(hint.contains("Remove the link") && !hint.contains("chmod"), "{hint}");
+    // Without a link it is said what chmod would hit, in words that a shell reads.
+    let (logs, state) = (sandbox.log("*.log").display().to_string(), sandbox.path("everyone's").display().to_string());
+    let checked = check_of(&sandbox, &[&logs, "--state-dir", &state]);
+    let hint = checked.finding("spool", "everyone's")["hint"].to_string();
+    let quoted = state.replace('\'', r"'\\''");
+    assert!(
+        hint.contains("If nothing but logferry uses it") && hint.contains(&format!("chmod 700 '{quoted}'")),
+        "{hint}"
+    );
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_told_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    let missing = sandbox.path("none.toml").display().to_string();
+    let checked = check_of(&sandbox, &["--config", &missing]);
+    checked.ends(78).has("configuration", "none.toml", "fail", "the configuration can't be read: No such file");
+    let ended = sandbox.run(["run", "--config", &missing]).expect(78);
+    assert!(ended.stderr.contains("hint: correct the path (--config"), "{}", ended.stderr);
 }
 
 #[test]

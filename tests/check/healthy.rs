@@ -20,7 +20,7 @@ fn on_a_machine_that_was_installed_all_is_well() {
     let credentials = format!("[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
     std::fs::write(sandbox.path(".aws/credentials"), credentials).expect("credentials");
     let install = "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY LOGFERRY_TO LOGFERRY_CONFIG\n\
-        bin/logferry install --to s3://logs/fleet --state-dir \"$PWD/state\" \"$PWD/log/*.log\" >/dev/null\n";
+        /etc/bin/logferry install --to s3://logs/fleet --state-dir \"$PWD/state\" \"$PWD/log/*.log\" >/dev/null\n";
     let checked = check_beside(&sandbox, "", &format!("{WITH_CRON}{install}"), Some(&bucket));
     checked.ends(0);
     // The one thing amiss with it is that it is not the whole machine.

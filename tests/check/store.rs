@@ -144,6 +144,23 @@ fn a_directory_that_can_not_be_written_to_is_told_of() {
 }
 
 #[test]
+fn a_directory_that_takes_no_new_directories_is_told_of_though_the_checks_object_is_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "x\n");
+    let store = sandbox.path("store");
+    let _mount = Mount::on_image(&sandbox.path("image"), &store);
+    check(&sandbox).ends(0).has("store", "store", "ok", "was put, and stays");
+    {
+        let _immutable = super::Attribute::set(&store, 'i');
+        check(&sandbox).ends(75).has("store", "store", "fail", "Operation not permitted");
+    }
+    check(&sandbox).ends(0).has("store", "store", "ok", "is there from an earlier check");
+    let names = std::fs::read_dir(&store).expect("the store").map(|entry| entry.expect("an entry").file_name());
+    let names: Vec<_> = names.filter(|name| *name != "lost+found").collect();
+    assert_eq!(names, [".logferry"], "what was tried is removed");
+}
+
+#[test]
 fn credentials_of_a_program_that_hangs_do_not_hold_it_up() {
     let sandbox = Sandbox::new();
     let bucket = Bucket::new(&sandbox);

@@ -83,12 +83,20 @@ fn what_others_have_put_in_our_places_is_left_alone() {
 fn an_entry_that_was_changed_by_hand_is_never_written_over_or_removed() {
     for (name, scheduler) in [(ENTRY, "cron"), (TIMER, "systemd"), (SERVICE, "systemd")] {
         let image = Image::new();
-        image.install(&["--scheduler", scheduler]).expect(0);
+        image.install(&["--scheduler", scheduler, "--state-dir", "/srv/spool"]).expect(0);
         image.edit(name);
         let before = image.state();
-        let said = image.install(&["--at", "33"]).expect(0).text();
-        assert!(said.contains(&format!("{name}, which was changed by hand")), "{said}");
-        assert_eq!(before.get(&image.path(name)), image.state().get(&image.path(name)));
+        let mut install = image.command("install", ["--to", TO, LOGS, "--at", "33"]);
+        let said = finish(install.env("AWS_REGION", "eu-west-1")).expect(0).text();
+        let is_kept = format!("{name}, which was changed by hand");
+        let not_written = format!("not written for the hourly run, since /{name} is kept as it is: --at, AWS_REGION");
+        assert!(said.contains(&is_kept) && said.contains(&not_written), "{said}");
+        assert!(!said.contains("as it is here") && !said.contains("installed as asked for"), "{said}");
+        let said = image.install(&[]).expect(0).text();
+        let nothing = "nothing was changed, but not all is as asked for";
+        assert!(said.starts_with(nothing) && !said.contains("not written"), "{said}");
+        // The unit beside one that is kept keeps its state directory too.
+        assert_same(&before, &image.state(), "installed again");
         for args in [&[][..], &["--purge"], &["--purge", "--purge"]] {
             let parts = [&format!("root/{name}: it was changed by hand since it was installed"), "remove it yourself"];
             assert_refused(&image, &mut image.command("uninstall", args), 1, &parts);
@@ -140,6 +148,9 @@ fn a_program_that_others_could_change_is_not_started_as_root() {
         ("usr/bin/logferry", 0o644, "it is not executable"),
         ("usr/bin", 0o777, "others could put something else in the place of logferry"),
         ("usr", 0o777, "others could put something else in the place of bin"),
+        // Nobody can take it away from there, but whoever comes first after it is gone has root start his own.
+        ("usr/bin", 0o1777, "others could put something else in the place of logferry, once it is gone"),
+        ("usr", 0o1777, "others could put something else in the place of bin, once it is gone"),
     ] {
         let image = Image::new();
         image.chmod(path, mode);

@@ -121,6 +121,10 @@ fn a_configuration_that_is_there_is_kept_and_what_differs_is_said() {
         assert!(ended.contains(part), "{ended}");
     }
     assert_eq!(image.read(CONFIG), own);
+    let again = image.install(&[]).expect(0).text();
+    assert!(again.starts_with("nothing was changed, but not all is as asked for: what was there is kept\n"), "{again}");
+    let as_it_says = finish(&mut image.command::<&str>("install", [])).expect(0).text();
+    assert!(as_it_says.starts_with("nothing to change: all is installed as asked for"), "{as_it_says}");
     image.uninstall(&["--purge"]).expect(0);
     assert_same(&before, &image.state(), "the configuration was the user's own");
 }
