@@ -163,9 +163,11 @@ fn neighbours_that_come_and_go_while_logrotate_is_asked_keep_nothing_from_being_
         std::fs::remove_file(scene.path("/var/log/app/aaa.log")).expect("it was there");
         let plan = logrotate::plan_install(&scene.host, &web).expect("a plan");
         edit::apply(&scene.host, &plan.edits).expect("it can be done");
-        // What goes only now, another has seen.
         let after = logrotate::treatment(&scene.host).expect("it answers");
-        std::fs::remove_file(scene.path("/var/log/app/zzz.log")).expect("it was there");
+        // One that was there only while logrotate was asked, and one that goes only now.
+        for name in ["comes", "zzz"] {
+            std::fs::remove_file(scene.path(format!("/var/log/app/{name}.log"))).expect("it was there");
+        }
         logrotate::prove(&scene.host, &before, &after, &web).unwrap_or_else(|why| panic!("{release:?}: {why}"));
     }
 }

@@ -80,7 +80,7 @@ fn changed(host: &Host, before: &Treatment, after: &Treatment, ours: &Ours<'_>, 
             (Some(before), Some(after)) if are_alike(before, after) => continue,
             // It was ours, and the configuration no longer says so: whoever else names it has it back.
             (Some(before), _) if before.iter().all(|handling| handling.kept_off) => continue,
-            (_, now) if has_come_or_gone(host, before, path, now) => continue,
+            _ if has_come_or_gone(host, before, after, path) => continue,
             (Some(_), None) if is_any(&before.forgotten, path) => continue,
             (_, now) if may_have_changed(before, path) && (now.is_some() || !exists(host, path)) => continue,
             (Some(_), None) => "logrotate would no longer rotate it".to_owned(),
@@ -111,10 +111,10 @@ fn is_any(patterns: &[Vec<u8>], path: &Path) -> bool {
 }
 
 /// Whether it is the log that has changed, and not what is done with it: services end and begin while we ask.
-fn has_come_or_gone(host: &Host, before: &Treatment, path: &Path, now: Option<&Vec<Handling>>) -> bool {
+fn has_come_or_gone(host: &Host, before: &Treatment, after: &Treatment, path: &Path) -> bool {
     match before.there.contains(path) {
         true => !exists(host, path),
-        false => now.is_some() && exists(host, path),
+        false => after.there.contains(path),
     }
 }
 

@@ -7,7 +7,7 @@
 //! they belong. Lines that name no log are left out: they come once for each log that is rotated, and tell nothing that
 //! the lines with names don't.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use memchr::memmem;
@@ -16,7 +16,7 @@ use super::fragment::{Fragment, MARK, NO_FILE_HAS};
 use super::lines::{self, CONSIDERING, Lines};
 use super::parse::{self, Item};
 use super::program::{Force, Logrotate};
-use super::{packages, plan, words};
+use super::{glob, packages, plan, words};
 use crate::install::Result;
 use crate::install::host::Host;
 
@@ -34,7 +34,7 @@ pub struct Treatment {
     pub(super) replaced: Vec<Vec<u8>>,
     /// Those of them whose package is gone, and with it what was to be done with the logs.
     pub(super) forgotten: Vec<Vec<u8>>,
-    /// What there was in the directories of these logs, right behind an answer.
+    /// What was there: the logs that patterns found, and what was in their directories right behind an answer.
     pub(super) there: BTreeSet<PathBuf>,
 }
 
@@ -78,7 +78,13 @@ impl Treatment {
         self.complain(sections.next().unwrap_or_default());
         for section in sections {
             self.complain(section);
-            Section::read(section).handlings(force, fragment, |log, handling| {
+            let section = Section::read(section);
+            let literals = section.literals();
+            section.handlings(force, fragment, |log, handling| {
+                // What a pattern found was there, however soon it went.
+                if !literals.contains(log) {
+                    self.there.insert(lines.path(log));
+                }
                 self.logs.entry(lines.path(log)).or_default().push(handling);
             });
         }
@@ -161,6 +167,13 @@ impl Section {
             }
             found(log, handling);
         }
+    }
+
+    /// The paths that are considered whether there is such a log or not: those that are written out, and patterns that
+    /// match nothing.
+    fn literals(&self) -> HashSet<Vec<u8>> {
+        let words = words::split(&self.head, 0..self.head.len()).unwrap_or_default();
+        words.into_iter().flat_map(|word| [glob::unescaped(&word.pattern), word.pattern]).collect()
     }
 
     fn is_stanza_of(&self, fragment: &Fragment) -> bool {
