@@ -108,9 +108,11 @@ fn due(time: [String; 5]) -> Result<Due, String> {
     for (position, (text, of)) in time.iter().zip(FIELDS).enumerate() {
         let (_, least, most) = of;
         let numbers = field(text, of)?;
-        // Sunday is 0 and 7.
-        let most = if position == 4 { 6 } else { most };
-        always &= position == 0 || (least..=most).all(|number| numbers.contains(&number));
+        // Sunday is 0 and 7: either is enough.
+        let lets_through = |number: &u32| numbers.contains(number) || most == 7 && numbers.contains(&(7 - number));
+        let others = if most == 7 { 1..=6 } else { least..=most };
+        let sunday = most != 7 || lets_through(&0);
+        always &= position == 0 || sunday && others.into_iter().all(|number| numbers.contains(&number));
     }
     Ok(if always { Due::EachHour } else { Due::NotEachHour(time.join(" ")) })
 }
