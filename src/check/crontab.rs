@@ -109,10 +109,9 @@ fn due(time: [String; 5]) -> Result<Due, String> {
         let (_, least, most) = of;
         let numbers = field(text, of)?;
         // Sunday is 0 and 7: either is enough.
-        let lets_through = |number: &u32| numbers.contains(number) || most == 7 && numbers.contains(&(7 - number));
-        let others = if most == 7 { 1..=6 } else { least..=most };
-        let sunday = most != 7 || lets_through(&0);
-        always &= position == 0 || sunday && others.into_iter().all(|number| numbers.contains(&number));
+        let is_in = |number: u32| numbers.contains(&number) || (most, number) == (7, 0) && numbers.contains(&7);
+        let last = if most == 7 { 6 } else { most };
+        always &= position == 0 || (least..=last).all(is_in);
     }
     Ok(if always { Due::EachHour } else { Due::NotEachHour(time.join(" ")) })
 }
