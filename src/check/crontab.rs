@@ -108,9 +108,10 @@ fn due(time: [String; 5]) -> Result<Due, String> {
     for (position, (text, of)) in time.iter().zip(FIELDS).enumerate() {
         let (_, least, most) = of;
         let numbers = field(text, of)?;
-        // Sunday is 0 and 7.
-        let most = if position == 4 { 6 } else { most };
-        always &= position == 0 || (least..=most).all(|number| numbers.contains(&number));
+        // Sunday is 0 and 7: either is enough.
+        let is_in = |number: u32| numbers.contains(&number) || (most, number) == (7, 0) && numbers.contains(&7);
+        let last = if most == 7 { 6 } else { most };
+        always &= position == 0 || (least..=last).all(is_in);
     }
     Ok(if always { Due::EachHour } else { Due::NotEachHour(time.join(" ")) })
 }

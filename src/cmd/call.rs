@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn a_run_says_what_it_takes_and_where_to() {
-        let said = call("logferry run --low-priority --to s3://b/p --config /c /a.log /b.log").expect("a run");
-        assert_eq!((said.action, said.to.map(|to| to.to_string())), (Action::Ships, Some("s3://b/p".to_owned())));
+        let said = call("logferry run --low-priority --to s3://logs/p --config /c /a.log /b.log").expect("a run");
+        assert_eq!((said.action, said.to.map(|to| to.to_string())), (Action::Ships, Some("s3://logs/p".to_owned())));
         assert_eq!((said.config, said.state_dir), (Some("/c".into()), None));
         assert_eq!(said.logs, [std::path::PathBuf::from("/a.log"), "/b.log".into()]);
     }
