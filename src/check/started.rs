@@ -12,7 +12,7 @@ use crate::install::environment::Environment;
 use crate::model::destination::Destination;
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::{to_shell, to_text};
-use crate::sys::{dir, procfs};
+use crate::sys::{procfs, walk};
 
 const NAME: &str = "logferry";
 
@@ -142,7 +142,7 @@ fn program(start: &Start, word: &str) -> Finding {
     let Some(path) = found else {
         return fail(format!("it is not found: it is looked for in {search} only"));
     };
-    match dir::trusted_program(Path::new("/"), &path) {
+    match walk::trusted_program(Path::new("/"), &path) {
         Err(error) => fail(format!("it can't be started as root: {error}")),
         Ok(real) => other_program(word, &real),
     }

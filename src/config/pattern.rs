@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::{GlobBuilder, GlobSet};
 
 use crate::model::path_text::to_text;
-use crate::sys::dir;
+use crate::sys::walk;
 
 /// A file, a directory, or a pattern of files. Always absolute.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ fn without_parent_dirs(path: &Path) -> std::io::Result<PathBuf> {
     let parts: Vec<Component<'_>> = path.components().collect();
     let Some(last) = parts.iter().rposition(|part| *part == Component::ParentDir) else { return Ok(path) };
     let directory: PathBuf = parts[..=last].iter().collect();
-    Ok(dir::real_path(&directory)?.join(parts[last + 1..].iter().collect::<PathBuf>()))
+    Ok(walk::real_path(&directory)?.join(parts[last + 1..].iter().collect::<PathBuf>()))
 }
 
 fn has_wildcard(part: &OsStr) -> bool {

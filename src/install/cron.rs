@@ -11,7 +11,7 @@ use super::files::{self, Found};
 use super::host::Host;
 use super::schedule::{CommandPath, Schedule};
 use super::{Plan, Result};
-use crate::sys::dir;
+use crate::sys::walk;
 
 /// The entry. Debian's cron takes no name with a dot in it.
 pub const ENTRY: &str = "/etc/cron.d/logferry";
@@ -29,7 +29,7 @@ pub fn is_there(host: &Host) -> Result<bool> {
         "/lib/systemd/system-generators/systemd-crontab-generator",
     ];
     let is_cron = |path: &&str| {
-        dir::real_path_in(host.root(), Path::new(path)).is_ok_and(|real| !real.ends_with("busybox") && real.is_file())
+        walk::real_path_in(host.root(), Path::new(path)).is_ok_and(|real| !real.ends_with("busybox") && real.is_file())
     };
     Ok(host.has_dir("/etc/cron.d")? && DAEMONS.iter().any(is_cron))
 }

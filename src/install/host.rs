@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Result, problem};
-use crate::sys::dir::{self, Attributes, Dir};
+use crate::sys::dir::{Attributes, Dir};
 use crate::sys::failure::{Context, Failure};
 use crate::sys::file::Kind;
 use crate::sys::host;
 use crate::sys::lock::{self, Lock};
+use crate::sys::walk;
 
 /// The most bytes that a file we look at may have: configuration is far smaller, and memory is not to be filled.
 const LARGEST: u64 = 16 << 20;
@@ -76,7 +77,7 @@ impl Host {
     pub fn at(root: &Path) -> Result<Self> {
         let path = std::path::absolute(root).doing("resolve", root)?;
         Dir::open(&path)?;
-        Ok(Self { root: dir::real_path(&path).doing("resolve", root)? })
+        Ok(Self { root: walk::real_path(&path).doing("resolve", root)? })
     }
 
     /// Its root.
@@ -97,7 +98,7 @@ impl Host {
     pub fn path(&self, within: impl AsRef<Path>) -> Result<PathBuf> {
         let within = within.as_ref();
         let (Some(parent), Some(name)) = (within.parent(), within.file_name()) else { return Ok(self.root.clone()) };
-        match dir::real_path_in(&self.root, parent) {
+        match walk::real_path_in(&self.root, parent) {
             Ok(parent) => Ok(parent.join(name)),
             // What is missing leads nowhere.
             Err(error) if is_missing(&error) => Ok(self.shown(within)),
@@ -111,13 +112,13 @@ impl Host {
     /// Where it is missing, or a link on the way can't be trusted.
     pub fn within(&self, within: impl AsRef<Path>) -> Result<PathBuf> {
         let within = within.as_ref();
-        let real = dir::real_path_in(&self.root, within).doing("resolve", self.shown(within))?;
+        let real = walk::real_path_in(&self.root, within).doing("resolve", self.shown(within))?;
         Ok(Path::new("/").join(real.strip_prefix(&self.root).unwrap_or(&real)))
     }
 
     /// A path within the host as it is told to a person.
     pub fn shown(&self, within: impl AsRef<Path>) -> PathBuf {
-        dir::below(&self.root, within.as_ref())
+        walk::below(&self.root, within.as_ref())
     }
 
     /// Opens a directory of the host.
@@ -158,7 +159,7 @@ impl Host {
     /// Where it can't be read, is no regular file, or a link can't be trusted.
     pub fn read_through(&self, within: impl AsRef<Path>) -> Result<Option<HostFile>> {
         let within = within.as_ref();
-        let real = match dir::real_path_in(&self.root, within) {
+        let real = match walk::real_path_in(&self.root, within) {
             Err(error) if is_missing(&error) => return Ok(None),
             found => found.doing("resolve", self.shown(within))?,
         };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::host::Host;
 use super::schedule::CommandPath;
 use super::{Result, problem};
-use crate::sys::dir;
+use crate::sys::walk;
 
 /// Where packages and people put it.
 const USUAL: [&str; 2] = ["/usr/bin/logferry", "/usr/local/bin/logferry"];
@@ -23,14 +23,14 @@ pub(super) fn find(host: &Host) -> Result<CommandPath> {
         Ok(within) => Path::new("/").join(within),
         Err(_) => usual(host)?,
     };
-    let real = dir::trusted_program(host.root(), &within).map_err(|error| refused(host, &within, &error))?;
+    let real = walk::trusted_program(host.root(), &within).map_err(|error| refused(host, &within, &error))?;
     let real = Path::new("/").join(real.strip_prefix(host.root()).unwrap_or(&real));
     CommandPath::new(&real)
 }
 
 fn usual(host: &Host) -> Result<PathBuf> {
     for path in USUAL {
-        if dir::real_path_in(host.root(), Path::new(path)).is_ok() {
+        if walk::real_path_in(host.root(), Path::new(path)).is_ok() {
             return Ok(path.into());
         }
     }

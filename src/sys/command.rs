@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::dir;
 use super::failure::{Context, Failure, Result};
+use super::walk;
 
 /// Where programs of the system are; also what they find as their `PATH`.
 const DIRECTORIES: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -47,7 +47,7 @@ impl Program {
     pub fn find(name: &str) -> Result<Option<Self>> {
         for directory in DIRECTORIES.split(':') {
             let path = Path::new(directory).join(name);
-            match dir::trusted_program(Path::new("/"), &path) {
+            match walk::trusted_program(Path::new("/"), &path) {
                 Ok(_) => return Ok(Some(Self(path))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Failure::new("run", path, error)),

@@ -20,3 +20,4 @@ pub mod random;
 mod rename;
 pub mod rights;
 pub mod signals;
+pub mod walk;
