@@ -154,6 +154,15 @@ fn a_disk_that_fills_up_while_a_log_is_copied_leaves_the_log_claimed() {
 }
 
 #[test]
+fn the_largest_number_to_stay_free_leaves_every_log_where_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file(&format!("min_free = \"{}\"\n", u64::MAX));
+    let log = sandbox.write_log("web.log", "x\n");
+    let ended = sandbox.run_all().expect(75);
+    assert!(ended.stderr.contains("must stay so (min_free)") && log.exists(), "{}", ended.stderr);
+}
+
+#[test]
 fn a_limit_that_makes_no_sense_is_a_mistake_in_the_configuration() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "x\n");

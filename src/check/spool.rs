@@ -181,7 +181,7 @@ fn room(subject: &Subject, settings: &Settings, dir: &Dir) -> Result<Vec<Finding
 
 fn free(settings: &Settings, file_system: &FileSystem, needed: u64, estimate: &str) -> Finding {
     let what = "room";
-    let kept = settings.min_free + FOR_RECORDS;
+    let kept = settings.min_free.saturating_add(FOR_RECORDS);
     let detail = format!("{} are free on {}", size::show(file_system.free), file_system.name());
     let stays = format!("{detail}, and {} must stay free (min_free and a reserve)", size::show(kept));
     match file_system.free.checked_sub(kept) {

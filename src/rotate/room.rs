@@ -43,7 +43,7 @@ impl Limits {
         // Without a limit there is nothing to add up.
         let used = if self.max_spool.is_some() { spool.used()? } else { 0 };
         let allowed = self.max_spool.map_or(u64::MAX, |max| max.saturating_sub(used));
-        let left = allowed.min(free.saturating_sub(self.min_free + FOR_RECORDS));
+        let left = allowed.min(free.saturating_sub(self.min_free).saturating_sub(FOR_RECORDS));
         Ok(Room { left, limits: self, free, used })
     }
 
