@@ -82,6 +82,13 @@ impl Probe {
         self.runtime.block_on(request.send()).context("look at the object")
     }
 
+    /// An object's tags.
+    pub(crate) fn tags(&self, key: &str) -> Outcome<Vec<(String, String)>> {
+        let request = self.client.get_object_tagging().bucket(BUCKET).key(self.full(key));
+        let answer = self.runtime.block_on(request.send()).context("ask for the object's tags")?;
+        Ok(answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+    }
+
     /// Puts objects that are none of ours.
     pub(crate) fn put(&self, keys: &[String]) -> Outcome {
         let requests = keys.iter().map(|key| {

@@ -186,6 +186,10 @@ const PROMISES: &[(&str, About, Try)] = promises! {
         encryption_is_taken,
         a_storage_class_is_taken,
         tags_are_taken,
+        encryption_shows_on_the_object,
+        encryption_with_a_key_shows_on_the_object,
+        the_storage_class_shows_on_the_object,
+        tags_come_back,
         an_acl_is_taken,
         the_owner_of_a_bucket_is_checked,
     }
