@@ -26,14 +26,14 @@ fn package(args: &[&str], output: &Path) -> Ended {
 }
 
 /// Two packages, the second a later version of the same binary with another entry for cron.
-struct Packages {
+pub(crate) struct Packages {
     _dir: TempDir,
-    first: PathBuf,
+    pub(crate) first: PathBuf,
     second: PathBuf,
 }
 
 /// Built once for all tests.
-fn packages() -> &'static Packages {
+pub(crate) fn packages() -> &'static Packages {
     static PACKAGES: OnceLock<Packages> = OnceLock::new();
     PACKAGES.get_or_init(|| {
         let dir = TempDir::new().expect("a directory");

@@ -1,7 +1,7 @@
 //! A moto server of a test's own, by `scripts/lib/moto.sh`: fetched once, started, and gone however the test ends.
 //!
-//! Promise: it begins with nothing, on a port of its own on the loopback, and takes any credentials until [`Moto::guard`]
-//! is called.
+//! Promise: it begins with nothing, on a port of its own on the loopback, and takes any credentials until it is told
+//! to mind its IAM (`fleet/account.py`).
 //!
 //! How it fails: with what the script says, which names what is missing and how to get it.
 
@@ -60,7 +60,7 @@ impl Moto {
 }
 
 /// The region of all that the tests deploy.
-pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const REGION: &str = "eu-west-1";
 
 impl Drop for Moto {
     fn drop(&mut self) {
@@ -71,7 +71,7 @@ impl Drop for Moto {
 }
 
 /// A program of `tests/`, run by the Python that has moto, boto3 and cfn-lint.
-pub(crate) fn python(program: &str) -> Command {
+fn python(program: &str) -> Command {
     install();
     let mut command = Command::new(tools().join("venv/bin/python"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
