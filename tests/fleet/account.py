@@ -33,8 +33,9 @@ def found(bucket):
     iam.create_user(UserName="administrator")
     iam.put_user_policy(UserName="administrator", PolicyName="all", PolicyDocument=json.dumps(ALL))
     key = iam.create_access_key(UserName="administrator")["AccessKey"]
-    # No request more is let through unseen.
-    urllib.request.urlopen(s3.meta.endpoint_url + "/moto-api/reset-auth", data=b"0").read()
+    # No request more is let through unseen. (A form would be read as one, and its text be gone.)
+    url, headers = s3.meta.endpoint_url + "/moto-api/reset-auth", {"Content-Type": "text/plain"}
+    urllib.request.urlopen(urllib.request.Request(url, data=b"0", headers=headers)).read()
     return {"AccessKeyId": key["AccessKeyId"], "SecretAccessKey": key["SecretAccessKey"]}
 
 

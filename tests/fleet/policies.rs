@@ -111,18 +111,17 @@ impl Account {
     }
 }
 
-/// A policy with one action less.
+/// A policy with one action less. A statement about nothing else goes as a whole.
 fn without(mut policy: Value, action: &str) -> Value {
     let mut taken = 0;
-    for statement in policy["Statement"].as_array_mut().expect("statements") {
-        if statement["Action"] == action {
-            statement["Action"] = json!([]);
-            taken += 1;
-        } else if let Some(actions) = statement["Action"].as_array_mut() {
-            let before = actions.len();
-            actions.retain(|each| each != action);
-            taken += before - actions.len();
-        }
+    let statements = policy["Statement"].as_array_mut().expect("statements");
+    let before = statements.len();
+    statements.retain(|statement| statement["Action"] != action);
+    taken += before - statements.len();
+    for actions in statements.iter_mut().filter_map(|statement| statement["Action"].as_array_mut()) {
+        let before = actions.len();
+        actions.retain(|each| each != action);
+        taken += before - actions.len();
     }
     assert_eq!(taken, 1, "{action} is in the policy once");
     policy

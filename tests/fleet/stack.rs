@@ -51,7 +51,7 @@ fn the_template_is_without_a_finding() {
     for (that, this) in [
         ("AllowedValues: [retain, terminate]", "AllowedValues: [keep, terminate]"),
         ("RestrictPublicBuckets: true", "RestrictPublicBucket: true"),
-        ("autoscaling:EC2_INSTANCE_TERMINATING", "autoscaling:EC2_INSTANCE_ENDING"),
+        ("LifecycleTransition:", "LifecycleTransitions:"),
         ("${Logs.Arn}/${Prefix}/*", "${Logs.Arn}/${Prefx}/*"),
     ] {
         assert_ne!(judged(that, this).code, 0, "{this} is not found");
