@@ -60,12 +60,34 @@ fn order(shipped: &mut [Shipped]) {
 /// Why an object's bytes did not all arrive.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    /// The store did not give it out.
+    #[error("{why}")]
+    Refused {
+        /// What the store said.
+        why: String,
+        /// What a person can do about it.
+        hint: Option<&'static str>,
+    },
     /// The object could not be read, or is damaged.
     #[error("{0}")]
     Store(String),
     /// The output could not be written.
     #[error("write the output")]
     Output(#[source] io::Error),
+}
+
+impl ReadError {
+    fn refused(error: &StoreError) -> Self {
+        Self::Refused { why: problem::chain(error), hint: error.kind.hint() }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { hint, .. } => *hint,
+            Self::Store(_) | Self::Output(_) => None,
+        }
+    }
 }
 
 /// Numbers that are missing between two segments of a stream. What is missing before the first may have expired.
@@ -96,7 +118,7 @@ impl<R: Read> Read for Hashed<R> {
 /// What kept the object from being read or the output from being written, or that it is another object; by then its
 /// bytes are written.
 pub fn read(store: &dyn Store, shipped: &Shipped, output: &mut dyn Write) -> Result<(), ReadError> {
-    let body = store.open(&shipped.key).map_err(|error| ReadError::Store(problem::chain(&error)))?;
+    let body = store.open(&shipped.key).map_err(|error| ReadError::refused(&error))?;
     let body = Hashed { body, sha: sha2::Sha256::new() };
     let mut decoder = MultiGzDecoder::new(io::BufReader::with_capacity(128 * 1024, body));
     copy(&mut decoder, &shipped.key, output)?;

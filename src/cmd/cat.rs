@@ -34,16 +34,18 @@ pub fn cat(args: Cat) -> Exit {
     write(store.as_ref(), &shipped).map_or_else(|error| ended(&error), |written| written.max(exit))
 }
 
-/// Writes object after object; one that can't be read is complained of, and the others follow.
+/// Writes object after object; one that can't be read is complained of, and the others follow. What to do is said once:
+/// thousands of objects may be refused for one reason.
 fn write(store: &dyn Store, shipped: &[Shipped]) -> io::Result<Exit> {
     let mut output = io::BufWriter::with_capacity(128 * 1024, io::stdout().lock());
-    let mut exit = Exit::Done;
+    let (mut exit, mut told) = (Exit::Done, None);
     for object in shipped {
         match archive::read(store, object, &mut output) {
             Ok(()) => {}
             Err(ReadError::Output(error)) => return Err(error),
             Err(error) => {
-                steps::complain(&problem::chain(&error));
+                let hint = error.hint().filter(|hint| told.replace(*hint) != Some(*hint));
+                super::complain(&problem::chain(&error), hint);
                 exit = Exit::Failed;
             }
         }

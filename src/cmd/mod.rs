@@ -47,7 +47,12 @@ fn open_store(args: &StoreArgs) -> Result<Box<dyn Store>, Exit> {
 
 /// Complains of a store that can't be read.
 fn unreadable(error: &StoreError) -> Exit {
-    let hint = error.kind.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
-    steps::complain(&format!("{}{hint}", problem::chain(error)));
+    complain(&problem::chain(error), error.kind.hint());
     Exit::Failed
+}
+
+/// Complains, with what to do about it on a line of its own.
+fn complain(what: &str, hint: Option<&str>) {
+    let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+    steps::complain(&format!("{what}{hint}"));
 }

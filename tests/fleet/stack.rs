@@ -1,12 +1,11 @@
 //! `scripts/fleet.yaml`, judged by cfn-lint and deployed.
 
-use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use super::{policy, source, text_of};
-use crate::support::moto::{Moto, REGION, tools};
+use crate::support::moto::{Moto, REGION, tool};
 use crate::support::{Sandbox, finish};
 
 const TEMPLATE: &str = "scripts/fleet.yaml";
@@ -32,13 +31,11 @@ pub(super) fn stack() -> &'static Stack {
 
 /// The template as cfn-lint finds it, with this in the place of that.
 fn judged(that: &str, this: &str) -> crate::support::Ended {
-    // It installs what is missing.
-    drop(stack());
     let sandbox = Sandbox::new();
     let text = text_of(TEMPLATE);
     assert!(text.contains(that), "the template lacks {that}");
     std::fs::write(sandbox.path("fleet.yaml"), text.replace(that, this)).expect("a template");
-    let mut lint = Command::new(tools().join("venv/bin/cfn-lint"));
+    let mut lint = tool("cfn-lint");
     // Every kind of finding, in regions that have not all the same.
     lint.args(["--include-checks", "I", "--regions", "eu-west-1", "us-east-1", "--"]).arg(sandbox.path("fleet.yaml"));
     finish(&mut lint)

@@ -2,7 +2,7 @@
 //! against the bucket of the deployed stack.
 //!
 //! It is what CloudFormation makes of the template (moto's), not the template's text. Missing is what a chroot can't have:
-//! systemd at work (`systemctl` enables there, and starts nothing), so the service and the run are started by hand.
+//! systemd at work (`systemctl` enables there, and is told to start nothing), so the service and the run are started by hand.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -29,7 +29,7 @@ fn booted(sandbox: &Sandbox) -> Root {
 /// credentials from its role.
 fn command(root: &Root, program: &str) -> Command {
     let mut command = root.command(program);
-    command.env("AWS_ENDPOINT_URL", stack().moto.endpoint());
+    command.env("AWS_ENDPOINT_URL", stack().moto.endpoint()).env("SYSTEMD_OFFLINE", "1");
     command.env("AWS_ACCESS_KEY_ID", "AKIDTEST").env("AWS_SECRET_ACCESS_KEY", "secret");
     command
 }

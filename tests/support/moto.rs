@@ -72,8 +72,7 @@ impl Drop for Moto {
 
 /// A program of `tests/`, run by the Python that has moto, boto3 and cfn-lint.
 fn python(program: &str) -> Command {
-    install();
-    let mut command = Command::new(tools().join("venv/bin/python"));
+    let mut command = tool("python");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(program));
     command
@@ -89,8 +88,14 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lib/moto.sh")
 }
 
-/// Where `scripts/lib/moto.sh` has put what it fetched.
-pub(crate) fn tools() -> PathBuf {
+/// A program that comes with moto.
+#[track_caller]
+pub(crate) fn tool(name: &str) -> Command {
+    install();
+    Command::new(tools().join("venv/bin").join(name))
+}
+
+fn tools() -> PathBuf {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools");
     std::env::var_os("LOGFERRY_TEST_TOOLS").map_or_else(default, PathBuf::from).join("moto")
 }
