@@ -21,38 +21,46 @@ use super::policy;
 use crate::support::moto::{Moto, REGION};
 use crate::support::{Bucket, Ended, Sandbox, finish, noise};
 
-/// A server in which IAM is minded, for all tests of this file, and its administrator.
+/// A server in which IAM is minded, for all tests of this file.
 struct Account {
     moto: Moto,
-    administrator: Key,
+    /// The credentials of each role, by its name.
+    keys: Value,
 }
 
 /// The credentials of somebody.
+#[derive(Clone)]
 struct Key {
     id: String,
     secret: String,
-    token: Option<String>,
+    token: String,
 }
 
 impl Key {
-    fn of(answer: &Value) -> Self {
-        let text = |name: &str| answer[name].as_str().map(str::to_owned);
-        let (id, secret) = (text("AccessKeyId"), text("SecretAccessKey"));
-        Self { id: id.expect("an id"), secret: secret.expect("a secret"), token: text("SessionToken") }
-    }
-
     fn give<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("AWS_ACCESS_KEY_ID", &self.id).env("AWS_SECRET_ACCESS_KEY", &self.secret);
-        command.envs(self.token.iter().map(|token| ("AWS_SESSION_TOKEN", token)))
+        command.env("AWS_SESSION_TOKEN", &self.token)
     }
 }
 
+/// Made once: the roles that the tests are about, and an administrator.
 fn account() -> &'static Account {
     static ACCOUNT: OnceLock<Account> = OnceLock::new();
     ACCOUNT.get_or_init(|| {
+        let roles = json!({
+            "ship": policy("ship"),
+            "ship-no-put": without(policy("ship"), "s3:PutObject"),
+            "ship-no-abort": without(policy("ship"), "s3:AbortMultipartUpload"),
+            "read": reading(),
+            "read-no-list": without(reading(), "s3:ListBucket"),
+            "read-no-get": without(reading(), "s3:GetObject"),
+            "hook": policy("hook"),
+            "hook-no-instances": without(policy("hook"), "autoscaling:DescribeAutoScalingInstances"),
+            "hook-no-hooks": without(policy("hook"), "autoscaling:DescribeLifecycleHooks"),
+        });
         let moto = Moto::start();
-        let administrator = Key::of(&answer(moto.python(PROGRAM).args(["found", "my-logs"]), &Value::Null));
-        Account { moto, administrator }
+        let keys = answer(moto.python(PROGRAM).args(["found", "my-logs"]), &roles);
+        Account { moto, keys }
     })
 }
 
@@ -70,27 +78,28 @@ fn answer(program: &mut Command, input: &Value) -> Value {
 }
 
 impl Account {
-    /// Somebody who has these policies, and no other.
-    fn role(&self, name: &str, policies: &[Value]) -> Key {
-        let policies: serde_json::Map<_, _> =
-            policies.iter().enumerate().map(|(number, policy)| (format!("policy-{number}"), policy.clone())).collect();
-        let mut program = self.moto.python(PROGRAM);
-        Key::of(&answer(self.administrator.give(&mut program).args(["role", name]), &Value::Object(policies)))
+    fn key(&self, role: &str) -> Key {
+        let text = |name: &str| self.keys[role][name].as_str().expect("a role of the account").to_owned();
+        Key { id: text("AccessKeyId"), secret: text("SecretAccessKey"), token: text("SessionToken") }
     }
 
     /// The uploads in parts that are open below a prefix.
     fn open_uploads(&self, prefix: &str) -> usize {
         let mut program = self.moto.python(PROGRAM);
-        let open = answer(self.administrator.give(&mut program).args(["uploads", "my-logs"]), &Value::Null);
+        let open = answer(self.key("administrator").give(&mut program).args(["uploads", "my-logs"]), &Value::Null);
         let open = open.as_array().expect("a list").clone();
         open.iter().filter(|key| key.as_str().is_some_and(|key| key.starts_with(prefix))).count()
     }
 
-    /// One call of somebody's: how it ended.
-    fn call(&self, key: &Key, service: &str, method: &str, arguments: &Value) -> String {
-        let mut program = self.moto.python(PROGRAM);
-        let call = key.give(&mut program).args(["call", service, method, &arguments.to_string()]);
-        answer(call, &Value::Null).as_str().expect("a word").to_owned()
+    /// How calls of roles end: role, service, method, arguments.
+    fn calls(&self, calls: &[(&str, &str, &str, Value)]) -> Vec<String> {
+        let call = |(role, service, method, arguments): &(&str, &str, &str, Value)| {
+            json!([self.keys[role], service, method, arguments])
+        };
+        let calls: Vec<Value> = calls.iter().map(call).collect();
+        let answers = answer(self.moto.python(PROGRAM).arg("calls"), &Value::Array(calls));
+        let answers = answers.as_array().expect("a list");
+        answers.iter().map(|answer| answer.as_str().expect("a word").to_owned()).collect()
     }
 
     /// The binary with somebody's credentials and a destination below `my-logs`.
@@ -135,24 +144,28 @@ fn logs(name: &str) -> Sandbox {
     sandbox
 }
 
+/// The administrator's `logferry`, which may read.
+fn read_back(sandbox: &Sandbox, args: [&str; 2]) -> Ended {
+    account().logferry(sandbox, &account().key("administrator"), args).expect(0)
+}
+
 #[test]
 fn the_policy_to_ship_is_enough_for_puts_in_one_request_and_in_parts() {
     let (account, sandbox) = (account(), logs("enough"));
-    let key = account.role("enough", &[policy("ship")]);
+    let key = account.key("ship");
     account.run(&sandbox, &key).quiet();
     sandbox.nothing_left_behind();
-    assert_eq!(account.logferry(&sandbox, &account.administrator, ["cat", "enough"]).expect(0).text(), "one\n");
-    let large = account.logferry(&sandbox, &account.administrator, ["cat", "enough-large"]).expect(0);
-    assert!(large.stdout == noise(9 << 20), "other bytes came back");
+    assert_eq!(read_back(&sandbox, ["cat", "enough"]).text(), "one\n");
+    assert!(read_back(&sandbox, ["cat", "enough-large"]).stdout == noise(9 << 20), "other bytes came back");
     // It is what `check` needs too.
     let checked = account.logferry(&sandbox, &key, ["check".as_ref(), sandbox.path("log").as_os_str()]);
-    assert!(!checked.text().contains("AccessDenied"), "{}", checked.text());
+    assert!(checked.text().contains("can be written to: .logferry/check-"), "{}", checked.text());
 }
 
 #[test]
 fn the_policy_to_ship_allows_neither_another_prefix_nor_reading() {
     let (account, sandbox) = (account(), logs("beyond"));
-    let key = account.role("beyond", &[policy("ship")]);
+    let key = account.key("ship");
     let elsewhere = finish(account.command(&sandbox, &key, "production").arg("run").arg(sandbox.path("log")));
     let said = elsewhere.expect(75).stderr;
     assert!(said.contains("AccessDenied (403)") && said.contains("s3:PutObject under the prefix"), "{said}");
@@ -165,49 +178,52 @@ fn the_policy_to_ship_allows_neither_another_prefix_nor_reading() {
 #[test]
 fn a_run_that_may_not_put_keeps_all_and_names_the_permission() {
     let (account, sandbox) = (account(), logs("denied"));
-    let key = account.role("denied", &[without(policy("ship"), "s3:PutObject")]);
-    let said = account.run(&sandbox, &key).expect(75).stderr;
+    let said = account.run(&sandbox, &account.key("ship-no-put")).expect(75).stderr;
     assert!(said.contains("AccessDenied (403)") && said.contains("s3:PutObject"), "{said}");
-    assert_eq!(
-        sandbox.files("state/spool").iter().filter(|file| file.extension().is_some_and(|end| end == "gz")).count(),
-        2
-    );
+    let sealed =
+        sandbox.files("state/spool").iter().filter(|file| file.extension().is_some_and(|end| end == "gz")).count();
+    assert_eq!(sealed, 2);
     // The permission comes, and what waited goes.
-    account.run(&sandbox, &account.role("denied", &[policy("ship")])).quiet();
+    account.run(&sandbox, &account.key("ship")).quiet();
     sandbox.nothing_left_behind();
 }
 
-/// Has a run killed in the middle of an upload in parts, and another one ship; returns how many uploads stay open.
-fn left_open_by_a_killed_run(name: &str, policy: Value) -> usize {
-    let (account, sandbox) = (account(), logs(name));
-    let key = account.role(name, &[policy]);
-    let mut killed = account.command(&sandbox, &key, "prod");
-    killed.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@upload-part-sent");
-    finish(&mut killed).expect(-1);
-    let prefix = format!("prod/service={name}-large/");
+/// Has a run killed in the middle of an upload in parts, and another one ship; returns how many uploads stay open, and
+/// what the second run said.
+fn after_a_killed_run(role: &str) -> (usize, String) {
+    let (account, sandbox) = (account(), logs(role));
+    let run = || {
+        let mut run = account.command(&sandbox, &account.key(role), "prod");
+        run.args(["run", "-v"]).arg(sandbox.path("log"));
+        run
+    };
+    finish(run().env("LOGFERRY_FAULT", "kill@upload-part-sent")).expect(-1);
+    let prefix = format!("prod/service={role}-large/");
     assert_eq!(account.open_uploads(&prefix), 1, "the upload was not begun");
-    account.run(&sandbox, &key).quiet();
+    let said = finish(&mut run()).expect(0).stderr;
     sandbox.nothing_left_behind();
-    account.open_uploads(&prefix)
+    (account.open_uploads(&prefix), said)
 }
 
 #[test]
 fn the_policy_to_ship_is_enough_to_clear_up_after_an_upload_that_was_cut_short() {
-    assert_eq!(left_open_by_a_killed_run("cleared", policy("ship")), 0);
+    assert_eq!(after_a_killed_run("ship").0, 0);
 }
 
 #[test]
-fn a_run_that_may_not_clear_up_ships_all_the_same() {
-    assert_eq!(left_open_by_a_killed_run("uncleared", without(policy("ship"), "s3:AbortMultipartUpload")), 1);
+fn a_run_that_may_not_clear_up_ships_all_the_same_and_names_the_permission_with_v() {
+    let (open, said) = after_a_killed_run("ship-no-abort");
+    assert_eq!(open, 1);
+    assert!(said.contains("AccessDenied (403)") && said.contains("s3:AbortMultipartUpload"), "{said}");
 }
 
 #[test]
-fn a_role_of_another_secret_or_no_token_is_denied() {
+fn a_role_with_another_secret_or_token_is_denied() {
     let (account, sandbox) = (account(), logs("stolen"));
-    let key = account.role("stolen", &[policy("ship")]);
-    let wrong = |id: &str, secret: &str, token: Option<String>| Key { id: id.into(), secret: secret.into(), token };
-    for key in [wrong(&key.id, "guessed", key.token.clone()), wrong(&key.id, &key.secret, Some("another".to_owned()))] {
-        let said = account.run(&sandbox, &key).expect(75).stderr;
+    let key = account.key("ship");
+    let guessed = "guessed".to_owned();
+    for wrong in [Key { secret: guessed.clone(), ..key.clone() }, Key { token: guessed, ..key.clone() }] {
+        let said = account.run(&sandbox, &wrong).expect(75).stderr;
         assert!(said.contains("SignatureDoesNotMatch (403)") || said.contains("InvalidToken"), "{said}");
     }
     account.run(&sandbox, &key).quiet();
@@ -224,19 +240,26 @@ fn reading() -> Value {
 #[test]
 fn the_policy_to_read_is_enough_to_read_and_for_nothing_else() {
     let (account, sandbox) = (account(), logs("read"));
-    account.run(&sandbox, &account.administrator).quiet();
-    let key = account.role("read", &[reading()]);
+    account.run(&sandbox, &account.key("administrator")).quiet();
+    let key = account.key("read");
     assert_eq!(account.logferry(&sandbox, &key, ["cat", "read"]).expect(0).text(), "one\n");
     assert_eq!(account.logferry(&sandbox, &key, ["ls", "read"]).expect(0).text().lines().count(), 1);
     sandbox.write_log("read.log", "two\n");
     account.run(&sandbox, &key).expect(75);
-    account.run(&sandbox, &account.administrator).quiet();
-    let key = account.role("read", &[without(reading(), "s3:ListBucket")]);
-    let said = account.logferry(&sandbox, &key, ["ls", "read"]).expect(1).stderr;
+}
+
+#[test]
+fn without_a_permission_to_read_the_message_names_it() {
+    let (account, sandbox) = (account(), logs("unread"));
+    let administrator = account.key("administrator");
+    account.run(&sandbox, &administrator).quiet();
+    sandbox.write_log("unread.log", "two\n");
+    account.run(&sandbox, &administrator).quiet();
+    let said = account.logferry(&sandbox, &account.key("read-no-list"), ["ls", "unread"]).expect(1).stderr;
     assert!(said.contains("AccessDenied (403)") && said.contains("s3:ListBucket"), "{said}");
-    let key = account.role("read", &[without(reading(), "s3:GetObject")]);
-    account.logferry(&sandbox, &key, ["ls", "read"]).expect(0);
-    let said = account.logferry(&sandbox, &key, ["cat", "read"]).expect(1).stderr;
+    let key = account.key("read-no-get");
+    account.logferry(&sandbox, &key, ["ls", "unread"]).expect(0);
+    let said = account.logferry(&sandbox, &key, ["cat", "unread"]).expect(1).stderr;
     // An object each is refused; what to do about it is said once.
     let (refused, hints) = (said.matches("AccessDenied (403)").count(), said.matches("hint: ").count());
     assert!((refused, hints) == (2, 1) && said.contains("s3:GetObject"), "{said}");
@@ -253,12 +276,8 @@ fn every_listing_begins_with_the_prefix_that_the_policy_to_read_allows() {
     for reading in [&["ls"][..], &["ls", "web"], &["cat", "web"]] {
         bucket.run(&sandbox, reading).expect(0);
     }
-    let listings: Vec<_> = bucket
-        .server
-        .requests()
-        .into_iter()
-        .filter(|request| request.path == "/logs/" || request.path == "/logs")
-        .collect();
+    let requests = bucket.server.requests();
+    let listings: Vec<_> = requests.iter().filter(|request| request.path.trim_end_matches('/') == "/logs").collect();
     assert!(listings.len() >= 3, "{listings:?}");
     for listing in listings {
         let query = listing.query.clone().unwrap_or_default();
@@ -270,21 +289,15 @@ fn every_listing_begins_with_the_prefix_that_the_policy_to_read_allows() {
 
 #[test]
 fn the_policy_of_the_hook_is_enough_to_find_the_hook() {
-    let account = account();
-    let key = account.role("hook", &[policy("hook")]);
-    let finds = [
-        ("describe_auto_scaling_instances", json!({})),
-        ("describe_lifecycle_hooks", json!({ "AutoScalingGroupName": "my-fleet" })),
-    ];
-    for (method, arguments) in &finds {
-        assert_eq!(account.call(&key, "autoscaling", method, arguments), "done", "{method}");
-    }
-    assert_eq!(account.call(&key, "autoscaling", "describe_auto_scaling_groups", &json!({})), "AccessDenied");
-    assert_eq!(account.call(&key, "s3", "list_objects_v2", &json!({ "Bucket": "my-logs" })), "AccessDenied");
-    for (action, (method, arguments)) in
-        ["autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks"].iter().zip(&finds)
-    {
-        let key = account.role("hook", &[without(policy("hook"), action)]);
-        assert_eq!(account.call(&key, "autoscaling", method, arguments), "AccessDenied", "{action}");
-    }
+    let group = json!({ "AutoScalingGroupName": "my-fleet" });
+    let (instances, hooks) = ("describe_auto_scaling_instances", "describe_lifecycle_hooks");
+    let answers = account().calls(&[
+        ("hook", "autoscaling", instances, json!({})),
+        ("hook", "autoscaling", hooks, group.clone()),
+        ("hook", "autoscaling", "describe_auto_scaling_groups", json!({})),
+        ("hook", "s3", "list_objects_v2", json!({ "Bucket": "my-logs" })),
+        ("hook-no-instances", "autoscaling", instances, json!({})),
+        ("hook-no-hooks", "autoscaling", hooks, group),
+    ]);
+    assert_eq!(answers, ["done", "done", "AccessDenied", "AccessDenied", "AccessDenied", "AccessDenied"]);
 }

@@ -199,7 +199,15 @@ impl S3Store {
                 Err(error) => Err(error::of_store("remove the parts of", key, error)),
             }
         });
-        aborted.await
+        aborted.await.inspect_err(|error| {
+            // No one's run fails for it, so no hint would name it.
+            if error.kind == Kind::Denied {
+                log::info!(
+                    "{key}: without s3:AbortMultipartUpload the parts of an upload that was cut short stay, until a rule of the \
+                     bucket's removes them"
+                );
+            }
+        })
     }
 }
 
