@@ -29,29 +29,41 @@ pub(super) fn stack() -> &'static Stack {
     })
 }
 
-/// The template as cfn-lint finds it, with this in the place of that.
-fn judged(that: &str, this: &str) -> crate::support::Ended {
+/// A template as cfn-lint finds it: every kind of finding, in regions that have not all the same.
+fn judged(template: &str) -> crate::support::Ended {
     let sandbox = Sandbox::new();
-    let text = text_of(TEMPLATE);
-    assert!(text.contains(that), "the template lacks {that}");
-    std::fs::write(sandbox.path("fleet.yaml"), text.replace(that, this)).expect("a template");
+    std::fs::write(sandbox.path("fleet.yaml"), template).expect("a template");
     let mut lint = tool("cfn-lint");
-    // Every kind of finding, in regions that have not all the same.
     lint.args(["--include-checks", "I", "--regions", "eu-west-1", "us-east-1", "--"]).arg(sandbox.path("fleet.yaml"));
     finish(&mut lint)
 }
 
 #[test]
 fn the_template_is_without_a_finding() {
-    judged("retain", "retain").quiet();
-    // It does look into what the tests can't deploy.
-    for (that, this) in [
-        ("AllowedValues: [retain, terminate]", "AllowedValues: [keep, terminate]"),
-        ("RestrictPublicBuckets: true", "RestrictPublicBucket: true"),
-        ("LifecycleTransition:", "LifecycleTransitions:"),
-        ("${Logs.Arn}/${Prefix}/*", "${Logs.Arn}/${Prefx}/*"),
-    ] {
-        assert_ne!(judged(that, this).code, 0, "{this} is not found");
+    judged(&text_of(TEMPLATE)).quiet();
+}
+
+/// It does look into what the tests can't deploy.
+#[test]
+fn a_mistake_in_what_can_not_be_deployed_here_is_a_finding() {
+    let mistakes = [
+        (
+            "AllowedValues: [retain, terminate]",
+            "AllowedValues: [keep, terminate]",
+            "is not one of ['retain', 'terminate'] when",
+        ),
+        ("RestrictPublicBuckets: true", "RestrictPublicBucket: true", "'RestrictPublicBucket' was unexpected"),
+        ("LifecycleTransition:", "LifecycleTransitions:", "'LifecycleTransitions' was unexpected"),
+        ("${Logs.Arn}/${Prefix}/*", "${Logs.Arn}/${Prefx}/*", "'Prefx' is not one of"),
+    ];
+    let mut template = text_of(TEMPLATE);
+    for (that, this, _) in mistakes {
+        assert!(template.contains(that), "the template lacks {that}");
+        template = template.replace(that, this);
+    }
+    let found = judged(&template).text();
+    for (_, this, finding) in mistakes {
+        assert!(found.contains(finding), "{this} is not found:\n{found}");
     }
 }
 
