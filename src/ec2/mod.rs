@@ -4,6 +4,7 @@
 //! directory. No answer is kept too, but only for an hour: a service that hiccups at boot must not make a machine go
 //! by its host name until it is restarted.
 
+pub mod autoscaling;
 mod imds;
 
 use std::io::Read;

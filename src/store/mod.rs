@@ -6,7 +6,7 @@
 
 mod directory;
 mod retry;
-mod s3;
+pub(crate) mod s3;
 
 use std::collections::BTreeMap;
 use std::fs::File;
