@@ -9,6 +9,7 @@ pub mod digest;
 pub mod doubt;
 pub mod finding;
 pub mod key;
+pub mod left;
 pub mod metadata;
 pub mod names;
 pub mod path_text;
