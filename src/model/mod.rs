@@ -11,6 +11,7 @@ pub mod fate;
 pub mod finding;
 pub mod group;
 pub mod key;
+pub mod left;
 pub mod metadata;
 pub mod names;
 pub mod path_text;
