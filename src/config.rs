@@ -3,6 +3,7 @@
 //! Flags win over the environment (clap sees to that), both win over the file. Nothing is touched before all of it was
 //! read and checked; a mistake names file, line and key.
 
+mod lifecycle;
 mod pattern;
 mod s3;
 mod section;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use lifecycle::Lifecycle;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
@@ -151,6 +153,8 @@ pub struct File {
     pub sets: Vec<LogSet>,
     /// How objects are stored.
     pub s3: S3Options,
+    /// What is done when the instance is about to go.
+    pub lifecycle: Lifecycle,
 }
 
 impl File {
@@ -210,6 +214,7 @@ impl File {
             min_free: mistakes.or_default(top.size("min_free")),
             sets: Vec::new(),
             s3: S3Options::default(),
+            lifecycle: Lifecycle::default(),
         };
         if let Some(mut instance) = mistakes.or_default(top.table("instance")) {
             file.instance = mistakes.or_default(instance.parsed("id", Instance::parse));
@@ -217,6 +222,9 @@ impl File {
         }
         if let Some(section) = mistakes.or_default(top.table("s3")) {
             file.s3 = s3::read(section, mistakes);
+        }
+        if let Some(section) = mistakes.or_default(top.table("lifecycle")) {
+            file.lifecycle = lifecycle::read(section, mistakes);
         }
         for section in mistakes.or_default(top.tables("logs")) {
             file.sets.push(read_set(section, mistakes));
@@ -314,6 +322,8 @@ pub struct Settings {
     pub min_free: u64,
     /// How objects are stored.
     pub s3: S3Options,
+    /// What is done when the instance is about to go.
+    pub lifecycle: Lifecycle,
 }
 
 impl Settings {
@@ -368,6 +378,7 @@ impl Settings {
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
             s3: file.s3,
+            lifecycle: file.lifecycle,
         })
     }
 }

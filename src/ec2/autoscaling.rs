@@ -31,6 +31,7 @@ use crate::sys::signals::Stop;
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 const LONGEST_CONNECT: Duration = Duration::from_secs(2);
 
+/// How often a call is tried. A heartbeat is tried once: the next one comes soon.
 const BACKOFF: Backoff = Backoff { tries: 4, first: Duration::from_millis(200), longest: Duration::from_secs(2) };
 
 /// The transition whose hooks wait for a last flush.
@@ -96,6 +97,14 @@ pub struct Hook {
     pub in_all: Duration,
 }
 
+/// A call.
+struct Of<'a> {
+    action: &'static str,
+    /// What it is about, as far as a policy can name it.
+    group: Option<&'a Group>,
+    tries: u32,
+}
+
 /// The API, for one instance.
 pub struct AutoScaling {
     runtime: Runtime,
@@ -146,7 +155,7 @@ impl AutoScaling {
     /// What the API answers.
     pub fn group(&self) -> Result<Option<Group>, Refused> {
         let id = self.instance.as_str();
-        let of = ("autoscaling:DescribeAutoScalingInstances", None);
+        let of = Of { action: "autoscaling:DescribeAutoScalingInstances", group: None, tries: BACKOFF.tries };
         let answer = self.call(of, || self.client.describe_auto_scaling_instances().instance_ids(id).send())?;
         let of_us = answer.auto_scaling_instances().iter().find(|details| details.instance_id() == Some(id));
         let name = of_us.and_then(|details| details.auto_scaling_group_name());
@@ -158,7 +167,7 @@ impl AutoScaling {
     /// # Errors
     /// What the API answers.
     pub fn hooks(&self, group: &Group) -> Result<Vec<Hook>, Refused> {
-        let of = ("autoscaling:DescribeLifecycleHooks", None);
+        let of = Of { action: "autoscaling:DescribeLifecycleHooks", group: None, tries: BACKOFF.tries };
         let name = group.as_str();
         let answer = self.call(of, || self.client.describe_lifecycle_hooks().auto_scaling_group_name(name).send())?;
         Ok(answer.lifecycle_hooks().iter().filter_map(hook).collect())
@@ -173,7 +182,8 @@ impl AutoScaling {
             let request = self.client.record_lifecycle_action_heartbeat().lifecycle_hook_name(hook.as_str());
             request.auto_scaling_group_name(group.as_str()).instance_id(self.instance.as_str()).send()
         };
-        self.call(("autoscaling:RecordLifecycleActionHeartbeat", Some(group)), beat).map(drop)
+        let action = "autoscaling:RecordLifecycleActionHeartbeat";
+        self.call(Of { action, group: Some(group), tries: 1 }, beat).map(drop)
     }
 
     /// Tells the hook what came of it.
@@ -186,13 +196,14 @@ impl AutoScaling {
             let request = request.auto_scaling_group_name(group.as_str()).instance_id(self.instance.as_str());
             request.lifecycle_action_result(verdict.word()).send()
         };
-        self.call(("autoscaling:CompleteLifecycleAction", Some(group)), complete).map(drop)
+        let action = "autoscaling:CompleteLifecycleAction";
+        self.call(Of { action, group: Some(group), tries: BACKOFF.tries }, complete).map(drop)
     }
 
     /// Makes a call until it is answered, or refused for good, or was tried enough.
     fn call<T, E, F>(
         &self,
-        (action, group): (&'static str, Option<&Group>),
+        Of { action, group, tries }: Of<'_>,
         mut request: impl FnMut() -> F,
     ) -> Result<T, Refused>
     where
@@ -208,7 +219,7 @@ impl AutoScaling {
             let refused = Refused { action, kind: kind(&error), why: sentence(&error), resource: self.resource(group) };
             tried += 1;
             let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);
-            let wait = BACKOFF.wait_after(tried, random);
+            let wait = Backoff { tries, ..BACKOFF }.wait_after(tried, random);
             match wait.filter(|_| refused.kind == Kind::Passing && !self.stop.requested()) {
                 Some(wait) => {
                     log::info!("try {tried} failed, again in {} ms: {refused}", wait.as_millis());

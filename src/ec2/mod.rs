@@ -5,6 +5,7 @@
 //! by its host name until it is restarted.
 
 pub mod autoscaling;
+pub mod lifecycle;
 mod imds;
 
 use std::io::Read;

@@ -34,12 +34,13 @@ pub enum Target {
     WarmedTerminated,
 }
 
-/// What is to be done about a state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What becomes of the machine. The order is that of gravity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// Nothing: the machine stays, and the hourly runs with it.
     Stays,
-    /// It goes into the warm pool and keeps its disk: what the logs hold is shipped before, once.
+    /// It stops, sleeps or goes into the warm pool, and keeps its disk: what the logs hold is shipped before.
     Parks,
     /// It ends, and its disk with it.
     Ends,
@@ -108,6 +109,19 @@ pub enum Action {
     Stop,
     /// It sleeps, from the notice on; its disk stays.
     Hibernate,
+    /// Something that is not known yet.
+    #[serde(other)]
+    Other,
+}
+
+impl Action {
+    /// What it asks of us.
+    pub fn fate(self) -> Fate {
+        match self {
+            Self::Terminate => Fate::Ends,
+            Self::Stop | Self::Hibernate | Self::Other => Fate::Parks,
+        }
+    }
 }
 
 impl Notice {
@@ -140,7 +154,37 @@ impl fmt::Display for Action {
             Self::Terminate => "terminate",
             Self::Stop => "stop",
             Self::Hibernate => "hibernate",
+            Self::Other => "interrupt",
         })
+    }
+}
+
+/// What is up with the instance.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Omens {
+    /// The state that it is brought to, where it is in a group.
+    pub target: Option<Target>,
+    /// The notice of an interruption, where there is one.
+    pub notice: Option<Notice>,
+}
+
+impl Omens {
+    /// What they come to: the gravest of both.
+    pub fn fate(&self) -> Fate {
+        let of_target = self.target.map_or(Fate::Stays, Target::fate);
+        self.notice.as_ref().map_or(of_target, |notice| of_target.max(notice.action.fate()))
+    }
+}
+
+/// For people: `Terminated`, `a notice to terminate it at ...`.
+impl fmt::Display for Omens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = self.target.map(|target| format!("its group brings it to {target}"));
+        let notice = self.notice.as_ref().map(|Notice { action, at }| format!("EC2 is to {action} it at {at}"));
+        match (target, notice) {
+            (None, None) => f.write_str("nothing is up with this instance"),
+            (said, also) => f.write_str(&said.into_iter().chain(also).collect::<Vec<_>>().join(", and ")),
+        }
     }
 }
 
@@ -190,8 +234,21 @@ mod tests {
         assert_eq!([before(100), before(10), before(1)].map(|left| left.as_secs()), [90, 0, 0]);
         // A clock that is wrong.
         assert_eq!([before(-1), before(86_400)].map(|left| left.as_secs()), [110, 110]);
-        for text in ["", "{}", "terminate", r#"{"action":"dance","time":"2026-11-21T08:22:00Z"}"#] {
+        for text in ["", "{}", "terminate", r#"{"action":"stop","time":"soon"}"#, r#"{"action":"stop"}"#] {
             Notice::parse(text).expect_err(text);
         }
+    }
+
+    #[test]
+    fn the_gravest_of_state_and_notice_counts() {
+        let notice = |action| Notice { action, at: Moment::from_nanos(0) };
+        let of = |target, action: Option<Action>| Omens { target, notice: action.map(notice) }.fate();
+        assert_eq!(of(None, None), Fate::Stays);
+        assert_eq!(of(Some(Target::Standby), None), Fate::Stays);
+        assert_eq!(of(Some(Target::InService), Some(Action::Stop)), Fate::Parks);
+        assert_eq!(of(Some(Target::WarmedStopped), Some(Action::Terminate)), Fate::Ends);
+        assert_eq!(of(Some(Target::Terminated), Some(Action::Hibernate)), Fate::Ends);
+        let unknown = Notice::parse(r#"{"action": "dance", "time": "2026-11-21T08:22:00Z"}"#).expect("a notice");
+        assert_eq!(of(None, Some(unknown.action)), Fate::Parks, "whatever it is, what the logs hold is shipped before");
     }
 }

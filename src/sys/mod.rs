@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod command;
 pub mod dir;
+pub mod errand;
 pub mod failure;
 pub mod fault;
 pub mod file;
