@@ -59,7 +59,7 @@ pub fn run(args: cli::Run) -> Exit {
         Report::of_problems(started, vec![problem])
     };
     if !settings.splay.is_zero() {
-        wait(&ec2::instance(settings.instance.as_ref(), spool.root()), &settings, &stop);
+        wait(&ec2::instance(&settings, spool.root()), &settings, &stop);
     }
     // Held to the end: what was told is told by one run only.
     let (report, _lock) = match spool.try_lock() {
@@ -175,7 +175,7 @@ fn once(
         return Ok(Pass { logs, ..Pass::default() });
     }
     spool.make_durable()?;
-    let instance = ec2::instance(settings.instance.as_ref(), spool.root());
+    let instance = ec2::instance(settings, spool.root());
     report.instance = Some(instance.clone());
     let mut to_ship = std::mem::take(&mut recovered.sealed);
     let Outcome { sealed, mut problems, no_room } =
