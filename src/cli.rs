@@ -9,6 +9,7 @@ use crate::config;
 use crate::exit::Exit;
 use crate::install::schedule::Minute;
 use crate::model::destination::Destination;
+use crate::model::group::{Group, HookName};
 use crate::model::names::Instance;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
@@ -27,6 +28,8 @@ pub enum Command {
     Run(Run),
     /// Ship everything now, and wait until it is in the store: before a machine goes, or before a deployment
     Flush(Flush),
+    /// Look once whether this EC2 instance is about to end; if so, ship everything and tell its lifecycle hook
+    Lifecycle(Lifecycle),
     /// Find everything that would keep the next run from working, and say for each what to do
     Check(Check),
     /// Tell what waits, and of which logs it is not known whether they are complete
@@ -123,6 +126,34 @@ pub struct Flush {
     /// run that can be shipped now
     #[arg(long = "final")]
     pub last: bool,
+}
+
+const LIFECYCLE_HELP: &str = "\
+It asks the instance metadata service what becomes of this instance, and ends at once where nothing is up. Where its Auto
+Scaling group ends it, or a spot notice announces its end: the command `before`, a last flush, heartbeats meanwhile, and
+then the lifecycle hook is told CONTINUE, when all is in the store. It is made to be started each minute or more often: one
+that is at work is not disturbed by a second, which does nothing.
+
+Exit codes:
+   0  nothing is up, or all is shipped; also when another lifecycle is at work
+   1  some log could not be taken, the command `before` failed, or the API refuses; the message says what is missing
+   2  wrong usage
+  75  something waits, or the API is out of reach; the next call tries again
+  78  the configuration is wrong, or the state directory of no use; it is looked at only when something is up";
+
+/// `logferry lifecycle`.
+#[derive(Debug, Args)]
+#[command(after_help = LIFECYCLE_HELP)]
+pub struct Lifecycle {
+    /// Which logs, and where to.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// The lifecycle hook that waits for the last flush [default: as configured, else the only one of the group]
+    #[arg(long, value_name = "NAME", value_parser = HookName::parse)]
+    pub hook: Option<HookName>,
+    /// The Auto Scaling group [default: as configured, else it is asked for]
+    #[arg(long, value_name = "NAME", value_parser = Group::parse)]
+    pub group: Option<Group>,
 }
 
 /// How a log's writer lets go of it.

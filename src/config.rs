@@ -3,6 +3,7 @@
 //! Flags win over the environment (clap sees to that), both win over the file. Nothing is touched before all of it was
 //! read and checked; a mistake names file, line and key.
 
+mod instance;
 mod lifecycle;
 mod pattern;
 mod s3;
@@ -21,6 +22,7 @@ pub use service::ServiceTemplate;
 
 use crate::gzip;
 use crate::model::destination::Destination;
+use crate::model::facts::Facts;
 use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
 use crate::model::s3_options::S3Options;
@@ -40,7 +42,7 @@ const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
 const LEAST_FREE: u64 = 8 * 1024 * 1024;
 
 /// A mistake in the configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConfigError {
     path: PathBuf,
     line: Option<usize>,
@@ -137,8 +139,8 @@ impl LogSet {
 pub struct File {
     /// The store.
     pub to: Option<Destination>,
-    /// The instance's name.
-    pub instance: Option<Instance>,
+    /// See [`Settings::machine`].
+    pub machine: Facts,
     /// See [`Settings::settle`].
     pub settle: Option<Duration>,
     /// See [`Settings::splay`].
@@ -206,7 +208,7 @@ impl File {
         let level = mistakes.or_default(top.number("level", 1..10));
         let mut file = Self {
             to: mistakes.or_default(top.parsed("to", Destination::parse)),
-            instance: None,
+            machine: Facts::default(),
             settle: mistakes.or_default(top.duration("settle")),
             splay: mistakes.or_default(top.duration("splay")),
             level: level.and_then(|level| u32::try_from(level).ok()),
@@ -216,9 +218,8 @@ impl File {
             s3: S3Options::default(),
             lifecycle: Lifecycle::default(),
         };
-        if let Some(mut instance) = mistakes.or_default(top.table("instance")) {
-            file.instance = mistakes.or_default(instance.parsed("id", Instance::parse));
-            instance.finish(mistakes);
+        if let Some(section) = mistakes.or_default(top.table("instance")) {
+            file.machine = instance::read(section, mistakes);
         }
         if let Some(section) = mistakes.or_default(top.table("s3")) {
             file.s3 = s3::read(section, mistakes);
@@ -308,8 +309,8 @@ pub struct Settings {
     pub named_by: NamedBy,
     /// Where the spool is.
     pub state_dir: PathBuf,
-    /// The instance's name, where the user says it.
-    pub instance: Option<Instance>,
+    /// What the user says of this machine.
+    pub machine: Facts,
     /// How long a log may be silent after it was taken out of use before its segment is sealed.
     pub settle: Duration,
     /// Over how long the fleet's runs are spread.
@@ -371,7 +372,7 @@ impl Settings {
             treated_as,
             named_by,
             state_dir: flags.state_dir,
-            instance: flags.instance.or(file.instance),
+            machine: Facts { instance: flags.instance, ..Facts::default() }.or(file.machine),
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),
             splay: flags.splay.or(file.splay).unwrap_or_default(),
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),

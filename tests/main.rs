@@ -24,6 +24,7 @@ mod faults;
 mod golden;
 mod house;
 mod install;
+mod instance;
 mod logrotate;
 mod names;
 mod objects;

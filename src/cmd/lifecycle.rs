@@ -29,6 +29,9 @@ use crate::sys::signals::{self, Stop};
 /// How long a flush has at least, even where the time is over already.
 const SHORTEST_FLUSH: Duration = Duration::from_secs(5);
 
+/// How long a flush may take at the most where nothing waits for its end.
+const ONE_FLUSH: Duration = Duration::from_secs(300);
+
 /// The waits between two flushes that left something behind.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -103,7 +106,18 @@ fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens) -> Exit {
         group: named.group.or(settings.lifecycle.group.clone()),
     };
     let region = lifecycle::region(imds);
-    End { settings: &settings, omens, named, instance, region, record, stop: &stop, exit: Exit::Done }.come()
+    End {
+        settings: &settings,
+        omens,
+        named,
+        instance,
+        region,
+        record,
+        stop: &stop,
+        exit: Exit::Done,
+        flushed: Exit::Done,
+    }
+    .come()
 }
 
 fn deadline_of(omens: &Omens) -> Option<Instant> {
@@ -138,20 +152,25 @@ struct End<'a> {
     region: Option<String>,
     record: Record<'a>,
     stop: &'a Stop,
+    /// What came of all but the flush.
     exit: Exit,
+    /// What came of the last flush.
+    flushed: Exit,
 }
 
 impl End<'_> {
     fn come(mut self) -> Exit {
         match (self.omens.fate(), self.record.noted().hook_told) {
             // It was kept for someone to look at; the hourly runs go on.
-            (_, Some(Verdict::Abandon)) => log::info!("the hook was told already that something is left; nothing to do"),
+            (_, Some(Verdict::Abandon)) => {
+                log::info!("the hook was told already that something is left; nothing to do")
+            }
             // What has been written since is to get into the store too; the hook knows already.
-            (Fate::Ends, Some(Verdict::Continue)) => drop(self.flush_once()),
+            (Fate::Ends, Some(Verdict::Continue)) => self.flush_once(),
             (Fate::Ends, None) => self.ends(),
-            _ => self.parks(),
+            (Fate::Stays | Fate::Parks, _) => self.parks(),
         }
-        self.exit
+        self.exit.max(self.flushed)
     }
 
     /// Tells a problem, unless an earlier call has told it; it counts in any case.
@@ -205,6 +224,13 @@ impl End<'_> {
             Came::Short | Came::Stopped => self.settings.lifecycle.on_failure,
         };
         self.tell(api, &waiting, verdict);
+        if matches!(came, Came::Short) && self.record.noted().hook_told.is_some() {
+            let what = format!("not all is in the store, and the lifecycle hook was told {}", verdict.word());
+            self.complain(&Problem::new(Effect::Waits, &self.settings.state_dir, what).hint(
+                "an instance lifecycle policy TerminateHookAbandon=retain keeps an instance whose hook was told ABANDON, and \
+                 with it what waits",
+            ));
+        }
     }
 
     /// The client of the API.
@@ -272,13 +298,14 @@ impl End<'_> {
     }
 
     fn flush_once(&mut self) {
-        self.flush(deadline_of(&self.omens));
+        let deadline = deadline_of(&self.omens).or(Instant::now().checked_add(ONE_FLUSH));
+        self.flush(deadline);
     }
 
     /// Flushes; whether nothing is left that could be shipped later.
     fn flush(&mut self, deadline: Option<Instant>) -> bool {
         let Flushed { exit, waiting, report } = flush::last_flush(self.settings, deadline, self.stop);
-        self.exit = self.exit.max(exit);
+        self.flushed = exit;
         waiting.is_empty() && report.waiting.is_empty() && !matches!(exit, Exit::Waits | Exit::Config)
     }
 
@@ -314,16 +341,16 @@ impl End<'_> {
                 log::info!("the hook {hook} of {group} was told {}", verdict.word());
             }
             Err(refused) if refused.kind == Kind::NotActive => {
-                // It does not wait yet, or not for this; or it was told by someone else, or by a call that was killed then.
+                // It was told by someone else, or by a call that was killed then; or it does not wait yet, as long as a load
+                // balancer lets go of the instance: the next call tries again. An instance that goes into the warm pool is
+                // seldom waited for.
                 log::info!("the hook {hook} of {group} does not wait for this instance: {refused}");
+                if self.omens.fate() == Fate::Ends {
+                    self.complain(&hook::of_refused(&refused));
+                }
+                return;
             }
             Err(refused) => self.complain(&hook::of_refused(&refused)),
-        }
-        if verdict == Verdict::Abandon {
-            let what = format!("not all is in the store; the hook {hook} of {group} was told {}", verdict.word());
-            self.complain(&Problem::new(Effect::Waits, &self.settings.state_dir, what).hint(
-                "with an instance lifecycle policy TerminateHookAbandon=retain the instance is kept: logferry status there",
-            ));
         }
     }
 

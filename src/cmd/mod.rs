@@ -6,6 +6,7 @@ pub mod check;
 pub mod flush;
 mod host;
 pub mod install;
+pub mod lifecycle;
 pub mod ls;
 pub mod plan;
 pub mod run;

@@ -41,7 +41,7 @@ pub fn run(args: cli::Run) -> Exit {
         }
     };
     if !settings.splay.is_zero() {
-        wait(&ec2::instance(settings.instance.as_ref(), spool.root()), &settings, &stop);
+        wait(&ec2::instance(&settings, spool.root()), &settings, &stop);
     }
     let work = Work { settings: &settings, stop: &stop, started };
     // Held to the end: what was told is told by one run only.

@@ -151,7 +151,7 @@ impl Work<'_> {
             return Ok(Pass { logs, ..Pass::default() });
         }
         spool.make_durable()?;
-        let instance = ec2::instance(settings.instance.as_ref(), spool.root());
+        let instance = ec2::instance(settings, spool.root());
         report.instance = Some(instance.clone());
         let mut to_ship = std::mem::take(&mut recovered.sealed);
         let Outcome { sealed, mut problems, no_room } =

@@ -201,11 +201,7 @@ impl AutoScaling {
     }
 
     /// Makes a call until it is answered, or refused for good, or was tried enough.
-    fn call<T, E, F>(
-        &self,
-        Of { action, group, tries }: Of<'_>,
-        mut request: impl FnMut() -> F,
-    ) -> Result<T, Refused>
+    fn call<T, E, F>(&self, Of { action, group, tries }: Of<'_>, mut request: impl FnMut() -> F) -> Result<T, Refused>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,

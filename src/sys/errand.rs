@@ -133,13 +133,17 @@ mod tests {
         let done = shell("echo one; echo two >&2; exit 3", Duration::from_secs(60));
         assert!(matches!(done.ended, Ended::ByItself(status) if status.code() == Some(3)), "{done:?}");
         assert!(done.said == "one; two" || done.said == "two; one", "{done:?}");
-        let long = shell("i=0; while [ $i -lt 9000 ]; do echo xxxxxxxxxx; i=$((i+1)); done; echo end", Duration::from_secs(60));
+        let long = shell(
+            "i=0; while [ $i -lt 9000 ]; do echo xxxxxxxxxx; i=$((i+1)); done; echo end",
+            Duration::from_secs(60),
+        );
         assert!(long.said.ends_with("; end") && long.said.len() < 2 * KEPT, "{}", long.said.len());
     }
 
     #[test]
     fn out_of_time_all_of_its_group_is_ended_even_what_ignores_a_signal() {
-        let done = shell("trap '' TERM; sleep 1000 & echo $!; while :; do sleep 1000; done", Duration::from_millis(300));
+        let done =
+            shell("trap '' TERM; sleep 1000 & echo $!; while :; do sleep 1000; done", Duration::from_millis(300));
         assert!(matches!(done.ended, Ended::OutOfTime), "{done:?}");
         let background = format!("/proc/{}/stat", done.said.trim());
         let ended = || std::fs::read_to_string(&background).map_or(true, |stat| stat.contains(") Z "));

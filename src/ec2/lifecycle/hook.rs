@@ -117,7 +117,8 @@ fn choose(
         None if hooks.is_empty() => return Ok(None),
         None if hooks.len() == 1 => 0,
         None => {
-            let what = format!("the group {group} has several hooks for instances that end ({}): ours is not named", names());
+            let what =
+                format!("the group {group} has several hooks for instances that end ({}): ours is not named", names());
             return Err(Unknown::Unclear(what));
         }
     };
@@ -154,7 +155,10 @@ mod tests {
         assert_eq!(chosen(&["a"], None), Ok(Some("a".to_owned())));
         assert_eq!(chosen(&["a", "b"], Some("b")), Ok(Some("b".to_owned())));
         let several = chosen(&["a", "b"], None).expect_err("several");
-        assert!(several.contains("several hooks") && several.contains("(a, b)") && several.contains("--hook"), "{several}");
+        assert!(
+            several.contains("several hooks") && several.contains("(a, b)") && several.contains("--hook"),
+            "{several}"
+        );
         let other = chosen(&["a"], Some("c")).expect_err("another");
         assert!(other.contains("has no hook c") && other.contains("it has a"), "{other}");
         assert!(chosen(&[], Some("c")).expect_err("none").contains("it has none"));
