@@ -25,6 +25,7 @@ mod golden;
 mod house;
 mod install;
 mod instance;
+mod lifecycle;
 mod logrotate;
 mod names;
 mod objects;
