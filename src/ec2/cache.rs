@@ -87,13 +87,11 @@ impl Known {
         // A clock that was set back must not make it hold for years.
         let age = u64::try_from(now.nanos().saturating_sub(self.at.nanos())).map(Duration::from_nanos);
         let is_over = |holds: Duration| !age.is_ok_and(|age| age < holds);
-        // The first version wrote no more than that there was no answer.
-        let silent = self.silent || self.instance.is_none();
         let is_missing = |path: &&String| match self.answers.get(*path) {
             _ if path.as_str() == answers::ID && self.instance.is_some() => false,
             Some(Some(_)) => false,
             Some(None) => is_over(ABSENCE_HOLDS),
-            None => !silent || is_over(SILENCE_HOLDS),
+            None => !self.silent || is_over(SILENCE_HOLDS),
         };
         wanted.iter().filter(is_missing).collect()
     }
@@ -131,7 +129,9 @@ impl Known {
     pub(super) fn read(state: &Dir) -> Option<Self> {
         let mut json = String::new();
         state.open_read(FILE).ok()?.take(LONGEST).read_to_string(&mut json).ok()?;
-        let known: Self = serde_json::from_str(&json).ok()?;
+        let mut known: Self = serde_json::from_str(&json).ok()?;
+        // The first version wrote no more than that there is no id.
+        known.silent |= known.instance.is_none();
         let sound = |answers: &Answers| {
             answers.iter().all(|(path, value)| value.as_ref().is_none_or(|value| answers::fits(path, value)))
         };
