@@ -223,6 +223,10 @@ pub struct Install {
     /// Each instance waits up to this long before it starts, always the same time [default: as installed, else 10m]
     #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
     pub splay: Option<Duration>,
+    /// On EC2, also look each minute (systemd: every 5 seconds) whether the instance is about to end [default: as
+    /// installed, else no]
+    #[arg(long, value_enum, value_name = "yes|no", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    pub lifecycle: Option<Choice>,
     /// What starts the runs [default: as installed, else cron where there is one, else systemd]
     #[arg(long, value_enum)]
     pub scheduler: Option<Scheduler>,
@@ -249,6 +253,15 @@ pub struct HostArgs {
     /// Print one machine-readable report on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Choice {
+    /// Yes
+    Yes,
+    /// No
+    No,
 }
 
 /// What starts the runs.

@@ -1,12 +1,14 @@
 //! This machine: who we act as, what it is called in object keys, and which logferry this is.
 
-use super::Subject;
+use super::{Subject, lifecycle};
 use crate::ec2::{self, Facts, Metadata};
 use crate::model::finding::Finding;
 use crate::sys::host;
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
-    vec![program(), metadata(subject)]
+    let mut findings = vec![program(), metadata(subject)];
+    findings.extend(lifecycle::look(subject));
+    findings
 }
 
 fn program() -> Finding {

@@ -18,6 +18,7 @@
 mod configuration;
 mod crontab;
 mod known_writers;
+mod lifecycle;
 mod logrotate;
 mod logs;
 mod machine;
