@@ -20,4 +20,5 @@ pub mod random;
 mod rename;
 pub mod rights;
 pub mod signals;
+pub mod terminal;
 pub mod walk;
