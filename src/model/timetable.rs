@@ -30,7 +30,7 @@ struct Share {
 }
 
 const TAKE: Share = Share { part: 4, least: Duration::from_millis(750), most: Duration::from_secs(20) };
-const SHIP: Share = Share { part: 10, least: Duration::from_millis(400), most: Duration::from_secs(3) };
+const SHIP: Share = Share { part: 10, least: Duration::from_millis(600), most: Duration::from_secs(3) };
 const TELL: Share = Share { part: 20, least: Duration::from_millis(200), most: Duration::from_secs(1) };
 
 impl Share {
