@@ -6,6 +6,7 @@
 mod instance;
 mod lifecycle;
 mod pattern;
+mod priority;
 mod s3;
 mod section;
 mod service;
@@ -24,6 +25,7 @@ use crate::gzip;
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;
 use crate::model::names::Instance;
+use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
 use crate::model::s3_options::S3Options;
 use section::{Mistakes, Section, Source};
@@ -120,6 +122,8 @@ pub struct LogSet {
     pub service: ServiceTemplate,
     /// How their writers let go.
     pub writer: Writer,
+    /// How urgent they are.
+    pub priority: Priority,
 }
 
 impl LogSet {
@@ -265,6 +269,7 @@ fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
         exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
         service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
         writer: mistakes.or_default(section.parsed("writer", Writer::parse)).unwrap_or_default(),
+        priority: priority::read(&mut section, mistakes),
     };
     section.finish(mistakes);
     set
@@ -385,6 +390,12 @@ impl Settings {
 }
 
 impl Settings {
+    /// How urgent a log is, wherever it was named: as the first set says that covers it.
+    pub fn priority_of(&self, path: &Path) -> Priority {
+        let set = self.treated_as.iter().chain(&self.sets).find(|set| set.covers(path));
+        set.map_or_else(Priority::default, |set| set.priority)
+    }
+
     /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let mut own = vec![self.state_dir.clone()];

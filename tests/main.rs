@@ -21,6 +21,7 @@ mod doubts;
 mod draining;
 mod every_call;
 mod faults;
+mod flush;
 mod golden;
 mod house;
 mod install;

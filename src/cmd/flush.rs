@@ -1,18 +1,44 @@
-//! `logferry flush`: everything into the store, now.
+//! `logferry flush`: everything into the store, now, and not before that is so or a deadline comes is it over.
+//!
+//! ```text
+//! wait for the lock ─> pass ─> pass ─> … ─> what stays, told ─> exit
+//!                        │
+//!   recover ─> discover ─┴> rounds, the urgent and the small ones first: take, seal ─> hand over
+//!                                                                threads: ship <───────────┘
+//! ```
+//!
+//! Promise: exit code 0 means that every byte that was written to the logs before it began is in the store, and all that
+//! was in the spool. It ends before its deadline whatever hangs: the work is done by a thread that is not waited for any
+//! longer then ([`in_time`]), and what it was at is as after a crash, which loses nothing.
 
-use std::time::{Duration, Instant};
+mod again;
+mod in_time;
+mod job;
+mod left;
+mod lock;
+mod pass;
 
-use super::work::{self, Work};
+use std::time::Instant;
+
+use super::work;
 use crate::cli;
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::model::left::Left;
-use crate::model::problem::{Effect, Problem};
+use crate::report::progress::Show;
 use crate::report::{self, Report, steps};
-use crate::spool::Spool;
 use crate::sys::clock;
-use crate::sys::lock::Lock;
 use crate::sys::signals::{self, Stop};
+use job::{Job, Output};
+
+/// What comes after a flush.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// The hourly runs go on.
+    Usual,
+    /// Nothing: the machine is about to disappear.
+    Last,
+}
 
 /// Carries out a flush.
 pub fn flush(args: cli::Flush) -> Exit {
@@ -20,61 +46,48 @@ pub fn flush(args: cli::Flush) -> Exit {
     steps::tell(super::verbosity(args.logs.store.verbose));
     let (json, started) = (args.logs.json, clock::now());
     let deadline = args.deadline.and_then(|time| begun.checked_add(time));
+    let kind = if args.last { Kind::Last } else { Kind::Usual };
     let settings = match work::settings(args.logs, None) {
         Ok(settings) => settings,
         Err(problem) => return work::not_begun(json, started, problem),
     };
     let stop = match signals::prepare() {
         Ok(stop) => stop,
-        Err(failure) => return work::not_begun(json, started, work::no_state(&settings, &failure)),
+        Err(failure) => {
+            let problem = work::no_state(&settings, &failure);
+            let _ = report::print_problems(std::slice::from_ref(&problem));
+            return work::not_begun(json, started, problem);
+        }
     };
-    let flushed = last_flush(&settings, deadline, &stop);
-    work::ended(&flushed.report, json).max(flushed.exit)
+    let (show, output) = match json {
+        true => (Show::Nothing, Output::Json),
+        false => (Show::fitting(), Output::Summary),
+    };
+    in_time::flushed(Job { settings, kind, begun, deadline, stop, show, output, started }).exit
 }
 
 /// What a flush came to.
 pub struct Flushed {
     /// Its exit code: [`Exit::Done`] means that every byte that was written before it began is in the store.
     pub exit: Exit,
-    /// What is not in the store: logs and segments with their bytes.
+    /// What is not in the store: logs and segments with their bytes. Where the flush did not come to its end in time, it is
+    /// not known, and this is empty.
     pub waiting: Vec<Left>,
     /// The report; its problems were printed.
     pub report: Report,
 }
 
-/// The last flush of a machine that is about to disappear, as `flush --final` makes it. It returns before the deadline.
+/// The last flush of a machine that is about to disappear, as `flush --final` makes it, but without showing progress. It
+/// returns before the deadline, whatever hangs; what still hangs then goes on, and holds the lock, until the process ends.
 pub fn last_flush(settings: &Settings, deadline: Option<Instant>, stop: &Stop) -> Flushed {
-    let started = clock::now();
-    let work = Work { settings, stop, started };
-    let mut spool = match Spool::open(&settings.state_dir) {
-        Ok(spool) => spool,
-        Err(failure) => {
-            let problem = work::no_state(settings, &failure);
-            let _ = report::print_problems(std::slice::from_ref(&problem));
-            let report = Report::of_problems(started, vec![problem]);
-            return Flushed { exit: Exit::Config, waiting: Vec::new(), report };
-        }
-    };
-    let (report, _lock) = match wait_for_lock(&spool, deadline, stop) {
-        Ok(lock) => {
-            let report = work.in_passes(&mut spool).unwrap_or_else(|failure| work.failed(&failure));
-            (work::tell(report, &spool), Some(lock))
-        }
-        Err(problem) => (work::tell(Report::of_problems(started, vec![problem]), &spool), None),
-    };
-    Flushed { exit: report::exit(&report.problems), waiting: Vec::new(), report }
-}
-
-fn wait_for_lock(spool: &Spool, deadline: Option<Instant>, stop: &Stop) -> Result<Lock, Problem> {
-    loop {
-        let lock = spool.try_lock();
-        let lock = lock.map_err(|failure| Problem::from_error(Effect::Failed, failure.path.clone(), &failure))?;
-        if let Some(lock) = lock {
-            return Ok(lock);
-        }
-        if stop.requested() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Problem::new(Effect::Waits, spool.root().path(), "another run is at work on it still"));
-        }
-        stop.sleep(Duration::from_millis(50));
-    }
+    in_time::flushed(Job {
+        settings: settings.clone(),
+        kind: Kind::Last,
+        begun: Instant::now(),
+        deadline,
+        stop: stop.clone(),
+        show: Show::Nothing,
+        output: Output::Nothing,
+        started: clock::now(),
+    })
 }

@@ -1,7 +1,7 @@
 //! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in [`super::work`].
 
 use super::plan::Form;
-use super::work::{self, Work};
+use super::work::{self, Doubts, Work};
 use crate::cli;
 use crate::config::Settings;
 use crate::ec2;
@@ -48,13 +48,13 @@ pub fn run(args: cli::Run) -> Exit {
     let (report, _lock) = match spool.try_lock() {
         Ok(Some(lock)) => {
             let report = work.in_passes(&mut spool).unwrap_or_else(|failure| work.failed(&failure));
-            (work::tell(report, &spool), Some(lock))
+            (work::tell(report, &spool, Doubts::Noted), Some(lock))
         }
         Ok(None) => {
             log::info!("another run is at work on {}; nothing to do", settings.state_dir.display());
             (Report { other_run: true, ..Report::of_problems(started, Vec::new()) }, None)
         }
-        Err(failure) => (work::tell(work.failed(&failure), &spool), None),
+        Err(failure) => (work::tell(work.failed(&failure), &spool, Doubts::Noted), None),
     };
     work::ended(&report, json)
 }

@@ -66,13 +66,26 @@ pub(super) fn no_state(settings: &Settings, failure: &Failure) -> Problem {
     )
 }
 
+/// What it means that it can't be known of a log whether bytes are missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Doubts {
+    /// The command has done all that it is for; someone should know.
+    Noted,
+    /// The command's exit code says that nothing is missing, and nobody can know that.
+    Grave,
+}
+
 /// Prints what a command came to, with the doubts that nobody was told of yet; they count as told if they could be.
-pub(super) fn tell(mut report: Report, spool: &Spool) -> Report {
+pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts) -> Report {
+    let effect = match meaning {
+        Doubts::Noted => Effect::Noted,
+        Doubts::Grave => Effect::Failed,
+    };
     let doubts = spool.untold_doubts().unwrap_or_else(|failure| {
         report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
         Vec::new()
     });
-    report.problems.extend(doubts.iter().map(|doubt| Problem::new(Effect::Noted, &doubt.path, doubt)));
+    report.problems.extend(doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)));
     let printed = report::print_problems(&report.problems);
     let marked = printed.is_ok().then(|| spool.doubts_told(&doubts, clock::now()));
     if let Some(Err(failure)) = marked {
@@ -154,7 +167,7 @@ impl Work<'_> {
         let instance = ec2::instance(settings, spool.root());
         report.instance = Some(instance.clone());
         let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room } =
+        let Outcome { sealed, mut problems, no_room, .. } =
             Rotation::new(spool, settings, instance, stop).run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
         report.found(&mut problems);

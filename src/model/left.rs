@@ -42,10 +42,12 @@ impl Left {
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name may hold anything; what is printed goes to a terminal or into root's mail.
+        let clean = |path: &PathBuf| to_text(path).replace(char::is_control, "\u{fffd}");
         match self {
-            Self::Log { path, bytes } => write!(f, "log {} ({bytes} bytes)", to_text(path)),
+            Self::Log { path, bytes } => write!(f, "log {} ({bytes} bytes)", clean(path)),
             Self::Segment { segment, path, bytes } => {
-                write!(f, "segment {segment} of {} ({bytes} bytes)", to_text(path))
+                write!(f, "segment {segment} of {} ({bytes} bytes)", clean(path))
             }
         }
     }

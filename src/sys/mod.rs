@@ -21,4 +21,5 @@ pub mod random;
 mod rename;
 pub mod rights;
 pub mod signals;
+pub mod terminal;
 pub mod walk;
