@@ -3,7 +3,10 @@
 //! Flags win over the environment (clap sees to that), both win over the file. Nothing is touched before all of it was
 //! read and checked; a mistake names file, line and key.
 
+mod instance;
+mod lifecycle;
 mod pattern;
+mod priority;
 mod s3;
 mod section;
 mod service;
@@ -13,13 +16,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use lifecycle::Lifecycle;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
 
 use crate::gzip;
 use crate::model::destination::Destination;
+use crate::model::facts::Facts;
 use crate::model::names::Instance;
+use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
 use crate::model::s3_options::S3Options;
 use section::{Mistakes, Section, Source};
@@ -38,7 +44,7 @@ const DEFAULT_SETTLE: Duration = Duration::from_secs(2);
 const LEAST_FREE: u64 = 8 * 1024 * 1024;
 
 /// A mistake in the configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConfigError {
     path: PathBuf,
     line: Option<usize>,
@@ -116,6 +122,8 @@ pub struct LogSet {
     pub service: ServiceTemplate,
     /// How their writers let go.
     pub writer: Writer,
+    /// How urgent they are.
+    pub priority: Priority,
 }
 
 impl LogSet {
@@ -135,8 +143,8 @@ impl LogSet {
 pub struct File {
     /// The store.
     pub to: Option<Destination>,
-    /// The instance's name.
-    pub instance: Option<Instance>,
+    /// See [`Settings::machine`].
+    pub machine: Facts,
     /// See [`Settings::settle`].
     pub settle: Option<Duration>,
     /// See [`Settings::splay`].
@@ -151,6 +159,8 @@ pub struct File {
     pub sets: Vec<LogSet>,
     /// How objects are stored.
     pub s3: S3Options,
+    /// What is done when the instance is about to go.
+    pub lifecycle: Lifecycle,
 }
 
 impl File {
@@ -202,7 +212,7 @@ impl File {
         let level = mistakes.or_default(top.number("level", 1..10));
         let mut file = Self {
             to: mistakes.or_default(top.parsed("to", Destination::parse)),
-            instance: None,
+            machine: Facts::default(),
             settle: mistakes.or_default(top.duration("settle")),
             splay: mistakes.or_default(top.duration("splay")),
             level: level.and_then(|level| u32::try_from(level).ok()),
@@ -210,13 +220,16 @@ impl File {
             min_free: mistakes.or_default(top.size("min_free")),
             sets: Vec::new(),
             s3: S3Options::default(),
+            lifecycle: Lifecycle::default(),
         };
-        if let Some(mut instance) = mistakes.or_default(top.table("instance")) {
-            file.instance = mistakes.or_default(instance.parsed("id", Instance::parse));
-            instance.finish(mistakes);
+        if let Some(section) = mistakes.or_default(top.table("instance")) {
+            file.machine = instance::read(section, mistakes);
         }
         if let Some(section) = mistakes.or_default(top.table("s3")) {
             file.s3 = s3::read(section, mistakes);
+        }
+        if let Some(section) = mistakes.or_default(top.table("lifecycle")) {
+            file.lifecycle = lifecycle::read(section, mistakes);
         }
         for section in mistakes.or_default(top.tables("logs")) {
             file.sets.push(read_set(section, mistakes));
@@ -256,6 +269,7 @@ fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
         exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
         service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
         writer: mistakes.or_default(section.parsed("writer", Writer::parse)).unwrap_or_default(),
+        priority: priority::read(&mut section, mistakes),
     };
     section.finish(mistakes);
     set
@@ -300,8 +314,8 @@ pub struct Settings {
     pub named_by: NamedBy,
     /// Where the spool is.
     pub state_dir: PathBuf,
-    /// The instance's name, where the user says it.
-    pub instance: Option<Instance>,
+    /// What the user says of this machine.
+    pub machine: Facts,
     /// How long a log may be silent after it was taken out of use before its segment is sealed.
     pub settle: Duration,
     /// Over how long the fleet's runs are spread.
@@ -314,6 +328,8 @@ pub struct Settings {
     pub min_free: u64,
     /// How objects are stored.
     pub s3: S3Options,
+    /// What is done when the instance is about to go.
+    pub lifecycle: Lifecycle,
 }
 
 impl Settings {
@@ -361,18 +377,25 @@ impl Settings {
             treated_as,
             named_by,
             state_dir: flags.state_dir,
-            instance: flags.instance.or(file.instance),
+            machine: Facts { instance: flags.instance, ..Facts::default() }.or(file.machine),
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),
             splay: flags.splay.or(file.splay).unwrap_or_default(),
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
             s3: file.s3,
+            lifecycle: file.lifecycle,
         })
     }
 }
 
 impl Settings {
+    /// How urgent a log is, wherever it was named: as the first set says that covers it.
+    pub fn priority_of(&self, path: &Path) -> Priority {
+        let set = self.treated_as.iter().chain(&self.sets).find(|set| set.covers(path));
+        set.map_or_else(Priority::default, |set| set.priority)
+    }
+
     /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let mut own = vec![self.state_dir.clone()];
@@ -401,6 +424,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     match time <= Duration::from_secs(24 * 3600) {
         true => Ok(time),
         false => Err(format!("{text:?} is longer than a day")),
+    }
+}
+
+/// Reads the time in which something must be over: a second at least, since nothing can be shipped in less.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn parse_deadline(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        time if time >= Duration::from_secs(1) => Ok(time),
+        _ => Err(format!("{text:?} is too short: nothing can be shipped in less than a second")),
     }
 }
 

@@ -1,27 +1,25 @@
-//! From the spool to the store: the oldest segment first, several at once, each put once and dropped when the store has
-//! confirmed it.
+//! From the spool to the store: several segments at once, each put once and dropped when the store has confirmed it.
 //!
-//! A stream's segments are put one after another, and one object that fails leaves the others alone; [`line`] has the
-//! rules. What fails in the same way is named once, with what waits because of it, and is tried again by the next run.
+//! [`order`] says which goes first: the oldest, or where there may not be time for all the most urgent. A stream's segments
+//! are put one after another, and one object that fails leaves the others alone; [`line`] has the rules. [`dock`] ships
+//! while more is taken. What fails in the same way is named once, with what waits because of it, and is tried again by the next run.
 
+mod dock;
 mod line;
-
-use std::collections::BTreeMap;
-use std::io;
+mod order;
 
 use crate::model::destination::Destination;
-use crate::model::metadata;
+use crate::model::meter::Meter;
 use crate::model::problem::{Effect, Problem, chain};
 use crate::model::s3_options::S3Options;
-use crate::model::segment::{SealedSegment, SegmentName};
-use crate::spool::Spool;
-use crate::store::{self, Kind, Object, Put, Store, StoreError, Uploads};
-use crate::sys::fault::{self, Point};
+use crate::model::segment::SealedSegment;
+use crate::spool::{Shelf, Spool};
+use crate::store::{Kind, StoreError};
+use crate::sys::failure::Failure;
 use crate::sys::signals::Stop;
-use line::{Answer, Ended, Line};
-
-/// How many segments are put at once: latency, not bandwidth, is what small objects wait for.
-const AT_ONCE: usize = 4;
+pub use dock::{Dock, alongside};
+use line::{Answer, Ended};
+pub use order::Order;
 
 /// What shipping came to.
 #[derive(Default)]
@@ -36,100 +34,50 @@ pub struct Shipped {
     damaged: Vec<SealedSegment>,
 }
 
+/// How segments are shipped.
+pub struct How<'a> {
+    /// How objects are stored in a bucket.
+    pub options: &'a S3Options,
+    /// In which order.
+    pub order: Order<'a>,
+    /// Whether to stop.
+    pub stop: &'a Stop,
+    /// What counts the bytes.
+    pub meter: &'a Meter,
+}
+
 /// Ships segments, and drops what was confirmed now or by earlier runs.
 pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, options: &S3Options, stop: &Stop) -> Shipped {
-    let mut shipped = Shipped::default();
-    let mut by_store: BTreeMap<String, (Destination, Vec<SealedSegment>)> = BTreeMap::new();
-    for sealed in segments {
-        let to = sealed.segment.to.clone();
-        by_store.entry(to.to_string()).or_insert_with(|| (to, Vec::new())).1.push(sealed);
-    }
-    for (to, segments) in by_store.into_values() {
-        match store::open(&to, options, stop) {
-            Ok(store) => shipped.add(spool, &to, stop, ship_to(spool, store.as_ref(), segments, stop)),
-            Err(error) => shipped.wait(&to, &error, segments),
-        }
-    }
-    for sealed in std::mem::take(&mut shipped.damaged) {
-        let aside = spool.put_sealed_aside(&sealed, "its bytes are not those that were sealed");
-        shipped
-            .problems
-            .extend(aside.err().map(|failure| Problem::from_error(Effect::Failed, &failure.path, &failure)));
-    }
-    if let Err(failure) = spool.drop_shipped(&shipped.confirmed) {
-        // The marks are there: the next run drops what is left.
-        shipped.problems.push(Problem::from_error(Effect::Noted, failure.path.clone(), &failure));
-    }
-    shipped
-}
-
-/// Puts segments, several at once.
-fn ship_to(spool: &Spool, store: &dyn Store, segments: Vec<SealedSegment>, stop: &Stop) -> Ended {
-    let threads = AT_ONCE.min(segments.len());
-    let line = Line::new(segments);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((turn, sealed)) = line.next(stop) {
-                    let answer = put(spool, store, &sealed);
-                    if let Answer::Failed(error) = &answer {
-                        log::info!("{}: {}", sealed.segment.name, chain(error));
-                    }
-                    line.settle(turn, sealed, answer);
-                }
-            });
-        }
-    });
-    line.end()
-}
-
-fn put(spool: &Spool, store: &dyn Store, sealed: &SealedSegment) -> Answer {
-    let name = sealed.segment.name;
-    let (key, metadata) = (sealed.key(), metadata::of(sealed));
-    match spool.noted_upload(name) {
-        Ok(Some(upload)) => {
-            // Left by a run that was cut short. If its parts can't be removed, that is no reason not to ship.
-            match store.abandon(&key, &upload) {
-                Ok(()) => {
-                    fault::reached(Point::UploadAbandoned);
-                    drop(spool.forget_upload(name));
-                }
-                Err(error) => log::info!("{}", chain(&error)),
-            }
-        }
-        Ok(None) => {}
-        Err(failure) => return Answer::Unread(failure),
-    }
-    let body = match spool.open_sealed(name) {
-        Ok(body) => body,
-        Err(failure) => return Answer::Unread(failure),
-    };
-    let (length, sha256) = (sealed.seal.packed, sealed.seal.sha256);
-    let object = Object { key: &key, body: &body, length, sha256, metadata: &metadata };
-    fault::reached(Point::BeforePut);
-    match store.put(&object, &Note { spool, name }) {
-        Ok(Put::Created) => log::info!("{key}: shipped, {length} bytes"),
-        Ok(Put::AlreadyThere) => log::info!("{key}: was there already"),
-        Err(error) => return Answer::Failed(error),
-    }
-    fault::reached(Point::AfterPut);
-    // On the spot: what is confirmed is not sent again, whatever happens to this run.
-    match spool.mark_shipped(name) {
-        Ok(()) => Answer::Confirmed,
-        Err(failure) => Answer::Unread(failure),
-    }
+    let how = How { options, order: Order::Oldest, stop, meter: &Meter::default() };
+    let ((), shipped) = alongside(&spool.shelf(), &how, |dock| dock.add(segments));
+    shipped.settled(spool)
 }
 
 impl Shipped {
+    /// Puts aside what is damaged, and drops what was confirmed. Nobody may ship any more.
+    #[must_use]
+    pub fn settled(mut self, spool: &mut Spool) -> Self {
+        for sealed in std::mem::take(&mut self.damaged) {
+            let aside = spool.put_sealed_aside(&sealed, "its bytes are not those that were sealed");
+            let problem = |failure: Failure| Problem::from_error(Effect::Failed, &failure.path, &failure);
+            self.problems.extend(aside.err().map(problem));
+        }
+        if let Err(failure) = spool.drop_shipped(&self.confirmed) {
+            // The marks are there: the next run drops what is left.
+            self.problems.push(Problem::from_error(Effect::Noted, failure.path.clone(), &failure));
+        }
+        self
+    }
+
     /// Takes what came of the segments for one store.
-    fn add(&mut self, spool: &Spool, to: &Destination, stop: &Stop, ended: Ended) {
+    fn add(&mut self, shelf: &Shelf, to: &Destination, stop: &Stop, ended: Ended) {
         let Ended { answers, left, broken } = ended;
         let mut alike: Vec<(StoreError, Vec<SealedSegment>)> = Vec::new();
         for (sealed, answer) in answers {
             match answer {
                 Answer::Confirmed => self.confirmed.push(sealed),
                 Answer::Unread(failure) => {
-                    let path = spool.root().path_of("spool").join(format!("{}.gz", sealed.segment.name));
+                    let path = shelf.path_of(sealed.segment.name);
                     self.problems.push(Problem::from_error(Effect::Failed, path, &failure));
                     self.waiting.push(sealed);
                 }
@@ -147,7 +95,7 @@ impl Shipped {
             self.wait(to, &error, segments);
         }
         if stop.requested() && !left.is_empty() {
-            let what = format!("stopped by a signal; {}", amount(&left));
+            let what = format!("{}; {}", stop.why(), amount(&left));
             self.problems.push(Problem::new(Effect::Waits, to.to_string(), what));
         }
         self.waiting.extend(left);
@@ -213,30 +161,4 @@ fn amount(waiting: &[SealedSegment]) -> String {
         count => (count, "segments", "wait"),
     };
     format!("{count} {noun} ({bytes} bytes) {verb} in the spool, and the next run tries again")
-}
-
-/// Notes uploads in parts in the spool.
-struct Note<'a> {
-    spool: &'a Spool,
-    name: SegmentName,
-}
-
-impl Uploads for Note<'_> {
-    fn begun(&self, upload: &str) -> io::Result<()> {
-        match self.spool.note_upload(self.name, upload) {
-            Err(failure) if failure.no_room() => {
-                // A full spool must be able to drain. If this run is cut short, the parts stay for the bucket's own rule.
-                log::info!("{}", chain(&failure));
-                Ok(())
-            }
-            noted => noted.map_err(io::Error::other),
-        }
-    }
-
-    fn ended(&self) {
-        if let Err(failure) = self.spool.forget_upload(self.name) {
-            // It is dropped with its segment; abandoning it once more does no harm.
-            log::info!("{}", chain(&failure));
-        }
-    }
 }

@@ -1,12 +1,14 @@
 //! This machine: who we act as, what it is called in object keys, and which logferry this is.
 
-use super::Subject;
-use crate::ec2::{self, Metadata};
+use super::{Subject, lifecycle};
+use crate::ec2::{self, Facts, Metadata};
 use crate::model::finding::Finding;
 use crate::sys::host;
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
-    vec![program(), metadata(subject)]
+    let mut findings = vec![program(), metadata(subject)];
+    findings.extend(lifecycle::look(subject));
+    findings
 }
 
 fn program() -> Finding {
@@ -22,11 +24,11 @@ fn metadata(subject: &Subject) -> Finding {
     const WHAT: &str = "instance metadata";
     let name = format!("{} in object keys", subject.instance);
     match &subject.metadata {
-        Metadata::Answered(id) => Finding::ok(WHAT, format!("{id}; this machine is {name}")),
+        Metadata::Answered(_) => Finding::ok(WHAT, format!("{}; this machine is {name}", told(&subject.facts))),
         Metadata::SwitchedOff => {
             Finding::ok(WHAT, format!("switched off (AWS_EC2_METADATA_DISABLED); this machine is {name}"))
         }
-        Metadata::Silent if subject.remembered.is_some() => {
+        Metadata::Silent if subject.remembered.instance.is_some() => {
             Finding::warn(WHAT, format!("the service does not answer, though it did in this boot; this is {name}"))
                 .hint("see the network, a firewall for 169.254.169.254, and the instance's metadata options")
         }
@@ -36,4 +38,14 @@ fn metadata(subject: &Subject) -> Finding {
         }
         Metadata::Silent => Finding::ok(WHAT, format!("none, as is usual outside of EC2; this machine is {name}")),
     }
+}
+
+/// What is known, on one line.
+fn told(facts: &Facts) -> String {
+    let Facts { instance, kind, zone, region, image, address, group, tags } = facts;
+    let instance = instance.as_ref().map(|id| id.to_string());
+    let (group, tags) = (group.as_ref().map(|group| format!("group {group}")), tags.iter());
+    let values = [&instance, kind, zone, region, image, address, &group].into_iter().flatten().cloned();
+    let all: Vec<String> = values.chain(tags.map(|(key, value)| format!("{key}={value}"))).collect();
+    all.join(", ").replace(char::is_control, "\u{fffd}")
 }

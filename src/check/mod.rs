@@ -18,6 +18,7 @@
 mod configuration;
 mod crontab;
 mod known_writers;
+mod lifecycle;
 mod logrotate;
 mod logs;
 mod machine;
@@ -36,7 +37,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::config::{ConfigError, Flags, LogSet, Pattern, Settings};
-use crate::ec2::{self, Metadata};
+use crate::ec2::{self, Facts, Metadata};
 use crate::model::finding::{Bars, Finding, Group};
 use crate::model::names::Instance;
 use crate::rotate::discover::{self, Discovery, Found};
@@ -50,9 +51,11 @@ pub struct Subject {
     state_dir: PathBuf,
     read_call: ReadCall,
     metadata: Metadata,
-    /// What the metadata service said to a run in this boot.
-    remembered: Option<Instance>,
-    /// This machine, as a run would call it.
+    /// What the metadata service said to a run in this boot, or what stands in for it.
+    remembered: Facts,
+    /// What a run would know of this machine.
+    facts: Facts,
+    /// What it would call it.
     instance: Instance,
     logs: OnceLock<Vec<Looked>>,
 }
@@ -69,10 +72,11 @@ impl Subject {
     pub fn new(flags: Flags, read_call: ReadCall) -> Self {
         let (config, state_dir) = (flags.config.clone(), flags.state_dir.clone());
         let settings = Settings::load_all(flags);
-        let (metadata, remembered) = (ec2::metadata(), ec2::remembered(&state_dir));
-        let said = settings.as_ref().ok().and_then(|settings| settings.instance.clone());
-        let instance = instance(said, remembered.clone(), &metadata);
-        Self { settings, config, state_dir, read_call, metadata, remembered, instance, logs: OnceLock::new() }
+        let said = settings.as_ref().map_or_else(|_| Facts::default(), |settings| settings.machine.clone());
+        let (metadata, remembered) = (ec2::metadata(&said), ec2::remembered(&state_dir));
+        let facts = facts(said, remembered.clone(), &metadata);
+        let instance = facts.name(&host::name());
+        Self { settings, config, state_dir, read_call, metadata, remembered, facts, instance, logs: OnceLock::new() }
     }
 
     /// The settings, or a finding that says that something could not be looked at without them.
@@ -94,13 +98,13 @@ impl Subject {
     }
 }
 
-/// As [`ec2::instance`] finds it.
-fn instance(said: Option<Instance>, remembered: Option<Instance>, metadata: &Metadata) -> Instance {
-    let answered = match metadata {
-        Metadata::Answered(instance) => Some(instance.clone()),
-        Metadata::Silent | Metadata::SwitchedOff => None,
-    };
-    said.or(remembered).or(answered).unwrap_or_else(|| Instance::from_host(&host::name()))
+/// As [`ec2::facts`] finds them.
+fn facts(said: Facts, remembered: Facts, metadata: &Metadata) -> Facts {
+    let known = said.or(remembered);
+    match metadata {
+        Metadata::Answered(answered) => known.or(answered.clone()),
+        Metadata::Silent | Metadata::SwitchedOff => known,
+    }
 }
 
 /// What each pattern of a set finds by itself.

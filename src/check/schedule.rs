@@ -8,7 +8,7 @@ use super::started::{self, Start, is_ours};
 use crate::install::cron::ENTRY;
 use crate::install::host::{Host, HostFile};
 use crate::install::signed::Signed;
-use crate::install::systemd::{ENABLED, SERVICE};
+use crate::install::systemd::{ENABLED, SERVICE, WATCH_ENABLED, WATCH_TIMER};
 use crate::install::waiting;
 use crate::model::finding::{Bars, Finding};
 use crate::model::problem::Problem;
@@ -17,6 +17,9 @@ use crate::sys::{host, procfs};
 
 /// What the processes of cron daemons are called: Debian's, Red Hat's, fcron's.
 const CRON_DAEMONS: [&str; 3] = ["cron", "crond", "fcron"];
+
+/// The command that looks whether the instance is about to end.
+const LIFECYCLE: &str = "lifecycle";
 
 pub(super) const INSTALL: &str = "logferry install makes it";
 
@@ -75,7 +78,10 @@ fn entry(file: &HostFile) -> (Finding, Option<Entry>) {
     let is_it = |entry: &Entry| {
         is_ours(&entry.user) || crontab::commands(&entry.command).iter().flatten().any(|word| is_ours(word))
     };
-    let of_ours = entries.into_iter().find(is_it);
+    let mut of_ours: Vec<Entry> = entries.into_iter().filter(is_it).collect();
+    // Beside the run there may be an entry that looks whether the instance is about to end.
+    let run = of_ours.iter().position(|entry| !starts(entry, LIFECYCLE)).unwrap_or(0);
+    let of_ours = (run < of_ours.len()).then(|| of_ours.swap_remove(run));
     let Some(entry) = of_ours else {
         return fail("no entry in it starts logferry".to_owned(), correct);
     };
@@ -84,6 +90,25 @@ fn entry(file: &HostFile) -> (Finding, Option<Entry>) {
         return fail(why, correct);
     }
     (Finding::ok(ENTRY, format!("starts logferry as {}{}", entry.user, changed(file))), Some(entry))
+}
+
+/// Whether an entry starts that command of logferry's.
+fn starts(entry: &Entry, name: &str) -> bool {
+    crontab::commands(&entry.command).iter().any(|words| {
+        let at = words.iter().position(|word| is_ours(word));
+        at.is_some_and(|at| words[at + 1..].iter().any(|word| word == name))
+    })
+}
+
+/// What looks at the end of an instance, as a file that starts it; `None` where nothing does.
+pub(super) fn starts_lifecycle() -> Option<&'static str> {
+    let host = Host::running();
+    let entry = host.read(ENTRY).ok().flatten().map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+    let entries = entry.and_then(|text| crontab::entries(&text).ok()).unwrap_or_default();
+    if entries.iter().any(|entry| starts(entry, LIFECYCLE)) {
+        return Some(ENTRY);
+    }
+    host.has(WATCH_ENABLED).unwrap_or(false).then_some(WATCH_TIMER)
 }
 
 fn changed(file: &HostFile) -> &'static str {

@@ -5,6 +5,7 @@ use crate::cli::{self, Install};
 use crate::exit::Exit;
 use crate::install::host::{Host, HostLock};
 use crate::install::plan::{self, Asked, Installation, Scheduler, Trouble, Wanted};
+use crate::install::schedule::Lifecycle;
 use crate::install::{Result, logrotate};
 
 /// What is said where nothing is to be changed.
@@ -60,5 +61,9 @@ fn wanted(host: &Host, args: &Install) -> std::result::Result<Wanted, Trouble> {
         cli::Scheduler::Cron => Scheduler::Cron,
         cli::Scheduler::Systemd => Scheduler::Systemd,
     });
-    Ok(Wanted { said, minute: args.at, splay: args.splay, scheduler, state_dir: args.state_dir.clone() })
+    let lifecycle = args.lifecycle.map(|choice| match choice {
+        cli::Choice::Yes => Lifecycle::Watched,
+        cli::Choice::No => Lifecycle::Unwatched,
+    });
+    Ok(Wanted { said, minute: args.at, splay: args.splay, lifecycle, scheduler, state_dir: args.state_dir.clone() })
 }

@@ -3,13 +3,16 @@
 mod call;
 pub mod cat;
 pub mod check;
+pub mod flush;
 mod host;
 pub mod install;
+pub mod lifecycle;
 pub mod ls;
 pub mod plan;
 pub mod run;
 pub mod status;
 pub mod uninstall;
+mod work;
 
 use crate::cli::StoreArgs;
 use crate::config::{self, ConfigError};

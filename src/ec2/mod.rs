@@ -1,105 +1,204 @@
-//! Who this machine is: its EC2 instance id, else its host name.
+//! Who this machine is, and what else a cloud says of it: the user's word first, then the metadata service's.
 //!
-//! The instance metadata service is asked once a boot and with a short time-out; its answer is kept in the state
-//! directory. No answer is kept too, but only for an hour: a service that hiccups at boot must not make a machine go
-//! by its host name until it is restarted.
+//! Promise: no run waits for the metadata service more than once an hour, and then for a second or two; what it says once
+//! in a boot is not asked for again. What is not known is `None`, and never a guess: an answer that has not the form of
+//! what was asked for is none.
+//!
+//! ```text
+//! settings ──────────────────────────────┐
+//! instance.json (cache) ── what is missing ──> imds ── answers of the right form ──> instance.json ──> Facts
+//!                                          └─ silent: hardware, what the same machine knew before ─┘
+//! ```
 
-mod imds;
+mod answers;
+pub mod autoscaling;
+mod bounded;
+mod cache;
+mod hardware;
+pub mod imds;
+pub mod lifecycle;
 
-use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
+use crate::config::Settings;
 use crate::model::names::Instance;
-use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::{clock, host};
+use answers::Answers;
+use cache::Known;
+use hardware::Hardware;
+use imds::{Answer, Imds};
 
-const CACHE: &str = "instance.json";
+pub use crate::model::facts::Facts;
 
-/// How long "there is no metadata service" is believed.
-const NO_ANSWER_HOLDS: Duration = Duration::from_secs(3600);
+/// After this time nothing more is asked; the answer that is under way may take another second.
+const LONGEST_IN_ALL: Duration = Duration::from_secs(1);
 
-/// What was found out, and for which boot.
-#[derive(Serialize, Deserialize)]
-struct Cached {
-    boot: String,
-    at: Moment,
-    instance: Option<Instance>,
+/// What is asked of this machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Want {
+    /// What stands in keys: its name, and what the layout names.
+    ForKeys,
+    /// All that the metadata service can say.
+    All,
 }
 
-/// This machine's name in keys: what the user says, else what the metadata service says, else the host name. The answer
-/// is kept in `state`.
-pub fn instance(said: Option<&Instance>, state: &Dir) -> Instance {
-    if let Some(instance) = said {
-        return instance.clone();
+/// What is known of this machine; what the service says is kept in `state`.
+pub fn facts(settings: &Settings, want: Want, state: &Dir) -> Facts {
+    let said = settings.machine.clone();
+    let wanted = wanted(&said, want);
+    match wanted.is_empty() {
+        true => said,
+        false => said.or(found(&wanted, state)),
     }
-    let boot = host::boot_id();
-    let known = read(state).filter(|cached| cached.boot == boot && still_holds(cached));
-    let instance = match known {
-        Some(cached) => cached.instance,
-        None => ask(state, boot),
+}
+
+/// This machine's name in keys: what the user says, else what the metadata service says, else the host name.
+pub fn instance(settings: &Settings, state: &Dir) -> Instance {
+    facts(settings, Want::ForKeys, state).name(&host::name())
+}
+
+/// The paths of what is wanted, without what the user says.
+fn wanted(said: &Facts, want: Want) -> Vec<String> {
+    let id = said.instance.is_none().then_some(answers::ID);
+    let common: &[&str] = match want {
+        Want::ForKeys => &[],
+        Want::All => &answers::COMMON,
     };
-    instance.unwrap_or_else(|| Instance::from_host(&host::name()))
+    id.iter().chain(common).map(|path| (*path).to_owned()).collect()
+}
+
+/// What is wanted, and what somebody else may want next: whoever asks at all asks for all that each instance has.
+fn all(wanted: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = [answers::ID].iter().chain(&answers::COMMON).map(|path| (*path).to_owned()).collect();
+    let others = wanted.iter().filter(|path| !all.contains(path)).cloned().collect::<Vec<_>>();
+    all.extend(others);
+    all
+}
+
+fn found(wanted: &[String], state: &Dir) -> Facts {
+    let (boot, hardware, now) = (host::boot_id(), Hardware::read(), clock::now());
+    let kept = Known::read(state);
+    let holds = kept.clone().and_then(|kept| kept.holds_for(&boot, &hardware));
+    let mut known = holds.unwrap_or_else(|| Known::nothing(boot.clone(), &hardware, now));
+    if known.missing(wanted, now).is_empty() {
+        return known.facts();
+    }
+    let before = known.clone();
+    ask(&mut known, &all(wanted));
+    if !imds::is_switched_off() {
+        stand_in(&mut known, kept.and_then(|kept| kept.stands_for(&boot, &hardware, now)), hardware);
+    }
+    if known != before {
+        known.write(state);
+    }
+    known.facts()
+}
+
+/// Asks the service for what is missing, until it is silent once, or the time is over.
+fn ask(known: &mut Known, all: &[String]) {
+    let (imds, begun, now) = (Imds::new(), Instant::now(), clock::now());
+    let (mut said, mut silent) = (Answers::new(), false);
+    for path in known.missing(all, now) {
+        if begun.elapsed() >= LONGEST_IN_ALL {
+            log::info!("instance metadata: the service is slow; the rest is asked for later");
+            silent = true;
+            break;
+        }
+        match imds.get(path) {
+            Answer::Found(value) if answers::fits(path, &value) => drop(said.insert(path.clone(), Some(value))),
+            Answer::Absent if path != answers::ID => drop(said.insert(path.clone(), None)),
+            Answer::Found(_) if path != answers::ID => {
+                log::info!("instance metadata: the answer for {path} is not of its form; it counts as not known");
+                silent = true;
+            }
+            answer => {
+                if answer != Answer::Silent {
+                    log::info!("instance metadata: what answers knows no instance id; it is not believed");
+                }
+                silent = true;
+                break;
+            }
+        }
+    }
+    known.asked(said, silent, now);
+}
+
+/// Where the service was silent: what the hardware says, and what it had said to this very machine before.
+fn stand_in(known: &mut Known, earlier: Option<Known>, hardware: Hardware) {
+    if known.instance.is_none()
+        && let Some(instance) = hardware.instance
+    {
+        log::info!("instance metadata: the hardware says that this is {instance}");
+        known.instance = Some(instance);
+    }
+    if let Some(earlier) = earlier {
+        known.fall_back_on(earlier);
+    }
 }
 
 /// What the metadata service says now.
 #[derive(Clone, Debug)]
 pub enum Metadata {
-    /// This is the instance.
-    Answered(Instance),
+    /// This is the machine.
+    Answered(Facts),
     /// It does not answer.
     Silent,
     /// The user keeps it from being asked (`AWS_EC2_METADATA_DISABLED`).
     SwitchedOff,
 }
 
-/// Asks the metadata service, for a second at most; nothing is kept.
-pub fn metadata() -> Metadata {
-    match imds::instance_id() {
-        Some(instance) => Metadata::Answered(instance),
+/// Asks the metadata service for all that is wanted; nothing is kept.
+pub fn metadata(machine: &Facts) -> Metadata {
+    let mut known = Known::nothing(String::new(), &Hardware::default(), clock::now());
+    ask(&mut known, &all(&wanted(machine, Want::ForKeys)));
+    let facts = known.facts();
+    match facts.instance {
+        Some(_) => Metadata::Answered(facts),
         None if imds::is_switched_off() => Metadata::SwitchedOff,
         None => Metadata::Silent,
     }
 }
 
-/// What the metadata service said earlier in this boot, as a run has kept it: [`instance`] believes that first.
-pub fn remembered(state_dir: &Path) -> Option<Instance> {
-    let known = Dir::open(state_dir).ok().and_then(|state| read(&state))?;
-    if known.boot == host::boot_id() { known.instance } else { None }
-}
-
-/// Whether the hardware says that this is an EC2 instance: a Nitro one in its DMI data, a Xen one in its id
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>).
-pub fn is_ec2_hardware() -> bool {
-    let says = |path: &str, begin: &str| {
-        std::fs::read_to_string(path).is_ok_and(|text| text.trim().to_ascii_lowercase().starts_with(begin))
-    };
-    says("/sys/class/dmi/id/sys_vendor", "amazon ec2") || says("/sys/hypervisor/uuid", "ec2")
-}
-
-fn ask(state: &Dir, boot: String) -> Option<Instance> {
-    let instance = imds::instance_id();
-    let cached = Cached { boot, at: clock::now(), instance };
-    let written = serde_json::to_vec_pretty(&cached).map_err(std::io::Error::from);
-    let written = written.map(|json| state.write_durable(CACHE, &json));
-    if let Ok(Err(failure)) = written {
-        // It is asked for again next time.
-        log::info!("{}", crate::model::problem::chain(&failure));
+/// What is known without asking: what the service said earlier in this boot, as a run has kept it, or what would stand in for
+/// it.
+pub fn remembered(state_dir: &Path) -> Facts {
+    let (boot, hardware, now) = (host::boot_id(), Hardware::read(), clock::now());
+    let kept = Dir::open(state_dir).ok().and_then(|state| Known::read(&state));
+    let holds = kept.clone().and_then(|kept| kept.holds_for(&boot, &hardware));
+    let mut known = holds.unwrap_or_else(|| Known::nothing(boot.clone(), &hardware, now));
+    if !imds::is_switched_off() {
+        stand_in(&mut known, kept.and_then(|kept| kept.stands_for(&boot, &hardware, now)), hardware);
     }
-    cached.instance
+    known.facts()
 }
 
-fn read(state: &Dir) -> Option<Cached> {
-    let mut json = String::new();
-    state.open_read(CACHE).ok()?.read_to_string(&mut json).ok()?;
-    serde_json::from_str(&json).ok()
+/// Whether it is known, without asking, that nothing is to be asked: the service was silent within the last hour, and
+/// nothing says that this is an EC2 instance. Of an instance no silence is believed: it may be told its end at any moment.
+pub fn is_known_to_be_silent(state_dir: &Path) -> bool {
+    let (boot, hardware, now) = (host::boot_id(), Hardware::read(), clock::now());
+    let kept = Dir::open(state_dir).ok().and_then(|state| Known::read(&state));
+    let holds = kept.and_then(|kept| kept.holds_for(&boot, &hardware));
+    holds.is_some_and(|known| known.is_silent(now)) && !hardware::is_ec2()
 }
 
-fn still_holds(cached: &Cached) -> bool {
-    let age = clock::now().nanos().saturating_sub(cached.at.nanos());
-    let recent = u64::try_from(age).is_ok_and(|age| age < NO_ANSWER_HOLDS.as_nanos() as u64);
-    cached.instance.is_some() || recent
+/// Keeps in mind that the service was silent, unless it has said in this boot which instance this is.
+pub fn note_silence(state_dir: &Path) {
+    let (boot, hardware, now) = (host::boot_id(), Hardware::read(), clock::now());
+    let state = match Dir::open_private(state_dir) {
+        Ok(state) => state,
+        Err(failure) => return log::info!("{}", crate::model::problem::chain(&failure)),
+    };
+    let kept = Known::read(&state).and_then(|kept| kept.holds_for(&boot, &hardware));
+    let mut known = kept.unwrap_or_else(|| Known::nothing(boot, &hardware, now));
+    if known.instance.is_none() {
+        known.asked(Answers::new(), true, now);
+        known.write(&state);
+    }
+}
+
+/// Whether the hardware says that this is an EC2 instance.
+pub fn is_ec2_hardware() -> bool {
+    hardware::is_ec2()
 }

@@ -117,8 +117,8 @@ fn kept(host: &Host, said: &Said, file: &File) -> Plan {
     if !said.logs.is_empty() && said.logs != there {
         differs.push(differ("`paths`", there.join(", "), said.logs.join(", ")));
     }
-    if let Some(instance) = said.instance.as_ref().filter(|asked| file.instance.as_ref() != Some(asked)) {
-        let there = file.instance.as_ref().map_or("not set".to_owned(), Instance::to_string);
+    if let Some(instance) = said.instance.as_ref().filter(|asked| file.machine.instance.as_ref() != Some(asked)) {
+        let there = file.machine.instance.as_ref().map_or("not set".to_owned(), Instance::to_string);
         differs.push(differ("`instance.id`", there, instance.to_string()));
     }
     match differs.is_empty() {
@@ -199,7 +199,7 @@ mod tests {
             let instance = Instance::parse("web-1").ok();
             let said = Said { to: Some(to), logs: vec![path.clone(), "/second".to_owned()], instance };
             let file = File::parse(Path::new("x"), render(&said)).expect(&path);
-            assert_eq!((file.to, file.instance), (said.to, said.instance));
+            assert_eq!((file.to, file.machine.instance), (said.to, said.instance));
             let texts: Vec<_> = file.sets[0].paths.iter().filter_map(Pattern::text).collect();
             assert_eq!(texts, said.logs);
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::environment::Environment;
 use super::files::{self, Found};
 use super::host::Host;
-use super::schedule::{CommandPath, Schedule};
+use super::schedule::{CommandPath, Lifecycle, Schedule};
 use super::{Plan, Result};
 use crate::sys::walk;
 
@@ -17,6 +17,9 @@ use crate::sys::walk;
 pub const ENTRY: &str = "/etc/cron.d/logferry";
 
 const TEMPLATE: &str = include_str!("../../cron/logferry");
+
+/// What stands before the line that looks whether the instance is about to end.
+const WATCH: &str = "# Each minute: whether this EC2 instance is about to end; if so, the last flush.\n";
 
 /// Whether the host has a cron that reads `/etc/cron.d`: Debian's, cronie, or systemd's generator of timers from
 /// crontabs. Busybox's reads no such directory.
@@ -63,14 +66,19 @@ pub fn installed(host: &Host) -> Result<Option<Schedule>> {
 }
 
 fn render(program: &CommandPath, schedule: &Schedule) -> String {
-    let mut command = format!("{} run --low-priority --splay {}", program.for_cron(), schedule.splay_text());
-    if let Some(state_dir) = &schedule.state_dir {
-        command.push_str(&format!(" --state-dir {}", state_dir.for_cron()));
-    }
+    let state_dir =
+        schedule.state_dir.as_ref().map_or_else(String::new, |dir| format!(" --state-dir {}", dir.for_cron()));
+    let program = program.for_cron();
+    let command = format!("{program} run --low-priority --splay {}{state_dir}", schedule.splay_text());
+    let lifecycle = match schedule.lifecycle {
+        Lifecycle::Unwatched => String::new(),
+        Lifecycle::Watched => format!("{WATCH}* * * * *  root  {program} lifecycle{state_dir}\n"),
+    };
     let environment: String = schedule.environment.lines().map(|line| line + "\n").collect();
     TEMPLATE
         .replace("@OPTIONS@", &schedule.options())
         .replace("@MINUTE@", &schedule.minute.to_string())
         .replace("@COMMAND@", &command)
+        .replace("@LIFECYCLE@", &lifecycle)
         .replace("@ENVIRONMENT@", &environment)
 }

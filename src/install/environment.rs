@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Variables that say where the store is and how to get there; see the AWS SDKs' reference guide,
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
-const CARRIED: [&str; 22] = [
+const CARRIED: [&str; 23] = [
     "AWS_CA_BUNDLE",
     "AWS_CONFIG_FILE",
     "AWS_DEFAULT_REGION",
@@ -16,6 +16,7 @@ const CARRIED: [&str; 22] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_AUTO_SCALING",
     "AWS_ENDPOINT_URL_S3",
     "AWS_PROFILE",
     "AWS_REGION",

@@ -9,7 +9,7 @@ use super::edit::{self, Edit};
 use super::environment::Environment;
 use super::files::{self, Found};
 use super::host::Host;
-use super::schedule::{self, CommandPath, Minute, Schedule};
+use super::schedule::{self, CommandPath, Lifecycle, Minute, Schedule};
 use super::{Logs, Plan, Result, cron, logrotate, problem, program, systemd};
 use crate::config::{self, ConfigError};
 use crate::model::problem::Problem;
@@ -32,6 +32,8 @@ pub struct Wanted {
     pub minute: Option<Minute>,
     /// Over how long a fleet's runs are spread.
     pub splay: Option<Duration>,
+    /// Whether the end of the instance is to be looked out for.
+    pub lifecycle: Option<Lifecycle>,
     /// What starts the runs.
     pub scheduler: Option<Scheduler>,
     /// Where the spool is to be.
@@ -133,7 +135,7 @@ pub fn install(
 /// The files that start runs and were changed by hand since they were installed: they are kept.
 fn entries_by_hand(host: &Host) -> Result<Vec<&'static str>> {
     let mut by_hand = Vec::new();
-    for path in [cron::ENTRY, systemd::TIMER, systemd::SERVICE] {
+    for path in std::iter::once(cron::ENTRY).chain(systemd::units()) {
         if let Found::Edited(_) = files::look(host, Path::new(path))? {
             by_hand.push(path);
         }
@@ -146,6 +148,7 @@ fn not_said_in(by_hand: &[&str], wanted: &Wanted, environment: &Environment) -> 
     let options = [
         wanted.minute.map(|_| "--at"),
         wanted.splay.map(|_| "--splay"),
+        wanted.lifecycle.map(|_| "--lifecycle"),
         wanted.state_dir.as_ref().map(|_| "--state-dir"),
     ];
     let asked: Vec<_> = options.into_iter().flatten().chain(environment.names()).collect();
@@ -182,7 +185,8 @@ fn schedule(
     let minute = wanted.minute.or(installed.as_ref().map(|schedule| schedule.minute));
     let splay = wanted.splay.or(installed.as_ref().map(|schedule| schedule.splay)).or(configured);
     let (minute, splay) = (minute.unwrap_or(schedule::DEFAULT_MINUTE), splay.unwrap_or(schedule::DEFAULT_SPLAY));
-    Ok((Schedule { minute, splay, state_dir, environment }, notes))
+    let lifecycle = wanted.lifecycle.or(installed.as_ref().map(|schedule| schedule.lifecycle)).unwrap_or_default();
+    Ok((Schedule { minute, splay, lifecycle, state_dir, environment }, notes))
 }
 
 fn installed_schedule(host: &Host) -> Result<Option<Schedule>> {
@@ -281,10 +285,13 @@ pub fn uninstall(host: &Host, state_dir: Option<PathBuf>, purge: Purge) -> Resul
 /// What could not be done, or was not proved; all is undone, or it is said what is not.
 pub fn carry_out(host: &Host, plan: &Plan, proof: impl FnOnce() -> Result<()>) -> Result<()> {
     let units = plan.edits.iter().any(|edit| edit.paths().iter().any(|path| path.starts_with(systemd::UNITS)));
-    let removes = |edit: &Edit| matches!(edit, Edit::Remove { path, .. } if path == Path::new(systemd::TIMER));
     let tell = || if units { systemd::tell(host) } else { Ok(()) };
-    if plan.edits.iter().any(removes) {
-        systemd::stop(host)?;
+    let removed = plan.edits.iter().filter_map(|edit| match edit {
+        Edit::Remove { path, .. } => Some(path.as_path()),
+        _ => None,
+    });
+    for path in removed {
+        systemd::stop(host, path)?;
     }
     let done = edit::apply(host, &plan.edits).and_then(|applied| {
         proof().and_then(|()| tell()).map_err(|mut problem| {

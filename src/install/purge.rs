@@ -17,7 +17,8 @@ use crate::sys::lock::{self, Lock};
 
 /// What a state directory holds: see `src/spool/FORMAT.md`.
 const DIRECTORIES: [&str; 6] = ["damaged", "doubts", "gaps", "held", "spool", "streams"];
-const FILES: [&str; 2] = ["instance.json", ".instance.json.tmp"];
+const FILES: [&str; 5] =
+    ["instance.json", ".instance.json.tmp", "lifecycle.json", ".lifecycle.json.tmp", "lifecycle.lock"];
 
 /// Deeper than anything that is ever put aside.
 const DEEPEST: usize = 16;

@@ -73,6 +73,16 @@ impl CommandPath {
     }
 }
 
+/// Whether something looks, at least each minute, if this EC2 instance is about to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Lifecycle {
+    /// `logferry lifecycle` is started.
+    Watched,
+    /// It is not.
+    #[default]
+    Unwatched,
+}
+
 /// When runs start, and with what.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Schedule {
@@ -80,6 +90,8 @@ pub struct Schedule {
     pub minute: Minute,
     /// Over how long a fleet's runs are spread.
     pub splay: Duration,
+    /// Whether the end of the instance is looked out for.
+    pub lifecycle: Lifecycle,
     /// Where the spool is, if not where it usually is.
     pub state_dir: Option<CommandPath>,
     /// What the run needs of the environment.
@@ -89,10 +101,16 @@ pub struct Schedule {
 /// What the line of an entry that tells how it came to be begins with.
 const INSTALLED_AS: &str = "# Installed as: logferry install ";
 
+/// The option that has the end of the instance looked out for.
+const WATCHED: &str = " --lifecycle";
+
 impl Schedule {
     /// The options of `install` that say the same. The state directory comes last, since its path may hold spaces.
     pub fn options(&self) -> String {
         let mut options = format!("--at {} --splay {}", self.minute, self.splay_text());
+        if self.lifecycle == Lifecycle::Watched {
+            options.push_str(WATCHED);
+        }
         if let Some(CommandPath(path)) = &self.state_dir {
             options.push_str(&format!(" --state-dir {path}"));
         }
@@ -112,9 +130,13 @@ impl Schedule {
             Some((times, path)) => (times, Some(CommandPath::new(Path::new(path)).ok()?)),
             None => (options, None),
         };
+        let (times, lifecycle) = match times.strip_suffix(WATCHED) {
+            Some(times) => (times, Lifecycle::Watched),
+            None => (times, Lifecycle::Unwatched),
+        };
         let (minute, splay) = times.strip_prefix("--at ")?.split_once(" --splay ")?;
         let (minute, splay) = (Minute::parse(minute).ok()?, config::parse_duration(splay).ok()?);
-        Some(Self { minute, splay, state_dir, environment })
+        Some(Self { minute, splay, lifecycle, state_dir, environment })
     }
 
     /// The state directory's path.
@@ -133,10 +155,16 @@ mod tests {
 
     #[test]
     fn what_an_entry_says_is_read_back() {
-        for state_dir in [None, Some(path("/srv/my spool"))] {
+        for (state_dir, lifecycle) in [
+            (None, Lifecycle::Unwatched),
+            (Some(path("/srv/my spool")), Lifecycle::Unwatched),
+            (None, Lifecycle::Watched),
+            (Some(path("/srv/my spool")), Lifecycle::Watched),
+        ] {
             let environment = Environment::parse(["AWS_REGION=x"].into_iter());
             let minute = Minute::parse("59").expect("a minute");
-            let schedule = Schedule { minute, splay: Duration::from_secs(5430), state_dir, environment };
+            let splay = Duration::from_secs(5430);
+            let schedule = Schedule { minute, splay, lifecycle, state_dir, environment };
             let text = format!("# header\n{INSTALLED_AS}{}\nx\n", schedule.options());
             assert_eq!(Schedule::parse(&text, schedule.environment.clone()), Some(schedule));
         }

@@ -1,4 +1,5 @@
-//! systemd's timer, for hosts without cron.
+//! systemd's timers, for hosts without cron: one for the runs, and where that is wanted one that looks whether the instance
+//! is about to end.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use super::edit::Edit;
 use super::environment::Environment;
 use super::files::{self, Found};
 use super::host::Host;
-use super::schedule::{CommandPath, Schedule};
+use super::schedule::{CommandPath, Lifecycle, Schedule};
 use super::{Plan, Result, problem};
 use crate::sys::command::Program;
 
@@ -25,6 +26,25 @@ pub const ENABLED: &str = "/etc/systemd/system/timers.target.wants/logferry.time
 /// When the timer was due last, which systemd notes for a timer with `Persistent=` (`systemd.timer(5)`).
 const STAMP: &str = "/var/lib/systemd/timers/stamp-logferry.timer";
 
+/// The unit that is one look whether the instance is about to end.
+pub const WATCH_SERVICE: &str = "/etc/systemd/system/logferry-lifecycle.service";
+
+/// The unit that starts it.
+pub const WATCH_TIMER: &str = "/etc/systemd/system/logferry-lifecycle.timer";
+
+/// The link that has it started at boot.
+pub const WATCH_ENABLED: &str = "/etc/systemd/system/timers.target.wants/logferry-lifecycle.timer";
+
+/// The links that have timers started, and the timers.
+const ENABLED_TIMERS: [(&str, &str); 2] = [(ENABLED, TIMER), (WATCH_ENABLED, WATCH_TIMER)];
+
+/// All units of ours.
+pub(super) fn units() -> impl Iterator<Item = &'static str> {
+    [TIMER, SERVICE, WATCH_TIMER, WATCH_SERVICE].into_iter()
+}
+
+const WATCH_SERVICE_TEMPLATE: &str = include_str!("../../cron/logferry-lifecycle.service");
+const WATCH_TIMER_TEMPLATE: &str = include_str!("../../cron/logferry-lifecycle.timer");
 const WANTS: &str = "/etc/systemd/system/timers.target.wants";
 const SERVICE_TEMPLATE: &str = include_str!("../../cron/logferry.service");
 const TIMER_TEMPLATE: &str = include_str!("../../cron/logferry.timer");
@@ -51,27 +71,63 @@ pub(super) fn plan(host: &Host, program: &CommandPath, schedule: &Schedule) -> R
     }
     let has_wants = host.has_dir(WANTS)?;
     let made = !has_wants || wants_are_ours(host)?;
-    let texts =
-        [(SERVICE, render_service(program, schedule)), (TIMER, render_timer(schedule, if made { MADE } else { "" }))];
-    let mut plan = put_both(host, texts)?;
+    let service = render_service(SERVICE_TEMPLATE, &format!("{} run --splay 0s", program.for_systemd()), schedule);
+    let mut texts = vec![(SERVICE, service), (TIMER, render_timer(schedule, if made { MADE } else { "" }))];
+    let mut plan = Plan::default();
+    let mut enabled = vec![(ENABLED, TIMER)];
+    // Where a person has changed a unit, what was asked for earlier can't be read of them any more.
+    match schedule.lifecycle {
+        _ if is_by_hand(host)? => {}
+        Lifecycle::Watched => {
+            let command = format!("{} lifecycle", program.for_systemd());
+            texts.push((WATCH_SERVICE, render_service(WATCH_SERVICE_TEMPLATE, &command, schedule)));
+            texts.push((WATCH_TIMER, WATCH_TIMER_TEMPLATE.to_owned()));
+            enabled.push((WATCH_ENABLED, WATCH_TIMER));
+        }
+        Lifecycle::Unwatched => plan.add(plan_watch_removal(host)?),
+    }
+    plan.add(put_all(host, texts)?);
     if !has_wants {
         plan.edits.push(Edit::MakeDir { path: WANTS.into() });
     }
-    if !is_enabled(host)? {
-        plan.edits.push(Edit::Link { path: ENABLED.into(), target: TIMER.into() });
+    for (link, timer) in enabled {
+        if !is_enabled(host, link, timer)? {
+            plan.edits.push(Edit::Link { path: link.into(), target: timer.into() });
+        }
     }
     Ok(plan)
 }
 
-/// Plans both units. Where a person has changed one of them, neither is brought up to date: what was installed can't be read
-/// of the two any more, and the other would lose what it says of the state directory and the environment.
-fn put_both(host: &Host, texts: [(&str, String); 2]) -> Result<Plan> {
-    let found = [files::look(host, Path::new(SERVICE))?, files::look(host, Path::new(TIMER))?];
-    let by_hand = found.iter().any(|found| matches!(found, Found::Edited(_)));
+/// Whether a person has changed one of our units.
+fn is_by_hand(host: &Host) -> Result<bool> {
+    for path in units() {
+        if let Found::Edited(_) = files::look(host, Path::new(path))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Plans the units. Where a person has changed one of them, none is brought up to date: the others would lose what they say
+/// of the state directory and the environment.
+fn put_all(host: &Host, texts: Vec<(&str, String)>) -> Result<Plan> {
+    let by_hand = is_by_hand(host)?;
     let mut plan = Plan::default();
-    for ((path, text), found) in texts.iter().zip(found) {
+    for (path, text) in texts {
+        let found = files::look(host, Path::new(path))?;
         if !(by_hand && matches!(found, Found::Ours(_))) {
-            plan.add(files::put(host, Path::new(path), text)?);
+            plan.add(files::put(host, Path::new(path), &text)?);
+        }
+    }
+    Ok(plan)
+}
+
+/// Plans that nothing looks any more whether the instance is about to end.
+fn plan_watch_removal(host: &Host) -> Result<Plan> {
+    let mut plan = plan_disabled(host, WATCH_ENABLED, WATCH_TIMER)?;
+    for unit in [WATCH_TIMER, WATCH_SERVICE] {
+        if !matches!(files::look(host, Path::new(unit))?, Found::Foreign(_)) {
+            plan.add(files::take_away(host, Path::new(unit))?);
         }
     }
     Ok(plan)
@@ -84,18 +140,27 @@ fn put_both(host: &Host, texts: [(&str, String); 2]) -> Result<Plan> {
 pub(super) fn plan_removal(host: &Host) -> Result<Plan> {
     let mut plan = Plan::default();
     let timer = files::look(host, Path::new(TIMER))?;
-    if matches!(timer, Found::Ours(_) | Found::Nothing) && links_to_our_timer(host)? {
-        plan.edits.push(Edit::Unlink { path: ENABLED.into(), target: TIMER.into() });
-    }
+    plan.add(plan_disabled(host, ENABLED, TIMER)?);
+    plan.add(plan_watch_removal(host)?);
     if wants_are_ours(host)? {
         plan.edits.push(Edit::RemoveDir { path: WANTS.into() });
     }
-    plan.add(files::take_away(host, Path::new(TIMER))?);
-    plan.add(files::take_away(host, Path::new(SERVICE))?);
+    for path in [TIMER, SERVICE] {
+        plan.add(files::take_away(host, Path::new(path))?);
+    }
     if let (Found::Ours(_), Some(stamp)) = (timer, host.read(STAMP)?) {
         plan.edits.push(Edit::Remove { path: STAMP.into(), before: stamp.bytes });
     }
     Ok(plan)
+}
+
+/// Plans that a timer is not started any more.
+fn plan_disabled(host: &Host, link: &str, timer: &str) -> Result<Plan> {
+    let is_ours = matches!(files::look(host, Path::new(timer))?, Found::Ours(_) | Found::Nothing);
+    Ok(match is_ours && links_to(host, link, timer)? {
+        true => Plan::of(Edit::Unlink { path: link.into(), target: timer.into() }),
+        false => Plan::default(),
+    })
 }
 
 /// What the units say, if they are ours and untouched.
@@ -122,23 +187,23 @@ fn wants_are_ours(host: &Host) -> Result<bool> {
 ///
 /// # Errors
 /// Where something else has its name.
-fn is_enabled(host: &Host) -> Result<bool> {
-    match links_to_our_timer(host)? {
+fn is_enabled(host: &Host, link: &str, timer: &str) -> Result<bool> {
+    match links_to(host, link, timer)? {
         true => Ok(true),
-        false if !host.has(ENABLED)? => Ok(false),
-        false => Err(problem(host.shown(ENABLED), format!("it is not a link to {TIMER}, and is left alone"))),
+        false if !host.has(link)? => Ok(false),
+        false => Err(problem(host.shown(link), format!("it is not a link to {timer}, and is left alone"))),
     }
 }
 
-fn links_to_our_timer(host: &Host) -> Result<bool> {
-    if !host.is_link(ENABLED)? {
+fn links_to(host: &Host, link: &str, timer: &str) -> Result<bool> {
+    if !host.is_link(link)? {
         return Ok(false);
     }
-    let (dir, name) = host.parent(Path::new(ENABLED))?;
-    Ok(dir.read_symlink(name)? == Path::new(TIMER))
+    let (dir, name) = host.parent(Path::new(link))?;
+    Ok(dir.read_symlink(name)? == Path::new(timer))
 }
 
-/// Has the running systemd read its units again, and start the timer if there is one. Nothing is done for an image, or
+/// Has the running systemd read its units again, and start the timers that there are. Nothing is done for an image, or
 /// where systemd is not what runs the system.
 ///
 /// # Errors
@@ -149,22 +214,31 @@ pub(super) fn tell(host: &Host) -> Result<()> {
         return Ok(());
     }
     systemctl(&["daemon-reload"])?;
-    match host.has(TIMER)? {
-        // Restarted: a timer that runs goes by its old times else.
-        true => systemctl(&["restart", "logferry.timer"]),
-        false => Ok(()),
+    for (_, timer) in ENABLED_TIMERS {
+        if host.has(timer)? {
+            // Restarted: a timer that runs goes by its old times else.
+            systemctl(&["restart", name_of(timer)])?;
+        }
     }
+    Ok(())
 }
 
-/// Has the running systemd let go of the timer, which is about to be removed.
+/// Has the running systemd let go of a unit of ours that is about to be removed, if it is a timer.
 ///
 /// # Errors
 /// Where systemctl fails.
-pub(super) fn stop(host: &Host) -> Result<()> {
-    match host.is_live() && host.has_dir("/run/systemd/system")? && host.has(TIMER)? {
-        true => systemctl(&["stop", "logferry.timer"]),
-        false => Ok(()),
+pub(super) fn stop(host: &Host, unit: &Path) -> Result<()> {
+    let timer = ENABLED_TIMERS.into_iter().find(|(_, timer)| Path::new(timer) == unit);
+    match timer {
+        Some((_, timer)) if host.is_live() && host.has_dir("/run/systemd/system")? && host.has(timer)? => {
+            systemctl(&["stop", name_of(timer)])
+        }
+        _ => Ok(()),
     }
+}
+
+fn name_of(unit: &str) -> &str {
+    unit.rsplit('/').next().unwrap_or(unit)
 }
 
 fn systemctl(args: &[&str]) -> Result<()> {
@@ -178,14 +252,14 @@ fn systemctl(args: &[&str]) -> Result<()> {
     }
 }
 
-fn render_service(program: &CommandPath, schedule: &Schedule) -> String {
-    // The timer has spread the runs already.
-    let mut command = format!("{} run --splay 0s", program.for_systemd());
+/// `command` is that of a run without a splay of its own, since the timer has spread the runs already, or another one.
+fn render_service(template: &str, command: &str, schedule: &Schedule) -> String {
+    let mut command = command.to_owned();
     if let Some(state_dir) = &schedule.state_dir {
         command.push_str(&format!(" --state-dir {}", state_dir.for_systemd()));
     }
     let environment: String = schedule.environment.lines().map(|line| format!("Environment={line}\n")).collect();
-    SERVICE_TEMPLATE.replace("@COMMAND@", &command).replace("@ENVIRONMENT@", &environment)
+    template.replace("@COMMAND@", &command).replace("@ENVIRONMENT@", &environment)
 }
 
 fn render_timer(schedule: &Schedule, made: &str) -> String {

@@ -1,6 +1,7 @@
 //! What a run tells: problems on standard error, one JSON report on demand, and nothing when all is well.
 
 pub mod checklist;
+pub mod progress;
 pub mod steps;
 
 use std::io;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::model::destination::Destination;
+use crate::model::left::Left;
 use crate::model::names::{Instance, Service};
 use crate::model::path_text;
 use crate::model::problem::{Effect, Problem};
@@ -38,6 +40,9 @@ pub struct Report {
     pub waiting: Vec<Item>,
     /// What could not be done.
     pub problems: Vec<Problem>,
+    /// What is not in the store, with its bytes where it is; only a flush looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Vec<Left>>,
     /// Whether another run was at work, so that this one did nothing.
     pub other_run: bool,
     /// The exit code.
@@ -49,10 +54,23 @@ impl Report {
     pub fn of_problems(started: Moment, problems: Vec<Problem>) -> Self {
         let (sealed, shipped, waiting) = (Vec::new(), Vec::new(), Vec::new());
         let version = env!("CARGO_PKG_VERSION");
-        let (instance, empty, other_run) = (None, 0, false);
+        let (instance, left, empty, other_run) = (None, None, 0, false);
         let exit_code = exit(&problems) as u8;
         let finished = started;
-        Self { version, started, finished, instance, empty, sealed, shipped, waiting, problems, other_run, exit_code }
+        Self {
+            version,
+            started,
+            finished,
+            instance,
+            empty,
+            sealed,
+            shipped,
+            waiting,
+            problems,
+            left,
+            other_run,
+            exit_code,
+        }
     }
 
     /// Adds what was refused, unless a look before has said the same.
@@ -87,6 +105,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// How many bytes of its log it holds.
+    pub fn raw_bytes(&self) -> u64 {
+        self.raw_bytes
+    }
+
     /// The report's line on a segment.
     pub fn of(sealed: &SealedSegment) -> Self {
         Self {
@@ -118,6 +141,21 @@ pub fn exit(problems: &[Problem]) -> Exit {
 /// Where they could not be written, so that nobody was told.
 pub fn print_problems(problems: &[Problem]) -> io::Result<()> {
     problems.iter().try_for_each(|problem| steps::try_to_complain(&problem.to_string()))
+}
+
+/// How much of what is left is listed one by one.
+const LISTED: usize = 20;
+
+/// Prints what is not in the store for a person: the first few of it, and how much it is together.
+pub fn print_left(left: &[Left]) {
+    let bytes: u64 = left.iter().map(Left::bytes).sum();
+    let (logs, segments): (Vec<_>, Vec<_>) = left.iter().partition(|left| matches!(left, Left::Log { .. }));
+    let (logs, segments) = (logs.len(), segments.len());
+    steps::complain(&format!("not in the store: {logs} logs and {segments} segments, {bytes} bytes"));
+    left.iter().take(LISTED).for_each(|left| steps::complain(&format!("  {left}")));
+    if left.len() > LISTED {
+        steps::complain(&format!("  and {} more; all of them: --json, logferry status", left.len() - LISTED));
+    }
 }
 
 /// Prints something for a program.

@@ -1,6 +1,8 @@
-//! The only place that writes to the terminal: steps with `-v`, complaints, results.
+//! The only place that writes to the terminal: steps with `-v`, complaints, results, and the one line that is redrawn in
+//! place while something goes on. Whatever else is printed meanwhile takes that line's place, and it is drawn again below.
 
 use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -44,6 +46,34 @@ pub fn tell(verbosity: Verbosity) {
     }
 }
 
+/// The line that is drawn on standard error now. Whoever prints holds it.
+static DRAWN: Mutex<Option<String>> = Mutex::new(None);
+
+/// Back to the first column, and what is there away (ECMA-48: CR, EL).
+const ERASE: &str = "\r\u{1b}[K";
+
+fn drawn() -> MutexGuard<'static, Option<String>> {
+    DRAWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Draws a line in place of the one that was drawn before. It has no control characters, and fits the terminal. Where it
+/// can't be written, nobody looks.
+pub fn draw(line: &str) {
+    let mut drawn = drawn();
+    if drawn.as_deref() != Some(line) {
+        let _ = std::io::stderr().lock().write_all(format!("{ERASE}{line}").as_bytes());
+        *drawn = Some(line.to_owned());
+    }
+}
+
+/// Takes the line that was drawn away.
+pub fn erase() {
+    let mut drawn = drawn();
+    if drawn.take().is_some() {
+        let _ = std::io::stderr().lock().write_all(ERASE.as_bytes());
+    }
+}
+
 /// A line on standard error. Where that is closed, nobody can be told.
 pub fn complain(text: &str) {
     let _ = try_to_complain(text);
@@ -54,8 +84,13 @@ pub fn complain(text: &str) {
 /// # Errors
 /// Where it can't be written.
 pub fn try_to_complain(text: &str) -> std::io::Result<()> {
+    let drawn = drawn();
+    let text = match &*drawn {
+        Some(line) => format!("{ERASE}logferry: {text}\n{line}"),
+        None => format!("logferry: {text}\n"),
+    };
     // In one piece: standard error is not buffered.
-    std::io::stderr().lock().write_all(format!("logferry: {text}\n").as_bytes())
+    std::io::stderr().lock().write_all(text.as_bytes())
 }
 
 /// A line on standard output. A reader that has gone doesn't want it; a full disk is complained of.
@@ -63,6 +98,7 @@ pub fn try_to_complain(text: &str) -> std::io::Result<()> {
 /// # Errors
 /// What writing answers, but for a closed pipe.
 pub fn say(text: &str) -> std::io::Result<()> {
+    erase();
     let mut output = std::io::stdout().lock();
     match writeln!(output, "{text}").and_then(|()| output.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use crate::gzip::{BLOCK, Encoder, WINDOW};
+use crate::model::meter::Meter;
 use crate::spool::Part;
 use crate::sys::failure::{Context, Failure};
 use crate::sys::file::Status;
@@ -48,9 +49,9 @@ pub(super) enum CopyError {
     /// The part would be larger than there is room for.
     #[error("there is no room for it")]
     TooLarge,
-    /// A signal asked us to stop.
-    #[error("stopped by a signal")]
-    Stopped,
+    /// A signal asked us to stop, or the time is over.
+    #[error("{0}")]
+    Stopped(&'static str),
 }
 
 /// Whether a copy may be broken off.
@@ -58,16 +59,22 @@ pub(super) enum CopyError {
 pub(super) enum Until<'s> {
     /// To the end: the log is unlinked, and what is not read now may be gone.
     TheEnd,
-    /// Until a signal asks us to stop, or the part is larger than that: the log is still there.
-    Stopped { stop: &'s Stop, most: u64 },
+    /// Until we are to stop, or the part is larger than that: the log is still there. What is read is counted.
+    Stopped { stop: &'s Stop, most: u64, meter: &'s Meter },
 }
 
 impl Until<'_> {
     fn check(self, part: &Part) -> Result<(), CopyError> {
         match self {
-            Self::Stopped { stop, .. } if stop.requested() => Err(CopyError::Stopped),
+            Self::Stopped { stop, .. } if stop.requested() => Err(CopyError::Stopped(stop.why())),
             Self::Stopped { most, .. } if part.packed() > most => Err(CopyError::TooLarge),
             _ => Ok(()),
+        }
+    }
+
+    fn count(self, bytes: usize) {
+        if let Self::Stopped { meter, .. } = self {
+            meter.read(bytes as u64);
         }
     }
 }
@@ -126,6 +133,7 @@ fn copy_up_to(
             }
             let (before, block) = buffer.split_at(window);
             part.append(encoder, before, &block[..count]).map_err(CopyError::Part)?;
+            until.count(count);
             let filled = window + count;
             window = filled.min(WINDOW);
             buffer.copy_within(filled - window..filled, 0);

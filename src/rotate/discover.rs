@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{LogSet, Pattern, Settings};
 use crate::model::names::Service;
+use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
 use crate::sys::dir::{Dir, Entry};
@@ -34,6 +35,8 @@ pub struct Found {
     pub identity: Identity,
     /// Its size in bytes then.
     pub size: u64,
+    /// How urgent it is.
+    pub priority: Priority,
 }
 
 /// A claimed file: an earlier run took it out of use and did not come to the end.
@@ -278,17 +281,17 @@ impl Search<'_> {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
-                let service = self.service(set, path);
+                let treated = self.treated(set, path);
+                let (service, priority) = (treated.service.service(path), treated.priority);
                 let (path, identity, size) = (path.to_owned(), status.identity, status.size);
-                self.discovery.found.push(Found { path, service, identity, size });
+                self.discovery.found.push(Found { path, service, identity, size, priority });
             }
         }
     }
 
-    /// What a log is about: as the set says; where the log is an argument, as the configured set that covers it says.
-    fn service(&self, set: &LogSet, path: &Path) -> Service {
-        let treated = self.settings.treated_as.iter().find(|configured| configured.covers(path));
-        treated.unwrap_or(set).service.service(path)
+    /// The set that says how a log is treated: where it is an argument, the configured one that covers it.
+    fn treated<'s>(&'s self, set: &'s LogSet, path: &Path) -> &'s LogSet {
+        self.settings.treated_as.iter().find(|configured| configured.covers(path)).unwrap_or(set)
     }
 
     fn not_looked_at(&mut self, path: &Path, failure: &Failure) {

@@ -3,7 +3,8 @@
 //! All logs are watched side by side. The kernel proves the release ([`crate::sys::lease`]); once it has, nothing more
 //! can arrive, and the inode is read once more to its end. A writer that holds the inode but is silent for the settle
 //! time is not waited for any longer: the segment is sealed as settled, the inode is remembered, and what it still gets
-//! is the stream's next segment. A writer that never stops writing there is left to the next run in the same way.
+//! is the stream's next segment. A writer that never stops writing there is left to the next run in the same way, and so
+//! is every one when a deadline leaves no time for waiting.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -112,7 +113,7 @@ impl Drain {
                     note_still_growing(rotation, &log);
                     self.seal(rotation, log, Ended::Settled);
                 }
-                Err(error) if log.hopes_for_room(&error) => self.logs.push(log),
+                Err(error) if !rotation.must_be_drained() && log.hopes_for_room(&error) => self.logs.push(log),
                 // What is on the disk of it has been read; whatever its writer still writes there, the next run looks at.
                 Err(error @ CopyError::Hollow { .. }) => {
                     rotation.problem(Problem::new(Effect::Failed, &log.part.segment().path, &error));
@@ -154,6 +155,13 @@ impl Drain {
     }
 }
 
+impl Rotation<'_> {
+    /// Whether there is no time left for waiting.
+    fn must_be_drained(&self) -> bool {
+        self.drained_by.is_some_and(|time| Instant::now() >= time)
+    }
+}
+
 fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyError> {
     // First ask, then read: what was written before the last writer let go is read afterwards.
     let asked = Instant::now();
@@ -176,6 +184,7 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyErr
     };
     Ok(match () {
         () if quiet >= settle || reopened && quiet >= QUIET_AFTER_REOPENING => Look::Ended(Ended::Settled),
+        () if rotation.must_be_drained() => Look::Ended(Ended::Settled),
         () if asked.saturating_duration_since(caught_up) >= longest(settle) => Look::StillGrowing,
         () => Look::Waits,
     })

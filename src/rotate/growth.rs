@@ -1,14 +1,17 @@
 //! What writers wrote into inodes that were unlinked by an earlier run while they still held them.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::leftovers::split;
 use super::{Item, Queues, Rotation};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, SegmentName};
-use crate::spool::Held;
+use crate::model::time::Moment;
+use crate::spool::{Held, Spool};
 use crate::sys::clock;
+use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
 use crate::sys::file::{Kind, Status};
 use crate::sys::procfs::{self, Holder};
@@ -42,6 +45,70 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
             rotation.failed(&failure.path.clone(), &failure);
         }
     }
+}
+
+/// What became of a log that a writer held when it was taken.
+pub struct Watched {
+    /// The log.
+    pub path: PathBuf,
+    /// When it was taken; `None` where it was forgotten meanwhile.
+    pub since: Option<Moment>,
+    /// Who holds it now.
+    pub state: State,
+}
+
+/// Who holds a deleted log.
+pub enum State {
+    /// A writer does.
+    Held {
+        /// Its name and pid, for people.
+        writer: String,
+    },
+    /// Nobody does, or its writer has turned to a new file.
+    LetGo,
+    /// Not all processes can be looked into, and none that can is it.
+    Unseen,
+}
+
+/// Whether a process is seen to hold a log that was taken from it.
+///
+/// # Errors
+/// Where the inodes that are remembered can't be listed.
+pub fn is_held(spool: &Spool) -> Result<bool> {
+    let files: Vec<Identity> = spool.held()?.iter().map(|held| held.file).collect();
+    Ok(!files.is_empty() && !procfs::holders_of_unlinked(&files).by_file.is_empty())
+}
+
+/// What became of every log that a writer held when it was taken, as far as that is remembered.
+///
+/// # Errors
+/// Where that can't be read.
+pub fn watched(spool: &mut Spool) -> Result<Vec<Watched>> {
+    let held = spool.held()?;
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let files: Vec<Identity> = held.iter().map(|held| held.file).collect();
+    let holders = procfs::holders_of_unlinked(&files);
+    let mut watched = Vec::new();
+    for held in held {
+        let Some(last) = spool.newest_of(&held)? else { continue };
+        let path = last.segment.path;
+        let state = match holders.by_file.get(&held.file).and_then(|holders| holders.first()) {
+            Some(holder) => State::Held { writer: format!("{} (pid {})", holder.name, holder.pid) },
+            None if holders.complete || was_reopened(&path, held.file) => State::LetGo,
+            None => State::Unseen,
+        };
+        watched.push(Watched { path, since: spool.held_since(&held)?, state });
+    }
+    Ok(watched)
+}
+
+/// Whether a log's path leads to another file by now: a writer that opens it anew has let go of the one before.
+fn was_reopened(path: &Path, taken: Identity) -> bool {
+    let (parent, name) = split(path);
+    let now = Dir::open(&parent).and_then(|dir| dir.look(&name)).ok().flatten();
+    now.is_some_and(|entry| !entry.status.identity.is_same_but_for_device(&taken))
 }
 
 /// How long an inode is remembered that no process is seen to hold, where not all processes can be seen: in nanoseconds.

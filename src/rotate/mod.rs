@@ -18,18 +18,22 @@ mod claim;
 mod copy;
 pub mod discover;
 mod drain;
-mod growth;
+pub mod growth;
 mod leftovers;
 mod reopens;
 pub mod room;
+pub mod rounds;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::Settings;
 use crate::gzip::Encoder;
+use crate::model::meter::Meter;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner};
@@ -48,6 +52,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What could not be done for want of room in the spool.
     pub no_room: Vec<Problem>,
+    /// Logs of which something is left that must come before whatever else there is of them.
+    pub blocked: HashSet<PathBuf>,
 }
 
 /// One piece of a log's bytes that is to become a segment.
@@ -89,6 +95,10 @@ pub struct Rotation<'a> {
     pub instance: Instance,
     /// Whether to stop at the next safe point.
     pub stop: &'a Stop,
+    /// What counts the bytes that are read.
+    meter: Arc<Meter>,
+    /// When drains end, whatever a writer still holds or writes; where none is set, they take the time that they need.
+    drained_by: Option<Instant>,
     encoder: Encoder,
     buffer: copy::Buffer,
     outcome: Outcome,
@@ -99,7 +109,20 @@ impl<'a> Rotation<'a> {
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, instance: Instance, stop: &'a Stop) -> Self {
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
-        Self { spool, settings, instance, stop, encoder, buffer, outcome: Outcome::default() }
+        let (meter, drained_by, outcome) = (Arc::default(), None, Outcome::default());
+        Self { spool, settings, instance, stop, meter, drained_by, encoder, buffer, outcome }
+    }
+
+    /// Counts what is read.
+    #[must_use]
+    pub fn counting(self, meter: &Arc<Meter>) -> Self {
+        Self { meter: Arc::clone(meter), ..self }
+    }
+
+    /// Ends the drains at that time: what a writer still holds then is sealed as settled, and looked for by the next run.
+    #[must_use]
+    pub fn drained_by(self, time: Option<Instant>) -> Self {
+        Self { drained_by: time, ..self }
     }
 
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.
@@ -123,6 +146,7 @@ impl<'a> Rotation<'a> {
                 queues.block(path);
             }
         }
+        self.outcome.blocked = queues.blocked.clone();
         self.note_left(queues);
         self.outcome
     }

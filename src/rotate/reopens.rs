@@ -234,8 +234,8 @@ impl Batches<'_, '_> {
     fn copy_on(&mut self, part: &mut Part, log: &File) -> std::result::Result<u64, CopyError> {
         let mut room = self.room().map_err(CopyError::Part)?;
         let before = part.packed();
-        let until = Until::Stopped { stop: self.rotation.stop, most: before + room.left() };
-        let Rotation { encoder, buffer, .. } = &mut *self.rotation;
+        let Rotation { encoder, buffer, stop, meter, .. } = &mut *self.rotation;
+        let until = Until::Stopped { stop, most: before + room.left(), meter };
         let copied = copy::copy(encoder, buffer, part, log, until)?;
         room.take(part.packed() - before);
         self.room = Some(room);
@@ -276,8 +276,8 @@ impl Batches<'_, '_> {
 
     fn copy_failed(&mut self, path: PathBuf, error: &CopyError) {
         match error {
-            CopyError::Stopped => {
-                let what = "stopped by a signal after it was claimed; the next run goes on from there";
+            CopyError::Stopped(why) => {
+                let what = format!("{why}, after it was claimed; the next run goes on from there");
                 self.rotation.problem(Problem::new(Effect::Waits, &path, what));
             }
             CopyError::TooLarge => {
@@ -383,7 +383,7 @@ impl Batches<'_, '_> {
     fn note_stopped(&mut self, left: usize) {
         if left > 0 {
             let (noun, verb) = if left == 1 { ("log", "was") } else { ("logs", "were") };
-            let what = format!("stopped by a signal; {left} {noun} {verb} left for the next run");
+            let what = format!("{}; {left} {noun} {verb} left for the next run", self.rotation.stop.why());
             let place = self.rotation.settings.state_dir.clone();
             self.rotation.problem(Problem::new(Effect::Waits, place, what));
         }

@@ -1,6 +1,7 @@
 //! The segments that wait for one store, and which of them may be put next.
 //!
-//! Promise: the oldest goes first, and a stream's segments go one after another, by their numbers.
+//! Promise: the oldest goes first, or the most urgent ([`Order`]), and a stream's segments go one after another, by their
+//! numbers. More may come while others are under way, until the line is closed.
 //!
 //! - While a segment is being put, those behind it in its stream wait. They stay for the next run when it failed in a
 //!   way that passes; so what a reader finds of a stream is its beginning, without a hole. When it can't be read or the
@@ -12,14 +13,14 @@
 //!   time: then one goes at a time. So a store in trouble sees few requests, a run that can't succeed ends soon, and a
 //!   large upload doesn't hold up the small ones.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use std::time::{Duration, Instant};
 
+use super::order::Order;
 use crate::model::names::StreamId;
 use crate::model::segment::SealedSegment;
-use crate::model::time::Moment;
 use crate::store::{Kind, StoreError};
 use crate::sys::failure::Failure;
 use crate::sys::signals::Stop;
@@ -57,6 +58,8 @@ pub(super) struct Ended {
 
 struct State {
     segments: VecDeque<SealedSegment>,
+    /// Whether more may come.
+    is_open: bool,
     under_way: HashSet<StreamId>,
     held_back: HashSet<StreamId>,
     answers: Vec<(SealedSegment, Answer)>,
@@ -72,8 +75,8 @@ struct State {
 /// What the threads that put share.
 pub(super) struct Line {
     state: Mutex<State>,
-    /// Something was answered.
-    answered: Condvar,
+    /// Something was answered, added or closed.
+    changed: Condvar,
 }
 
 /// The right to put a segment; when it is given back, the next of its stream may follow.
@@ -84,15 +87,39 @@ pub(super) struct Turn<'l> {
 }
 
 impl Line {
-    pub(super) fn new(segments: Vec<SealedSegment>) -> Self {
-        let segments = in_order(segments).into();
+    /// A line to which nothing was added yet.
+    pub(super) fn open() -> Self {
         let (under_way, held_back, answers) = (HashSet::new(), HashSet::new(), Vec::new());
+        let (segments, is_open) = (VecDeque::new(), true);
         let (doubted, is_probed, broken) = (Instant::now(), false, None);
-        let state = State { segments, under_way, held_back, answers, doubts: 0, doubted, is_probed, broken };
-        Self { state: Mutex::new(state), answered: Condvar::new() }
+        let state = State { segments, is_open, under_way, held_back, answers, doubts: 0, doubted, is_probed, broken };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next segment to put; waits for what is under way where that decides which it is. `None`: there will be none.
+    /// Adds segments; with those that wait they are put in order.
+    pub(super) fn add(&self, segments: Vec<SealedSegment>, order: &Order<'_>) {
+        let mut state = self.lock();
+        let waiting = std::mem::take(&mut state.segments);
+        state.segments = order.sort(waiting.into_iter().chain(segments).collect()).into();
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Nothing is added any more.
+    pub(super) fn close(&self) {
+        self.lock().is_open = false;
+        self.changed.notify_all();
+    }
+
+    /// What was confirmed since this was asked last.
+    pub(super) fn take_confirmed(&self) -> Vec<SealedSegment> {
+        let mut state = self.lock();
+        let is_confirmed = |(_, answer): &mut (_, Answer)| matches!(answer, Answer::Confirmed);
+        state.answers.extract_if(.., is_confirmed).map(|(sealed, _)| sealed).collect()
+    }
+
+    /// The next segment to put; waits for what is under way where that decides which it is, and for what may still be
+    /// added. `None`: there will be none.
     pub(super) fn next(&self, stop: &Stop) -> Option<(Turn<'_>, SealedSegment)> {
         let mut state = self.lock();
         loop {
@@ -106,11 +133,11 @@ impl Line {
                 let stream = sealed.segment.name.stream;
                 return Some((Turn { line: self, stream, is_probe }, sealed));
             }
-            if state.under_way.is_empty() {
+            if state.under_way.is_empty() && !state.is_open {
                 return None;
             }
-            // Each answer wakes us; after a pause without one it may be time for a probe.
-            let waited = self.answered.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner);
+            // Each answer and each addition wakes us; after a pause without one it may be time for a probe.
+            let waited = self.changed.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
     }
@@ -121,9 +148,11 @@ impl Line {
         drop(turn);
     }
 
-    pub(super) fn end(self) -> Ended {
-        let State { segments, answers, broken, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ended { answers, left: segments.into(), broken }
+    /// What became of all that was added and not told by [`Self::take_confirmed`], once nobody puts any more.
+    pub(super) fn end(&self) -> Ended {
+        let mut state = self.lock();
+        let (answers, segments) = (std::mem::take(&mut state.answers), std::mem::take(&mut state.segments));
+        Ended { answers, left: segments.into(), broken: state.broken }
     }
 
     /// A thread that panicked has left a sound state: none of the changes can panic half-way.
@@ -139,7 +168,7 @@ impl Drop for Turn<'_> {
         state.under_way.remove(&self.stream);
         state.is_probed &= !self.is_probe;
         drop(state);
-        self.line.answered.notify_all();
+        self.line.changed.notify_all();
     }
 }
 
@@ -171,20 +200,4 @@ impl State {
         }
         self.answers.push((sealed, answer));
     }
-}
-
-/// Oldest first; but those of a stream by their numbers, even where the clock was set back between two of them.
-fn in_order(mut segments: Vec<SealedSegment>) -> Vec<SealedSegment> {
-    segments.sort_by_key(|sealed| sealed.segment.name);
-    let mut latest: HashMap<StreamId, Moment> = HashMap::new();
-    let not_before = |sealed: SealedSegment| {
-        let claimed_at = sealed.segment.claimed_at;
-        let latest = latest.entry(sealed.segment.name.stream).or_insert(claimed_at);
-        *latest = (*latest).max(claimed_at);
-        (*latest, sealed)
-    };
-    let mut segments: Vec<_> = segments.into_iter().map(not_before).collect();
-    // A stable sort: what has the same time stays in the order of the names.
-    segments.sort_by_key(|(when, _)| *when);
-    segments.into_iter().map(|(_, sealed)| sealed).collect()
 }

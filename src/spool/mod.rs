@@ -16,17 +16,18 @@ mod held;
 mod part;
 mod record;
 mod recovery;
+mod shelf;
 mod streams;
 mod survey;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use held::Held;
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
+pub use shelf::Shelf;
 pub use streams::Head;
 pub use survey::{Survey, survey};
 
@@ -46,7 +47,7 @@ const SUBDIRECTORIES: [&str; 6] = ["spool", "held", "damaged", "gaps", "streams"
 /// The spool of a state directory.
 pub struct Spool {
     root: Dir,
-    segments: Dir,
+    segments: Arc<Dir>,
     held: Dir,
     damaged: Dir,
     gaps: Dir,
@@ -65,6 +66,7 @@ impl Spool {
         let [segments, held, damaged, gaps, streams, doubts] = SUBDIRECTORIES.map(|name| root.private_subdir(name));
         let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
         let (streams, doubts) = (Streams::new(streams?), Doubts::new(doubts?));
+        let segments = Arc::new(segments);
         Ok(Self { root, segments, held, damaged, gaps, doubts, streams, damage: Vec::new() })
     }
 
@@ -226,56 +228,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Opens a sealed segment for shipping.
-    ///
-    /// # Errors
-    /// Where it can't be opened.
-    pub fn open_sealed(&self, name: SegmentName) -> Result<File> {
-        self.segments.open_read(sealed_file(name))
-    }
-
-    /// Notes that the store has confirmed a segment; it is not shipped again.
-    ///
-    /// # Errors
-    /// Where it can't be renamed.
-    pub fn mark_shipped(&self, name: SegmentName) -> Result<()> {
-        self.segments.rename_into(sealed_file(name), &self.segments, shipped_file(name))?;
-        fault::reached(Point::MarkedShipped);
-        Ok(())
-    }
-
-    /// Notes that a segment goes up in parts, under that name of the store's, so that they can be removed if this run
-    /// is cut short.
-    ///
-    /// # Errors
-    /// Where it can't be written.
-    pub fn note_upload(&self, name: SegmentName, upload: &str) -> Result<()> {
-        self.segments.write_durable(&upload_file(name), upload.as_bytes())?;
-        fault::reached(Point::UploadNoted);
-        Ok(())
-    }
-
-    /// The upload in parts that was noted of a segment.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    pub fn noted_upload(&self, name: SegmentName) -> Result<Option<String>> {
-        let file_name = upload_file(name);
-        let mut upload = String::new();
-        match self.segments.open_read(&file_name) {
-            Ok(mut file) => file.read_to_string(&mut upload).doing("read", self.segments.path_of(&file_name))?,
-            Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Ok(None),
-            Err(failure) => return Err(failure),
-        };
-        Ok(Some(upload))
-    }
-
-    /// Forgets the upload that was noted of a segment.
-    ///
-    /// # Errors
-    /// Where the note can't be removed.
-    pub fn forget_upload(&self, name: SegmentName) -> Result<()> {
-        self.segments.unlink_if_there(upload_file(name))
+    /// What shipping needs of the spool; it may go on in other threads while logs are taken.
+    pub fn shelf(&self) -> Shelf {
+        Shelf::of(&self.segments)
     }
 
     /// Drops segments that were marked as shipped.

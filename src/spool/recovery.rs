@@ -102,7 +102,7 @@ pub(super) fn recover(spool: &mut Spool) -> Result<Recovered> {
 
 fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut Recovered) -> Result<()> {
     if !(files.record || files.part || files.sealed || files.shipped) {
-        return spool.forget_upload(name);
+        return spool.shelf().forget_upload(name);
     }
     let record = match read_record(&spool.segments, name, files)? {
         Ok(record) => record,

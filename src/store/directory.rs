@@ -31,6 +31,7 @@ use crate::sys::failure::{Context, Failure, Result as SysResult};
 use crate::sys::fault::{self, Point};
 use crate::sys::file;
 use crate::sys::random;
+use crate::sys::signals::Stop;
 
 /// How many bytes are copied at once.
 const PIECE: usize = 256 * 1024;
@@ -42,18 +43,19 @@ const FILE_MODE: u32 = 0o640;
 /// A directory.
 pub(super) struct DirectoryStore {
     root: Dir,
+    stop: Stop,
     /// Directories below it whose names this run has made durable.
     durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl DirectoryStore {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, stop: Stop) -> Result<Self, StoreError> {
         let root = Dir::open(path).map_err(|failure| {
             let is_none = failure.is(io::ErrorKind::NotFound) || failure.is(io::ErrorKind::NotADirectory);
             let kind = if is_none { Kind::NoStore } else { kind(&failure) };
             StoreError::new("use the store", format!("file://{}", path.display()), kind, failure)
         })?;
-        Ok(Self { root, durable: Mutex::default() })
+        Ok(Self { root, stop, durable: Mutex::default() })
     }
 
     /// The directory of a key, made if it is missing, and durable: one that is there may have been made a moment ago, by
@@ -111,14 +113,14 @@ impl DirectoryStore {
         Ok(())
     }
 
-    fn put_in_place(&self, object: &Object<'_>) -> Result<Put, StoreError> {
+    fn put_in_place(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let (directory, leaf) = object.key.split();
         let dir = self.make_directory(directory).map_err(|failure| local(object, failure))?;
         if dir.look(leaf).map_err(|failure| local(object, failure))?.is_some() {
             return found(object, &dir, leaf);
         }
         let body = Temporary::create(&dir, format!(".{leaf}")).map_err(|failure| local(object, failure))?;
-        write_body(object, &body)?;
+        self.write_body(object, &body, uploads)?;
         fault::reached(Point::BodyWritten);
         let Beside { there, leaves } = put_metadata(object, &dir, leaf)?;
         match there && body.link(leaf).map_err(|failure| local(object, failure))? {
@@ -132,6 +134,30 @@ impl DirectoryStore {
             }
             false => found(object, &dir, leaf),
         }
+    }
+}
+
+impl DirectoryStore {
+    /// Writes the body, verifies what was written, and makes it durable. A large one is broken off when we are to stop: its
+    /// hidden file goes, and nothing of it is left.
+    fn write_body(&self, object: &Object<'_>, to: &Temporary<'_>, uploads: &dyn Uploads) -> Result<(), StoreError> {
+        let mut sha = sha2::Sha256::new();
+        let mut offset = 0;
+        while offset < object.length {
+            if offset > 0 && self.stop.requested() {
+                return Err(StoreError::new("write", object.key, Kind::Stopped, self.stop.why()));
+            }
+            let count = usize::try_from(object.length - offset).map_or(PIECE, |left| left.min(PIECE));
+            let piece = object.read(offset, count)?;
+            sha.update(&piece);
+            to.write(&piece).map_err(|failure| local(object, failure))?;
+            offset += count as u64;
+            uploads.sent(count as u64);
+        }
+        if Digest(sha.finalize().into()) != object.sha256 {
+            return Err(object.damaged());
+        }
+        to.sync().map_err(|failure| local(object, failure))
     }
 }
 
@@ -179,8 +205,8 @@ impl DirectoryStore {
 }
 
 impl Store for DirectoryStore {
-    fn put(&self, object: &Object<'_>, _uploads: &dyn Uploads) -> Result<Put, StoreError> {
-        let put = self.put_in_place(object)?;
+    fn put(&self, object: &Object<'_>, uploads: &dyn Uploads) -> Result<Put, StoreError> {
+        let put = self.put_in_place(object, uploads)?;
         self.is_in_place(object)?;
         Ok(put)
     }
@@ -323,23 +349,6 @@ impl Drop for Temporary<'_> {
         // Best effort: the next put of the same key finds it taken, and clears it away.
         let _ = self.dir.unlink_if_there(&self.name);
     }
-}
-
-/// Writes the body, verifies what was written, and makes it durable.
-fn write_body(object: &Object<'_>, to: &Temporary<'_>) -> Result<(), StoreError> {
-    let mut sha = sha2::Sha256::new();
-    let mut offset = 0;
-    while offset < object.length {
-        let count = usize::try_from(object.length - offset).map_or(PIECE, |left| left.min(PIECE));
-        let piece = object.read(offset, count)?;
-        sha.update(&piece);
-        to.write(&piece).map_err(|failure| local(object, failure))?;
-        offset += count as u64;
-    }
-    if Digest(sha.finalize().into()) != object.sha256 {
-        return Err(object.damaged());
-    }
-    to.sync().map_err(|failure| local(object, failure))
 }
 
 /// The metadata beside an object.

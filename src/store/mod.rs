@@ -6,7 +6,7 @@
 
 mod directory;
 mod retry;
-mod s3;
+pub(crate) mod s3;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -153,6 +153,9 @@ pub trait Uploads {
     /// Where it can't be noted; the store then gives the upload up.
     fn begun(&self, upload: &str) -> io::Result<()>;
 
+    /// So many bytes of the body were sent.
+    fn sent(&self, _bytes: u64) {}
+
     /// It was completed or removed.
     fn ended(&self);
 }
@@ -194,7 +197,7 @@ pub enum Kind {
     NotWritable,
     /// This machine failed in another way: the client can't be set up, the disk is broken.
     Local,
-    /// A signal asked us to stop.
+    /// A signal asked us to stop, or the time is over.
     Stopped,
 }
 
@@ -298,7 +301,7 @@ impl StoreError {
 /// Where a directory can't be opened, or the client can't be set up.
 pub fn open(to: &Destination, options: &S3Options, stop: &Stop) -> Result<Box<dyn Store>, StoreError> {
     match to {
-        Destination::Directory(path) => Ok(Box::new(directory::DirectoryStore::open(path)?)),
+        Destination::Directory(path) => Ok(Box::new(directory::DirectoryStore::open(path, stop.clone())?)),
         Destination::S3 { bucket, prefix } => {
             Ok(Box::new(s3::S3Store::open(bucket.clone(), prefix.clone(), options.clone(), stop.clone())?))
         }

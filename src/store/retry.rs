@@ -18,6 +18,9 @@ const BUDGET: u32 = 60;
 /// How long clearing up after a failed upload may take, at most.
 const CLEARING_UP: Duration = Duration::from_secs(10);
 
+/// How long it may take where all that is left is the moment before a deadline.
+const CLEARING_UP_LATE: Duration = Duration::from_millis(200);
+
 /// No further try of a request begins after so many times the timeout: a server that swallows requests must not hold
 /// up a run for long.
 const PATIENCE: u32 = 2;
@@ -52,13 +55,18 @@ impl Retry {
         self.timeout * 10
     }
 
-    /// Makes a request once, in bounded time, even if we were asked to stop: for clearing up.
+    /// Makes a request once, in bounded time, even if we were asked to stop: for clearing up. Where the time is over, there
+    /// is a moment for it only.
     pub(super) async fn run_to_the_end<T, F>(&self, request: impl FnOnce() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         let late = |_| StoreError::new("clear up in", "the store", Kind::Unreachable, "no answer in time");
-        tokio::time::timeout(CLEARING_UP.min(self.timeout), request()).await.map_err(late)?
+        let limit = match self.stop.time_left() {
+            Some(left) => left.max(CLEARING_UP_LATE),
+            None => CLEARING_UP,
+        };
+        tokio::time::timeout(limit.min(CLEARING_UP).min(self.timeout), request()).await.map_err(late)?
     }
 
     /// Makes a request without a large body until it succeeds, fails for good, or has been tried enough.
@@ -110,7 +118,7 @@ impl Retry {
             match tokio::time::timeout(ATTENTION, future.as_mut()).await {
                 Ok(value) => return Ok(value),
                 Err(_) if self.stop.requested() => {
-                    return Err(StoreError::new("wait for", "the store", Kind::Stopped, "stopped by a signal"));
+                    return Err(StoreError::new("wait for", "the store", Kind::Stopped, self.stop.why()));
                 }
                 Err(_) => {}
             }

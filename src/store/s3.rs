@@ -8,7 +8,8 @@
 //! The SDK's own retries are off: [`super::retry`] is the one layer that tries again.
 
 mod client;
-mod error;
+pub(crate) mod error;
+pub(crate) mod http;
 mod multipart;
 mod probe;
 

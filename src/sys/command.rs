@@ -11,7 +11,7 @@ use super::failure::{Context, Failure, Result};
 use super::walk;
 
 /// Where programs of the system are; also what they find as their `PATH`.
-const DIRECTORIES: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DIRECTORIES: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// No program of the system that we call takes longer.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -49,6 +49,20 @@ points! {
     /// A change to the host was made.
     EditMade = "edit-made",
 
+    // A last flush (ec2/lifecycle/).
+    /// It is noted that the machine goes.
+    EndNoted = "end-noted",
+    /// It is noted that the command before the last flush begins; it has not begun.
+    BeforeNoted = "before-noted",
+    /// The command before the last flush has ended.
+    BeforeEnded = "before-ended",
+    /// The hook was told what came of the last flush; that is not noted.
+    HookTold = "hook-told",
+    /// That is noted.
+    HookToldNoted = "hook-told-noted",
+    /// It is forgotten that the machine was to go.
+    EndForgotten = "end-forgotten",
+
     // Recovery (spool/recovery.rs, rotate/leftovers.rs).
     /// A file of the state directory that makes no sense was moved away.
     PutAside = "put-aside",
@@ -161,10 +175,20 @@ points! {
 }
 
 impl Point {
-    /// Whether it is a run that comes to it, and not an installation.
+    /// Whether it is a run that comes to it, and neither an installation nor what is around a last flush.
     pub fn is_of_a_run(self) -> bool {
-        self != Self::EditMade
+        self != Self::EditMade && !Self::OF_A_LAST_FLUSH.contains(&self)
     }
+
+    /// What only `logferry lifecycle` comes to.
+    pub const OF_A_LAST_FLUSH: &[Self] = &[
+        Self::EndNoted,
+        Self::BeforeNoted,
+        Self::BeforeEnded,
+        Self::HookTold,
+        Self::HookToldNoted,
+        Self::EndForgotten,
+    ];
 }
 
 /// Says that a run has come to a point.

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod command;
 pub mod dir;
+pub mod errand;
 pub mod failure;
 pub mod fault;
 pub mod file;
@@ -20,4 +21,5 @@ pub mod random;
 mod rename;
 pub mod rights;
 pub mod signals;
+pub mod terminal;
 pub mod walk;

@@ -1,5 +1,7 @@
 //! A place of its own for each test: directories, the binary, a bucket, writers.
 
+pub(crate) mod autoscaling;
+pub(crate) mod imds;
 pub(crate) mod moto;
 pub(crate) mod mount;
 pub(crate) mod proof;

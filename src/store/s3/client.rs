@@ -7,14 +7,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::RequestChecksumCalculation;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
 use aws_types::service_config::ServiceConfigKey;
 use tokio::runtime::Runtime;
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+use super::http::{Error, Stack};
 
 /// No request takes longer than this and ten times the timeout: the bounds that count are those of
 /// [`crate::store::retry`], which are shorter for all but the largest parts.
@@ -28,26 +24,18 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
 
 /// The client, for a store that may take `timeout` to answer.
 pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
-    let tls = tls()?;
+    let stack = Stack::of_environment()?;
     let longest = LONGEST_REQUEST + timeout * 10;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(LONGEST_CONNECT)
         .read_timeout(longest)
         .operation_attempt_timeout(longest)
         .build();
-    // Credentials and metadata are asked for without a proxy: the metadata service can't be reached through one.
-    let direct = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build_https();
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(direct).load().await;
-    let proxied = Builder::new().build_with_connector_fn(move |settings, _| {
-        let mut connector = Connector::builder();
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        connector.set_connector_settings(settings.cloned());
-        connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build()
-    });
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).http_client(stack.direct()).load().await;
     let config = aws_sdk_s3::config::Builder::from(&sdk)
         // Servers of one's own have no regions; S3 answers with the right one, which the message then shows.
         .region(sdk.region().cloned().unwrap_or(Region::from_static("us-east-1")))
-        .http_client(proxied)
+        .http_client(stack.proxied())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
         // A body in memory gets a header with the checksum that its request names, and never a trailer.
@@ -56,17 +44,6 @@ pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
         .force_path_style(has_endpoint(&sdk))
         .build();
     Ok(Client::from_conf(config))
-}
-
-/// Trusts the system's certificates, and those of `AWS_CA_BUNDLE`, as the other SDKs do.
-fn tls() -> Result<TlsContext, Error> {
-    let mut trust = TrustStore::default();
-    if let Some(bundle) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        let pem = std::fs::read(&bundle)
-            .map_err(|error| format!("read AWS_CA_BUNDLE {}: {error}", bundle.to_string_lossy()))?;
-        trust = trust.with_pem_certificate(pem);
-    }
-    Ok(TlsContext::builder().with_trust_store(trust).build()?)
 }
 
 /// Whether the user has set an endpoint, for S3 or for all services.

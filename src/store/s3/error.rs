@@ -102,7 +102,7 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
 }
 
 /// The SDK has no type for "no credentials were found" that reaches us; its text says so.
-fn lacks_credentials<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+pub(crate) fn lacks_credentials<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         if inner.to_string().contains("credential") {
@@ -133,7 +133,7 @@ fn region<E>(error: &SdkError<E, HttpResponse>) -> Option<String> {
 
 /// On one line, of bounded length and without control characters, as it goes to a terminal or into root's mail: texts of
 /// the SDK have several lines, and what a server says may be anything.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     const LONGEST: usize = 400;
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");

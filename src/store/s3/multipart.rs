@@ -59,7 +59,7 @@ impl S3Store {
             .begun(upload)
             .map_err(|error| StoreError::new("note the upload of", object.key, Kind::Local, error));
         let put = match noted {
-            Ok(()) => self.send_parts(object, upload).await,
+            Ok(()) => self.send_parts(object, upload, uploads).await,
             Err(error) => Err(error),
         };
         // When the condition failed, the upload is still open.
@@ -101,7 +101,7 @@ impl S3Store {
         })
     }
 
-    async fn send_parts(&self, object: &Object<'_>, upload: &str) -> Result<Put, StoreError> {
+    async fn send_parts(&self, object: &Object<'_>, upload: &str, uploads: &dyn Uploads) -> Result<Put, StoreError> {
         let mut parts = Vec::new();
         let mut sha = sha2::Sha256::new();
         let mut offset = 0;
@@ -112,6 +112,7 @@ impl S3Store {
             offset += count;
             let number = i32::try_from(parts.len() + 1).expect("at most 10,000 parts");
             parts.push(self.send_part(object.key, upload, number, bytes).await?);
+            uploads.sent(count);
             fault::reached(Point::UploadPartSent);
         }
         fault::reached(Point::UploadSent);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use logferry::config::File;
+use logferry::model::priority::Priority;
 use logferry::model::s3_options::{Checksum, Encryption, S3Options};
 
 use super::super::choices::Choices;
@@ -93,14 +94,18 @@ pub fn valid_configuration(choices: &mut Choices<'_>) {
     if choices.is() {
         let instance = choices.instance();
         text += &format!("[instance]\nid = \"{instance}\"\n");
-        expected.instance = Some(instance);
+        expected.machine.instance = Some(instance);
     }
     if choices.is() {
         expected.s3 = s3(choices, &mut text);
     }
     let sets: Vec<Set> = (0..choices.below(4)).map(|_| Set::new(choices, &mut text)).collect();
     let file = read(&text).unwrap_or_else(|mistake| panic!("{mistake}\n{text}"));
-    assert_eq!((file.to, file.instance, file.settle), (expected.to, expected.instance, expected.settle), "{text}");
+    assert_eq!(
+        (file.to, file.machine.instance, file.settle),
+        (expected.to, expected.machine.instance, expected.settle),
+        "{text}"
+    );
     assert_eq!((file.level, file.s3, file.sets.len()), (expected.level, expected.s3, sets.len()), "{text}");
     for (set, read) in sets.iter().zip(&file.sets) {
         set.assert_is(read, &text);
@@ -150,6 +155,7 @@ struct Set {
     excluded: String,
     elsewhere: String,
     service: String,
+    priority: Priority,
 }
 
 impl Set {
@@ -176,7 +182,14 @@ impl Set {
         if choices.is() {
             *text += "writer = \"reopens\"\n";
         }
-        Self { excluded: format!("{parent}/{name}.old.log"), elsewhere: format!("/other/{name}.log"), log, service }
+        let mut priority = Priority::Normal;
+        if choices.is() {
+            let (word, chosen) = choices.pick(&Priority::ALL);
+            *text += &format!("priority = \"{word}\"\n");
+            priority = chosen;
+        }
+        let (excluded, elsewhere) = (format!("{parent}/{name}.old.log"), format!("/other/{name}.log"));
+        Self { log, excluded, elsewhere, service, priority }
     }
 
     fn assert_is(&self, read: &logferry::config::LogSet, text: &str) {
@@ -185,5 +198,6 @@ impl Set {
         assert!(!read.covers(Path::new(&self.elsewhere)), "{} is covered by\n{text}", self.elsewhere);
         let service = read.service.service(Path::new(&self.log));
         assert_eq!(service.name().to_str(), Some(self.service.as_str()), "{text}");
+        assert_eq!(read.priority, self.priority, "{text}");
     }
 }

@@ -1,0 +1,93 @@
+//! `logferry flush`: everything into the store, now, and not before that is so or a deadline comes is it over.
+//!
+//! ```text
+//! wait for the lock ─> pass ─> pass ─> … ─> what stays, told ─> exit
+//!                        │
+//!   recover ─> discover ─┴> rounds, the urgent and the small ones first: take, seal ─> hand over
+//!                                                                threads: ship <───────────┘
+//! ```
+//!
+//! Promise: exit code 0 means that every byte that was written to the logs before it began is in the store, and all that
+//! was in the spool. It ends before its deadline whatever hangs: the work is done by a thread that is not waited for any
+//! longer then ([`in_time`]), and what it was at is as after a crash, which loses nothing.
+
+mod again;
+mod in_time;
+mod job;
+mod left;
+mod lock;
+mod pass;
+
+use std::time::Instant;
+
+use super::work;
+use crate::cli;
+use crate::config::Settings;
+use crate::exit::Exit;
+use crate::model::left::Left;
+use crate::report::progress::Show;
+use crate::report::{self, Report, steps};
+use crate::sys::clock;
+use crate::sys::signals::{self, Stop};
+use job::{Job, Output};
+
+/// What comes after a flush.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// The hourly runs go on.
+    Usual,
+    /// Nothing: the machine is about to disappear.
+    Last,
+}
+
+/// Carries out a flush.
+pub fn flush(args: cli::Flush) -> Exit {
+    let begun = Instant::now();
+    steps::tell(super::verbosity(args.logs.store.verbose));
+    let (json, started) = (args.logs.json, clock::now());
+    let deadline = args.deadline.and_then(|time| begun.checked_add(time));
+    let kind = if args.last { Kind::Last } else { Kind::Usual };
+    let settings = match work::settings(args.logs, None) {
+        Ok(settings) => settings,
+        Err(problem) => return work::not_begun(json, started, problem),
+    };
+    let stop = match signals::prepare() {
+        Ok(stop) => stop,
+        Err(failure) => {
+            let problem = work::no_state(&settings, &failure);
+            let _ = report::print_problems(std::slice::from_ref(&problem));
+            return work::not_begun(json, started, problem);
+        }
+    };
+    let (show, output) = match json {
+        true => (Show::Nothing, Output::Json),
+        false => (Show::fitting(), Output::Summary),
+    };
+    in_time::flushed(Job { settings, kind, begun, deadline, stop, show, output, started }).exit
+}
+
+/// What a flush came to.
+pub struct Flushed {
+    /// Its exit code: [`Exit::Done`] means that every byte that was written before it began is in the store.
+    pub exit: Exit,
+    /// What is not in the store: logs and segments with their bytes. Where the flush did not come to its end in time, it is
+    /// not known, and this is empty.
+    pub waiting: Vec<Left>,
+    /// The report; its problems were printed.
+    pub report: Report,
+}
+
+/// The last flush of a machine that is about to disappear, as `flush --final` makes it, but without showing progress. It
+/// returns before the deadline, whatever hangs; what still hangs then goes on, and holds the lock, until the process ends.
+pub fn last_flush(settings: &Settings, deadline: Option<Instant>, stop: &Stop) -> Flushed {
+    in_time::flushed(Job {
+        settings: settings.clone(),
+        kind: Kind::Last,
+        begun: Instant::now(),
+        deadline,
+        stop: stop.clone(),
+        show: Show::Nothing,
+        output: Output::Nothing,
+        started: clock::now(),
+    })
+}

@@ -1,0 +1,136 @@
+//! Whether a flush goes over all again, and when: a plan, without doing anything.
+
+use std::time::Duration;
+
+use super::Kind;
+use crate::model::time::Moment;
+
+/// What the last pass came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    /// Whether bytes of logs were taken.
+    pub(super) took: bool,
+    /// Whether something was shipped, or dropped, that makes room for what had none.
+    pub(super) made_room: bool,
+    /// Whether something waits that may go by itself the next time.
+    pub(super) waits: bool,
+    /// Whether a writer still holds a log that was taken from it.
+    pub(super) is_held: bool,
+    /// When the flush began.
+    pub(super) began: Moment,
+}
+
+/// How things stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    /// How many passes were made.
+    pub(super) passes: u32,
+    /// Whether a signal asked us to stop.
+    pub(super) asked: bool,
+    /// How long logs may still be taken; `None` where there is no deadline.
+    pub(super) to_take: Option<Duration>,
+    /// How long segments may still be shipped.
+    pub(super) to_ship: Option<Duration>,
+}
+
+/// How many passes there are at the most because writers go on. The first one has taken all that was written before it.
+const MOST_FOR_WRITERS: u32 = 5;
+
+/// How many there are without a deadline, whatever the reason.
+const MOST: u32 = 20;
+
+/// The longest pause between two.
+const LONGEST: Duration = Duration::from_secs(8);
+
+/// How long the last flush of a machine waits for writers that are silent, where no deadline says it: as many passes as
+/// that takes with their pauses.
+const MOST_FOR_SILENT: u32 = 6;
+
+/// How long to wait before going over all again; `None`: it is enough.
+pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Option<Duration> {
+    let Now { passes, asked, to_take, to_ship } = *now;
+    // The second pass comes at once, and then each later by twice as much: a writer that never stops would else make a
+    // segment out of every line.
+    let pause = match passes {
+        0 | 1 => Duration::ZERO,
+        passes => Duration::from_millis(250).saturating_mul(1 << (passes - 1).min(6)).min(LONGEST),
+    };
+    let is_time = |left: Option<Duration>| left.is_none_or(|left| left > pause);
+    let most = |without_deadline: u32| passes < without_deadline || to_take.is_some() && kind == Kind::Last;
+    let goes_on = match () {
+        () if asked => false,
+        () if came.waits && (came.made_room || came.took) => is_time(to_take) && passes < MOST,
+        // Only a deadline says how long to try a store that is away.
+        () if came.waits => to_ship.is_some() && is_time(to_ship),
+        () if came.took => is_time(to_take) && most(if kind == Kind::Last { MOST } else { MOST_FOR_WRITERS }),
+        () if came.is_held => kind == Kind::Last && is_time(to_take) && most(MOST_FOR_SILENT),
+        () => false,
+    };
+    goes_on.then_some(pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Came =
+        Came { took: false, made_room: false, waits: false, is_held: false, began: Moment::from_nanos(0) };
+    const TOOK: Came = Came { took: true, made_room: true, ..NOTHING };
+    const AWAY: Came = Came { waits: true, ..NOTHING };
+    const HELD: Came = Came { is_held: true, ..NOTHING };
+
+    fn now(passes: u32, seconds: Option<u64>) -> Now {
+        let left = seconds.map(Duration::from_secs);
+        Now { passes, asked: false, to_take: left, to_ship: left }
+    }
+
+    /// How many passes there are when all come to the same, and how long it takes.
+    fn passes(came: Came, kind: Kind, deadline: Option<u64>) -> (u32, Duration) {
+        let (mut count, mut time) = (1, Duration::ZERO);
+        loop {
+            let left = deadline.map(|deadline| Duration::from_secs(deadline).saturating_sub(time));
+            let now = Now { passes: count, asked: false, to_take: left, to_ship: left };
+            let Some(pause) = after(&came, kind, &now) else { return (count, time) };
+            time += pause;
+            count += 1;
+            assert!(count < 1000, "it has no end");
+        }
+    }
+
+    #[test]
+    fn when_nothing_is_new_it_is_enough() {
+        for kind in [Kind::Usual, Kind::Last] {
+            assert_eq!(after(&NOTHING, kind, &now(1, Some(60))), None);
+            assert_eq!(after(&TOOK, kind, &now(1, None)), Some(Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn a_writer_that_never_stops_does_not_keep_it_for_ever() {
+        assert_eq!(passes(TOOK, Kind::Usual, None).0, MOST_FOR_WRITERS);
+        assert_eq!(passes(TOOK, Kind::Usual, Some(90)).0, MOST_FOR_WRITERS);
+        assert!(passes(TOOK, Kind::Last, None).0 == MOST);
+        let (count, time) = passes(TOOK, Kind::Last, Some(90));
+        assert!((10..20).contains(&count) && time > Duration::from_secs(80), "{count} in {time:?}");
+    }
+
+    #[test]
+    fn a_store_that_is_away_is_tried_until_the_deadline_and_without_one_as_often_as_a_run_does() {
+        assert_eq!(passes(AWAY, Kind::Usual, None).0, 1);
+        let (count, time) = passes(AWAY, Kind::Usual, Some(90));
+        assert!((10..20).contains(&count) && time > Duration::from_secs(80), "{count} in {time:?}");
+    }
+
+    #[test]
+    fn only_the_last_flush_waits_for_writers_that_hold_their_log_in_silence() {
+        assert_eq!(passes(HELD, Kind::Usual, Some(90)).0, 1);
+        let (count, time) = passes(HELD, Kind::Last, None);
+        assert!(count == MOST_FOR_SILENT && time < Duration::from_secs(10), "{time:?}");
+        assert!(passes(HELD, Kind::Last, Some(60)).1 > Duration::from_secs(50));
+    }
+
+    #[test]
+    fn a_signal_ends_it() {
+        assert_eq!(after(&TOOK, Kind::Last, &Now { asked: true, ..now(1, None) }), None);
+    }
+}

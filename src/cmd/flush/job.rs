@@ -1,0 +1,150 @@
+//! A flush from its lock to what it tells.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::again::{self, Came};
+use super::pass::Passes;
+use super::{Flushed, Kind, left, lock};
+use crate::cmd::work::{self, Doubts, Work};
+use crate::config::Settings;
+use crate::exit::Exit;
+use crate::model::meter::Meter;
+use crate::model::problem::{Effect, Problem};
+use crate::model::time::Moment;
+use crate::model::timetable::Timetable;
+use crate::report::progress::{Progress, Show};
+use crate::report::{self, Report, steps};
+use crate::spool::Spool;
+use crate::sys::failure::Failure;
+use crate::sys::signals::Stop;
+
+/// What is printed at the end, besides problems.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Output {
+    /// What was shipped, for a person.
+    Summary,
+    /// The report, for a program.
+    Json,
+    /// Nothing.
+    Nothing,
+}
+
+/// A flush that is to be made.
+pub(super) struct Job {
+    pub(super) settings: Settings,
+    pub(super) kind: Kind,
+    pub(super) begun: Instant,
+    pub(super) deadline: Option<Instant>,
+    pub(super) stop: Stop,
+    pub(super) show: Show,
+    pub(super) output: Output,
+    pub(super) started: Moment,
+}
+
+impl Job {
+    /// What the deadline leaves time for, where there is one.
+    pub(super) fn timetable(&self) -> Option<Timetable> {
+        self.deadline.map(|deadline| Timetable::between(self.begun, deadline))
+    }
+
+    /// All of it, but for being over in time.
+    pub(super) fn work(self) -> Flushed {
+        let mut spool = match Spool::open(&self.settings.state_dir) {
+            Ok(spool) => spool,
+            Err(failure) => return self.not_begun(&failure),
+        };
+        let meter = Arc::new(Meter::default());
+        let progress = Progress::start(self.show, &meter, self.deadline);
+        let ship_until = self.timetable().map(|times| times.ship_until);
+        // Held to the end: what was told is told by one command only.
+        let (report, _lock) = match lock::wait(&spool, &self.stop.by(ship_until), &progress) {
+            Ok(lock) => (self.in_passes(&mut spool, &meter), Some(lock)),
+            Err(problem) => (Report::of_problems(self.started, vec![problem]), None),
+        };
+        drop(progress);
+        self.told(report, &spool)
+    }
+
+    fn not_begun(&self, failure: &Failure) -> Flushed {
+        let problem = work::no_state(&self.settings, failure);
+        let _ = report::print_problems(std::slice::from_ref(&problem));
+        let report = Report { exit_code: Exit::Config as u8, ..Report::of_problems(self.started, vec![problem]) };
+        if self.output == Output::Json {
+            let _ = report::print_json(&report);
+        }
+        Flushed { exit: Exit::Config, waiting: Vec::new(), report }
+    }
+
+    /// Goes over all again and again, as long as there is reason to.
+    fn in_passes(&self, spool: &mut Spool, meter: &Arc<Meter>) -> Report {
+        let work = Work { settings: &self.settings, stop: &self.stop, started: self.started };
+        let mut passes = Passes::new(&work, self.timetable(), meter);
+        let done = loop {
+            let came = match passes.once(spool) {
+                Ok(came) => came,
+                Err(failure) => break Err(failure),
+            };
+            match again::after(&came, self.kind, &self.now(passes.count())) {
+                Some(pause) => self.stop.sleep(pause),
+                None => break self.look_behind(&came, spool, &mut passes),
+            }
+        };
+        let mut report = passes.into_report();
+        if let Err(failure) = done {
+            report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
+        }
+        report.problems.extend(work::put_aside(spool));
+        report
+    }
+
+    fn now(&self, passes: u32) -> again::Now {
+        let now = Instant::now();
+        let left = |until: Instant| until.saturating_duration_since(now);
+        again::Now {
+            passes,
+            asked: self.stop.asked(),
+            to_take: self.timetable().map(|times| left(times.take_until)),
+            to_ship: self.timetable().map(|times| left(times.ship_until)),
+        }
+    }
+
+    /// What exit code 0 would promise and nobody knows; and at the end of a machine, who may still write to it.
+    fn look_behind(&self, came: &Came, spool: &mut Spool, passes: &mut Passes<'_>) -> Result<(), Failure> {
+        if self.stop.asked() {
+            return Ok(());
+        }
+        let problems = left::behind_deleted_logs(spool, self.kind, came.began)?;
+        passes.add(problems);
+        Ok(())
+    }
+
+    fn told(&self, report: Report, spool: &Spool) -> Flushed {
+        let mut report = work::tell(report, spool, Doubts::Grave);
+        let exit = report::exit(&report.problems);
+        let mut waiting = Vec::new();
+        if exit != Exit::Done {
+            waiting = left::all(&self.settings);
+            if self.output != Output::Nothing && !waiting.is_empty() {
+                report::print_left(&waiting);
+            }
+        }
+        report.left = Some(waiting.clone());
+        if self.output == Output::Summary {
+            self.sum_up(&report);
+        }
+        let exit = match self.output {
+            Output::Json => work::ended(&report, true),
+            Output::Summary | Output::Nothing => exit,
+        };
+        Flushed { exit, waiting, report }
+    }
+
+    fn sum_up(&self, report: &Report) {
+        if !report.shipped.is_empty() {
+            let bytes: u64 = report.shipped.iter().map(report::Item::raw_bytes).sum();
+            let (count, time) = (report.shipped.len(), self.begun.elapsed().as_secs_f64());
+            steps::complain(&format!("{count} segments with {bytes} bytes of logs were shipped in {time:.1} s"));
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a flush leaves: what is not in the store, and what may be missing and nobody can see.
+
+use super::Kind;
+use crate::config::Settings;
+use crate::model::left::Left;
+use crate::model::problem::{Effect, Problem};
+use crate::model::time::Moment;
+use crate::rotate::discover::{self, Discovery};
+use crate::rotate::growth::{self, State};
+use crate::spool::{self, Spool, Survey};
+use crate::sys::failure::Result;
+
+/// Every log and segment that is not in the store now, the largest first.
+pub(super) fn all(settings: &Settings) -> Vec<Left> {
+    let Discovery { found, claimed, .. } = discover::discover(settings, &settings.own_directories());
+    // What can't be looked at was complained of.
+    let Survey { sealed, .. } = spool::survey(&settings.state_dir).unwrap_or_default();
+    let found = found.into_iter().map(|found| Left::Log { path: found.path, bytes: found.size });
+    let claimed = claimed.into_iter().map(|claimed| {
+        let path = claimed.dir.join(&claimed.claimed.as_os_str());
+        let bytes = std::fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
+        Left::Log { path, bytes }
+    });
+    let sealed = sealed.into_iter().map(|sealed| Left::Segment {
+        segment: sealed.segment.name,
+        path: sealed.segment.path,
+        bytes: sealed.seal.packed,
+    });
+    let mut left: Vec<Left> = found.chain(claimed).chain(sealed).collect();
+    left.sort_by_key(|left| std::cmp::Reverse(left.bytes()));
+    left
+}
+
+/// Deleted logs that a writer may hold: of those that were taken before `began`, whether anybody can know what was written
+/// to them since; and for a last flush, who holds one still.
+pub(super) fn behind_deleted_logs(spool: &mut Spool, kind: Kind, began: Moment) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for growth::Watched { path, since, state } in growth::watched(spool)? {
+        match state {
+            State::Unseen if since.is_none_or(|since| since < began) => {
+                let what = "its writer held the file that an earlier run took, and now not all processes can be looked into: \
+                            nobody knows whether it has written to it since";
+                let problem = Problem::new(Effect::Failed, &path, what);
+                problems.push(problem.hint("as root, and outside of a container, every process can be seen"));
+            }
+            State::Held { writer } if kind == Kind::Last => {
+                let what = format!(
+                    "{writer} still holds the file that was taken; what it writes there from now on is lost with this machine"
+                );
+                problems.push(Problem::new(Effect::Noted, &path, what).hint("stop it, then flush once more"));
+            }
+            State::Unseen | State::Held { .. } | State::LetGo => {}
+        }
+    }
+    Ok(problems)
+}

@@ -1,0 +1,182 @@
+//! One pass of a flush over all that there is: the urgent and the small first, shipped while the rest is taken.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::again::Came;
+use crate::cmd::work::{self, Work};
+use crate::ec2;
+use crate::model::meter::Meter;
+use crate::model::names::Instance;
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::Segment;
+use crate::model::timetable::Timetable;
+use crate::report::Report;
+use crate::rotate::discover::{self, Discovery};
+use crate::rotate::rounds::{self, Round};
+use crate::rotate::{Outcome, Rotation, growth};
+use crate::ship::{self, Dock, How, Order};
+use crate::spool::Spool;
+use crate::sys::failure::{Failure, Result};
+use crate::sys::signals::Stop;
+
+/// The passes of a flush, and what they came to so far.
+pub(super) struct Passes<'a> {
+    work: &'a Work<'a>,
+    /// To stop taking.
+    take: Stop,
+    /// To stop shipping.
+    ship: Stop,
+    drained_by: Option<Instant>,
+    meter: &'a Arc<Meter>,
+    count: u32,
+    report: Report,
+    /// What holds for the last pass only: that something waits, or could not be shipped. The next one tries it again.
+    passing: Vec<Problem>,
+}
+
+/// What taking came to, over all rounds of a pass.
+#[derive(Default)]
+struct Taken {
+    took: bool,
+    no_room: Vec<Problem>,
+    blocked: HashSet<PathBuf>,
+    confirmed: bool,
+}
+
+impl<'a> Passes<'a> {
+    pub(super) fn new(work: &'a Work<'a>, times: Option<Timetable>, meter: &'a Arc<Meter>) -> Self {
+        Self {
+            work,
+            take: work.stop.by(times.map(|times| times.take_until)),
+            ship: work.stop.by(times.map(|times| times.ship_until)),
+            drained_by: times.map(|times| times.drain_until),
+            meter,
+            count: 0,
+            report: Report::of_problems(work.started, Vec::new()),
+            passing: Vec::new(),
+        }
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Adds problems that were found besides.
+    pub(super) fn add(&mut self, mut problems: Vec<Problem>) {
+        self.report.found(&mut problems);
+    }
+
+    /// What they came to.
+    pub(super) fn into_report(mut self) -> Report {
+        self.report.found(&mut self.passing);
+        self.report
+    }
+
+    /// Goes over all once.
+    pub(super) fn once(&mut self, spool: &mut Spool) -> Result<Came> {
+        let is_first = self.count == 0;
+        self.count += 1;
+        self.passing.clear();
+        let mut recovered = spool.recover()?;
+        // What came later than a flush that has no time for it was not asked for.
+        let mut discovery = match is_first || !self.take.requested() {
+            true => self.discover(),
+            false => Discovery::default(),
+        };
+        self.add(std::mem::take(&mut discovery.problems));
+        if work::nothing_to_do(&recovered, &discovery, spool)? {
+            return Ok(self.came(&Taken::default(), false));
+        }
+        spool.make_durable()?;
+        let settings = self.work.settings;
+        let instance = ec2::instance(settings.instance.as_ref(), spool.root());
+        self.report.instance = Some(instance.clone());
+        let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
+        let priority = |segment: &Segment| settings.priority_of(&segment.path);
+        let ship = self.ship.clone();
+        let how = How { options: &settings.s3, order: Order::Urgent(&priority), stop: &ship, meter: self.meter };
+        let rounds = rounds::plan(recovered, discovery);
+        let (taken, shipped) = ship::alongside(&spool.shelf(), &how, |dock| {
+            dock.add(sealed);
+            self.take(spool, dock, rounds, &instance)
+        });
+        let shipped = shipped.settled(spool);
+        let mut taken = taken?;
+        taken.confirmed |= !(shipped.confirmed.is_empty() && dropped.is_empty());
+        self.report.shipped.extend(work::items(&shipped.confirmed));
+        self.report.waiting = work::items(&shipped.waiting);
+        self.passing.extend(shipped.problems);
+        self.passing.append(&mut taken.no_room);
+        self.passing.extend(work::drop_leftovers(spool, &dropped));
+        let is_held = !self.take.requested() && growth::is_held(spool)?;
+        Ok(self.came(&taken, is_held))
+    }
+
+    fn discover(&mut self) -> Discovery {
+        let settings = self.work.settings;
+        let discovery = discover::discover(settings, &settings.own_directories());
+        self.report.empty = discovery.empty.len();
+        let bytes = discovery.found.iter().map(|found| found.size).sum();
+        self.meter.found(discovery.found.len() as u64, bytes);
+        discovery
+    }
+
+    fn came(&self, taken: &Taken, is_held: bool) -> Came {
+        let waits = self.passing.iter().any(|problem| problem.effect == Effect::Waits);
+        Came { took: taken.took, made_room: taken.confirmed, waits, is_held, began: self.work.started }
+    }
+
+    /// Takes round after round, and hands over what each has sealed.
+    fn take(
+        &mut self,
+        spool: &mut Spool,
+        dock: &mut Dock<'_, '_>,
+        rounds: Vec<Round>,
+        instance: &Instance,
+    ) -> std::result::Result<Taken, Failure> {
+        let (mut taken, mut no_time) = (Taken::default(), 0);
+        for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
+            if index > 0 && self.take.requested() {
+                no_time += discovery.found.len() + recovered.unfinished.len();
+                continue;
+            }
+            recovered.blocked.extend(taken.blocked.iter().cloned());
+            let (logs, known) = (discovery.found.len() as u64, recovered.blocked.clone());
+            let rotation = Rotation::new(spool, self.work.settings, instance.clone(), &self.take);
+            let rotation = rotation.counting(self.meter).drained_by(self.drained_by);
+            let Outcome { sealed, problems, no_room, blocked } = rotation.run(&mut recovered, discovery);
+            self.meter.taken(logs);
+            taken.took |= !sealed.is_empty();
+            taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
+            taken.no_room.extend(no_room);
+            self.sort(problems);
+            self.report.sealed.extend(work::items(&sealed));
+            dock.add(sealed);
+            self.drop_confirmed(spool, dock, &mut taken)?;
+        }
+        if no_time > 0 {
+            let what = format!("{}; {no_time} logs were not begun", self.take.why());
+            self.passing.push(Problem::new(Effect::Waits, &self.work.settings.state_dir, what));
+        }
+        Ok(taken)
+    }
+
+    /// What is in the store makes room for what is still to be taken.
+    fn drop_confirmed(&mut self, spool: &Spool, dock: &mut Dock<'_, '_>, taken: &mut Taken) -> Result<()> {
+        let confirmed = dock.take_confirmed();
+        taken.confirmed |= !confirmed.is_empty();
+        self.report.shipped.extend(work::items(&confirmed));
+        spool.drop_shipped(&confirmed)
+    }
+
+    /// Tells what waits, and is tried again by the next pass, from what stays as it is.
+    fn sort(&mut self, problems: Vec<Problem>) {
+        let (passing, lasting) = problems.into_iter().partition(|problem| problem.effect == Effect::Waits);
+        self.passing.extend::<Vec<Problem>>(passing);
+        self.add(lasting);
+    }
+}

@@ -1,0 +1,159 @@
+//! In which order logs are taken when there may not be time for all: the urgent ones first, then the smallest, so that
+//! most services are complete.
+//!
+//! They go in rounds. What a round has sealed is shipped while the next one is taken, so that nothing has to wait until all
+//! is copied. Each round may be larger than the one before, since each may have to wait for silent writers once: there are
+//! few of them, however much there is.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::discover::{ClaimedFile, Discovery, Found};
+use super::leftovers::split;
+use crate::model::segment::ClaimedName;
+use crate::spool::{Recovered, Unfinished};
+use crate::sys::dir::Dir;
+
+/// What is taken together.
+pub struct Round {
+    /// What earlier runs left, and which logs are left alone.
+    pub recovered: Recovered,
+    /// The logs.
+    pub discovery: Discovery,
+}
+
+/// All that there is to take, in rounds; at least one, for what nobody can see in advance.
+///
+/// What earlier runs left comes first, but for logs of which a large claimed file is left: these come last, with all that
+/// there is of them, since that file is copied from its start and would hold up all others.
+pub fn plan(recovered: Recovered, discovery: Discovery) -> Vec<Round> {
+    let heavy = heavy_leftovers(&recovered.unfinished, &discovery.claimed);
+    let is_heavy = |path: &Path| heavy.contains(path);
+    let (unfinished, failed, blocked) = (recovered.unfinished, recovered.failed, recovered.blocked);
+    let (late_unfinished, unfinished): (Vec<_>, Vec<_>) =
+        unfinished.into_iter().partition(|unfinished| is_heavy(&unfinished.segment.path));
+    let (late_claimed, claimed): (Vec<_>, Vec<_>) =
+        discovery.claimed.into_iter().partition(|claimed| is_heavy(&path_of(claimed)));
+    let (late_found, found): (Vec<_>, Vec<_>) = discovery.found.into_iter().partition(|found| is_heavy(&found.path));
+    let waiting = || Recovered { blocked: blocked.iter().chain(&heavy).cloned().collect(), ..Recovered::default() };
+    let mut rounds: Vec<Round> = in_rounds(found)
+        .into_iter()
+        .map(|found| Round { recovered: waiting(), discovery: Discovery { found, ..Discovery::default() } })
+        .collect();
+    if rounds.is_empty() {
+        rounds.push(Round { recovered: waiting(), discovery: Discovery::default() });
+    }
+    let first = &mut rounds[0];
+    (first.recovered.unfinished, first.recovered.failed, first.discovery.claimed) = (unfinished, failed, claimed);
+    if !heavy.is_empty() {
+        let recovered = Recovered { unfinished: late_unfinished, blocked, ..Recovered::default() };
+        let discovery = Discovery { found: late_found, claimed: late_claimed, ..Discovery::default() };
+        rounds.push(Round { recovered, discovery });
+    }
+    rounds
+}
+
+/// The logs of which claimed files are left that are larger than a first round.
+fn heavy_leftovers(unfinished: &[Unfinished], claimed: &[ClaimedFile]) -> HashSet<PathBuf> {
+    let mut sizes: HashMap<PathBuf, u64> = HashMap::new();
+    let of_records = unfinished.iter().filter_map(|Unfinished { segment, .. }| {
+        let claimed = segment.claimed.clone()?;
+        Some((segment.path.clone(), claimed))
+    });
+    let seen = claimed.iter().map(|claimed| (path_of(claimed), claimed.claimed.clone()));
+    let all: HashSet<(PathBuf, ClaimedName)> = of_records.chain(seen).collect();
+    for (path, claimed) in all {
+        let (parent, _) = split(&path);
+        // What can't be looked at is dealt with when it is taken.
+        let entry = Dir::open(&parent).and_then(|dir| dir.look(claimed.as_os_str())).ok().flatten();
+        *sizes.entry(path).or_default() += entry.map_or(0, |entry| entry.status.size);
+    }
+    sizes.into_iter().filter(|(_, size)| *size > FIRST.bytes).map(|(path, _)| path).collect()
+}
+
+fn path_of(claimed: &ClaimedFile) -> PathBuf {
+    claimed.dir.join(&claimed.log)
+}
+
+/// How much the first round takes.
+const FIRST: Limit = Limit { logs: 64, bytes: 64 * 1024 * 1024 };
+
+/// How many times as much each round may take as the one before.
+const GROWTH: u64 = 4;
+
+#[derive(Clone, Copy)]
+struct Limit {
+    logs: u64,
+    bytes: u64,
+}
+
+/// Logs in use in rounds. A round has logs of one priority only, and at least one.
+fn in_rounds(mut found: Vec<Found>) -> Vec<Vec<Found>> {
+    // From the back: the first to go is the last one here.
+    found.sort_by(|a, b| Reverse(key(a)).cmp(&Reverse(key(b))));
+    let mut rounds = Vec::new();
+    let mut limit = FIRST;
+    while let Some(first) = found.pop() {
+        let (priority, mut bytes) = (first.priority, first.size);
+        let mut round = vec![first];
+        while let Some(next) = found.pop_if(|next| next.priority == priority && fits(&round, bytes, next, limit)) {
+            bytes = bytes.saturating_add(next.size);
+            round.push(next);
+        }
+        rounds.push(round);
+        limit = Limit { logs: limit.logs * GROWTH, bytes: limit.bytes.saturating_mul(GROWTH) };
+    }
+    rounds
+}
+
+fn key(found: &Found) -> impl Ord {
+    (found.priority, found.size, found.path.clone())
+}
+
+fn fits(round: &[Found], bytes: u64, next: &Found, limit: Limit) -> bool {
+    (round.len() as u64) < limit.logs && bytes.saturating_add(next.size) <= limit.bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::names::Service;
+    use crate::model::priority::Priority;
+    use crate::model::segment::Identity;
+
+    fn found(name: &str, size: u64, priority: Priority) -> Found {
+        let identity = Identity { dev: 1, ino: 1, born: None };
+        let service = Service::new(name).expect("a name");
+        Found { path: format!("/log/{name}").into(), service, identity, size, priority }
+    }
+
+    fn names(rounds: &[Vec<Found>]) -> Vec<Vec<&str>> {
+        let name = |found: &'_ Found| found.path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let names = rounds.iter().map(|round| round.iter().filter_map(name).collect::<Vec<_>>());
+        names.map(|round| round.into_iter().map(|name| &*name.leak()).collect()).collect()
+    }
+
+    #[test]
+    fn the_urgent_ones_go_first_and_then_the_smallest() {
+        let rounds = in_rounds(vec![
+            found("large", 5_000_000_000, Priority::Normal),
+            found("small", 10, Priority::Normal),
+            found("unimportant", 1, Priority::Low),
+            found("urgent", 7_000_000_000, Priority::High),
+            found("medium", 1_000_000, Priority::Normal),
+        ]);
+        assert_eq!(names(&rounds), [vec!["urgent"], vec!["small", "medium"], vec!["large"], vec!["unimportant"]]);
+    }
+
+    #[test]
+    fn fifty_gigabytes_go_in_a_few_rounds_each_of_a_bounded_size() {
+        let logs = (0..500).map(|n| found(&format!("{n:03}"), 100_000_000, Priority::Normal)).collect();
+        let rounds = in_rounds(logs);
+        assert!(rounds[0].len() == 1 && rounds[1].len() == 2, "{}", rounds[1].len());
+        assert!(rounds.len() <= 8, "{}", rounds.len());
+        assert_eq!(rounds.iter().map(Vec::len).sum::<usize>(), 500);
+        let many = in_rounds((0..5000).map(|n| found(&format!("{n:04}"), 1, Priority::Normal)).collect());
+        assert_eq!((many[0].len(), many[1].len()), (64, 256));
+    }
+}

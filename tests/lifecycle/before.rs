@@ -1,0 +1,71 @@
+//! The command before the last flush.
+
+use super::Fleet;
+use crate::support::wait_until;
+
+/// Has this script run before the last flush.
+fn before(fleet: &Fleet, script: &str, more: &str) {
+    std::fs::write(fleet.sandbox.path("before.sh"), script).expect("a script");
+    let path = fleet.sandbox.path("before.sh");
+    fleet.configure(&format!("before = [\"sh\", \"{}\"]\n{more}", path.display()));
+}
+
+#[test]
+fn what_it_has_the_service_write_is_in_the_store() {
+    let fleet = Fleet::ending();
+    let log = fleet.sandbox.write_log("web.log", "at work\n");
+    before(&fleet, &format!("echo goodbye >>'{}'\necho noise; echo more >&2\n", log.display()), "");
+    fleet.call().quiet();
+    assert_eq!(fleet.shipped("web"), "at work\ngoodbye\n");
+    assert_eq!(fleet.api.told(), ["CONTINUE"]);
+}
+
+#[test]
+fn it_runs_once_whatever_comes_of_it() {
+    let fleet = Fleet::ending();
+    let ran = fleet.sandbox.path("ran");
+    before(&fleet, &format!("echo x >>'{}'\necho it is broken >&2\nexit 3\n", ran.display()), "");
+    fleet.sandbox.write_log("web.log", "one\n");
+    let told = fleet.call().expect(1).stderr;
+    assert!(told.contains("the command before the last flush failed (exit status: 3): it is broken"), "{told}");
+    assert_eq!(fleet.shipped("web"), "one\n");
+    assert_eq!(fleet.api.told(), ["CONTINUE"]);
+    fleet.call().quiet();
+    assert_eq!(std::fs::read_to_string(ran).expect("it ran"), "x\n");
+}
+
+#[test]
+fn one_that_hangs_is_ended_with_all_that_it_has_started() {
+    let fleet = Fleet::ending();
+    let child = fleet.sandbox.path("child");
+    let script = format!("sleep 1000 &\necho $! >'{}'\nwait\n", child.display());
+    before(&fleet, &script, "before_timeout = \"1s\"");
+    fleet.sandbox.write_log("web.log", "one\n");
+    fleet.call().expect(1).says("had not ended after 1 s and was ended");
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
+    let pid = std::fs::read_to_string(child).expect("it was started");
+    let stat = format!("/proc/{}/stat", pid.trim());
+    wait_until("its child is gone", || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")));
+}
+
+#[test]
+fn one_that_is_not_there_keeps_nothing_from_being_shipped() {
+    let fleet = Fleet::ending();
+    fleet.configure("before = [\"no-such-program\", \"stop\"]");
+    fleet.sandbox.write_log("web.log", "one\n");
+    fleet
+        .call()
+        .expect(1)
+        .says("no-such-program: the command before the last flush: start no-such-program: No such file");
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
+}
+
+#[test]
+fn it_finds_the_programs_of_the_system_and_nothing_of_our_environment() {
+    let fleet = Fleet::ending();
+    let env = fleet.sandbox.path("env");
+    before(&fleet, &format!("env >'{}'\n", env.display()), "");
+    fleet.call().quiet();
+    let env = std::fs::read_to_string(env).expect("it ran");
+    assert!(env.contains("PATH=/usr/sbin:/usr/bin:/sbin:/bin") && !env.contains("AWS_"), "{env}");
+}
