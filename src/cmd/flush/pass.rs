@@ -93,7 +93,7 @@ impl<'a> Passes<'a> {
         }
         spool.make_durable()?;
         let settings = self.work.settings;
-        let instance = ec2::instance(settings.instance.as_ref(), spool.root());
+        let instance = ec2::instance(settings, spool.root());
         self.report.instance = Some(instance.clone());
         let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
