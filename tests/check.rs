@@ -4,6 +4,7 @@
 mod bounded;
 mod faults;
 mod healthy;
+mod lifecycle;
 mod schedule;
 mod store;
 mod untouched;

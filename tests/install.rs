@@ -3,6 +3,7 @@
 mod cron;
 mod failures;
 mod image;
+mod lifecycle;
 mod options;
 mod purge;
 mod refusals;

@@ -15,6 +15,7 @@ use crate::ec2::lifecycle::record::{self, Record};
 use crate::ec2::{self, lifecycle};
 use crate::exit::Exit;
 use crate::model::fate::{Fate, Omens, Verdict};
+use crate::model::left::Left;
 use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
 use crate::model::time::Moment;
@@ -306,7 +307,9 @@ impl End<'_> {
     fn flush(&mut self, deadline: Option<Instant>) -> bool {
         let Flushed { exit, waiting, report } = flush::last_flush(self.settings, deadline, self.stop);
         self.flushed = exit;
-        waiting.is_empty() && report.waiting.is_empty() && !matches!(exit, Exit::Waits | Exit::Config)
+        // A writer that goes on writing has a new log by now; it was told if one could not be taken.
+        let in_spool = waiting.iter().any(|left| matches!(left, Left::Segment { .. })) || !report.waiting.is_empty();
+        !in_spool && !matches!(exit, Exit::Waits | Exit::Config)
     }
 
     /// Runs the command before the last flush, once. Whatever comes of it, the flush follows.

@@ -187,6 +187,23 @@ fn a_running_systemd_is_told_what_has_changed() {
 }
 
 #[test]
+fn a_running_systemd_is_told_of_the_timer_that_looks_for_the_end_too() {
+    let guest = with_systemd("");
+    let before = guest.etc();
+    let (ended, asked) = guest.with_systemctl(&[&WITH_SYSTEMD[..], &["--lifecycle"]].concat());
+    ended.expect(0);
+    assert_eq!(asked, ["daemon-reload", "restart logferry.timer", "restart logferry-lifecycle.timer"]);
+    let (ended, asked) = guest.with_systemctl(&[&WITH_SYSTEMD[..], &["--lifecycle=no"]].concat());
+    ended.expect(0);
+    assert_eq!(asked, ["stop logferry-lifecycle.timer", "daemon-reload", "restart logferry.timer"]);
+    guest.with_systemctl(&[&WITH_SYSTEMD[..], &["--lifecycle"]].concat()).0.expect(0);
+    let (ended, asked) = guest.with_systemctl(&["logferry", "uninstall"]);
+    ended.expect(0);
+    assert_eq!(asked, ["stop logferry-lifecycle.timer", "stop logferry.timer", "daemon-reload"]);
+    assert_same(&before, &guest.etc(), "uninstalled");
+}
+
+#[test]
 fn where_systemd_refuses_all_is_undone() {
     let guest = with_systemd("restart");
     let before = guest.etc();
@@ -202,18 +219,20 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let before = guest.etc();
     let args = ["logferry", "install", "--to", "file:///srv/50% store", "/var/log/web.log", "--scheduler", "systemd"];
     let env = [("AWS_REGION", "eu-west-1".into())];
-    guest.run(&[&args[..], &["--state-dir", "/srv/50% $x", "--at", "5"]].concat(), &env).expect(0);
-    let units = ["/etc/systemd/system/logferry.timer", "/etc/systemd/system/logferry.service"];
+    guest.run(&[&args[..], &["--state-dir", "/srv/50% $x", "--at", "5", "--lifecycle"]].concat(), &env).expect(0);
+    let units = ["logferry.timer", "logferry.service", "logferry-lifecycle.timer", "logferry-lifecycle.service"];
+    let units = units.map(|unit| format!("/etc/systemd/system/{unit}"));
     let analyze = "systemd-analyze is missing: as root, apt-get install systemd";
     assert!(std::path::Path::new("/usr/bin/systemd-analyze").exists(), "{analyze}");
-    guest.run(&["systemd-analyze", "verify", "--man=no", units[0], units[1]], &[]).quiet();
+    let verify = ["systemd-analyze", "verify", "--man=no"].into_iter().chain(units.iter().map(String::as_str));
+    guest.run(&verify.collect::<Vec<_>>(), &[]).quiet();
     let timer = std::fs::read_to_string(guest.path("etc/systemd/system/logferry.timer")).expect("a timer");
     let calendar = timer.lines().find_map(|line| line.strip_prefix("OnCalendar=")).expect("a time");
     let said = guest.run(&["systemd-analyze", "calendar", "--iterations=2", calendar], &[]).expect(0).text();
     let due: Vec<_> = said.lines().filter(|line| line.contains(":05:00 UTC")).collect();
     assert!(due.len() >= 2, "every hour at that minute: {said}");
     // What is enabled so is enabled for systemctl too.
-    guest.run(&["systemctl", "is-enabled", "logferry.timer"], &[]).expect(0);
+    guest.run(&["systemctl", "is-enabled", "logferry.timer", "logferry-lifecycle.timer"], &[]).expect(0);
     guest.run(&["logferry", "uninstall"], &[]).expect(0);
     assert_same(&before, &guest.etc(), "uninstalled");
 }
