@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | ship.json | each action, on the keys of the prefix | |
 //! | read.json | each action, on the bucket and the keys of the prefix | the condition on listings: held against the listings that are asked for |
-//! | hook.json | that the two that find are real actions and are enough to find | the group's ARN, and the two that end an action: moto knows neither call |
+//! | hook.json | each action | the group's ARN. (What the two actions for a group then do: moto knows neither call) |
 //! | key.json | | all of it: moto has no use of a key that a put would need |
 
 use std::ffi::OsStr;
@@ -57,6 +57,9 @@ fn account() -> &'static Account {
             "hook": policy("hook"),
             "hook-no-instances": without(policy("hook"), "autoscaling:DescribeAutoScalingInstances"),
             "hook-no-hooks": without(policy("hook"), "autoscaling:DescribeLifecycleHooks"),
+            "hook-anywhere": anywhere(policy("hook")),
+            "hook-no-end": anywhere(without(policy("hook"), "autoscaling:CompleteLifecycleAction")),
+            "hook-no-beat": anywhere(without(policy("hook"), "autoscaling:RecordLifecycleActionHeartbeat")),
         });
         let moto = Moto::start();
         let keys = answer(moto.python(PROGRAM).args(["found", "my-logs"]), &roles);
@@ -133,6 +136,14 @@ fn without(mut policy: Value, action: &str) -> Value {
         taken += before - actions.len();
     }
     assert_eq!(taken, 1, "{action} is in the policy once");
+    policy
+}
+
+/// A policy for any resource, as moto knows no other for what is not S3.
+fn anywhere(mut policy: Value) -> Value {
+    for statement in policy["Statement"].as_array_mut().expect("statements") {
+        statement["Resource"] = json!("*");
+    }
     policy
 }
 
@@ -300,4 +311,24 @@ fn the_policy_of_the_hook_is_enough_to_find_the_hook() {
         ("hook-no-hooks", "autoscaling", hooks, group),
     ]);
     assert_eq!(answers, ["done", "done", "AccessDenied", "AccessDenied", "AccessDenied", "AccessDenied"]);
+}
+
+#[test]
+fn the_policy_of_the_hook_allows_to_hold_it_and_to_end_it() {
+    let action =
+        json!({ "AutoScalingGroupName": "my-fleet", "LifecycleHookName": "logs", "InstanceId": "i-0abc12345678" });
+    let mut result = action.clone();
+    result["LifecycleActionResult"] = "CONTINUE".into();
+    let end = |role| (role, "autoscaling", "complete_lifecycle_action", result.clone());
+    let beat = |role| (role, "autoscaling", "record_lifecycle_action_heartbeat", action.clone());
+    let answers = account().calls(&[
+        end("hook-anywhere"),
+        beat("hook-anywhere"),
+        end("hook-no-end"),
+        beat("hook-no-end"),
+        end("hook-no-beat"),
+        beat("hook-no-beat"),
+    ]);
+    // It is unknown to moto, but minded first.
+    assert_eq!(answers, ["unknown", "unknown", "AccessDenied", "unknown", "unknown", "AccessDenied"]);
 }

@@ -2,36 +2,78 @@
 //! against the bucket of the deployed stack.
 //!
 //! It is what CloudFormation makes of the template (moto's), not the template's text. Missing is what a chroot can't have:
-//! systemd at work (`systemctl` enables there, and is told to start nothing), so the service and the run are started by hand.
+//! systemd at work (`systemctl` enables there, and is told to start and stop nothing), so the service and what the timers start
+//! is started by hand.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::stack::stack;
 use crate::package::packages;
+use crate::support::autoscaling::{AutoScalingServer, GROUP, TERMINATING};
+use crate::support::imds::ImdsServer;
 use crate::support::moto::REGION;
 use crate::support::root::Root;
-use crate::support::{Sandbox, finish, wait_until};
+use crate::support::{Ended, Sandbox, finish, wait_until};
 
 fn script() -> String {
     stack().there["template"]["UserData"].as_str().expect("a script").to_owned()
 }
 
-/// A system made of an image as the guide has it baked.
-fn booted(sandbox: &Sandbox) -> Root {
-    let root = Root::new(sandbox);
-    root.put(&packages().first, "/mnt/logferry.deb");
-    root.dpkg(["--install", "/mnt/logferry.deb"]).expect(0);
-    root
+const INSTANCE: &str = "i-0abc12345678";
+
+/// A machine of an image as the guide has it baked. What stands in for its metadata service and for Auto Scaling is the
+/// tests' own.
+struct Machine {
+    root: Root,
+    imds: ImdsServer,
+    api: AutoScalingServer,
 }
 
-/// A command there, with what only the tests' bucket needs: the machine has the endpoint from the region, and its
-/// credentials from its role.
-fn command(root: &Root, program: &str) -> Command {
-    let mut command = root.command(program);
-    command.env("AWS_ENDPOINT_URL", stack().moto.endpoint()).env("SYSTEMD_OFFLINE", "1");
-    command.env("AWS_ACCESS_KEY_ID", "AKIDTEST").env("AWS_SECRET_ACCESS_KEY", "secret");
-    command
+impl Machine {
+    fn booted(sandbox: &Sandbox) -> Self {
+        let root = Root::new(sandbox);
+        root.put(&packages().first, "/mnt/logferry.deb");
+        root.dpkg(["--install", "/mnt/logferry.deb"]).expect(0);
+        let (imds, api) = (ImdsServer::of(INSTANCE), AutoScalingServer::of(INSTANCE));
+        imds.set("autoscaling/target-lifecycle-state", "InService");
+        root.write("/var/lib/cloud/user-data", script());
+        Self { root, imds, api }
+    }
+
+    /// A command there, with what only the tests need: a machine has the endpoints from the region, and its credentials
+    /// from its role.
+    fn command(&self, program: &str) -> Command {
+        let mut command = self.root.command(program);
+        command.env("AWS_ENDPOINT_URL", stack().moto.endpoint()).env("SYSTEMD_OFFLINE", "1");
+        command.env("AWS_ACCESS_KEY_ID", "AKIDTEST").env("AWS_SECRET_ACCESS_KEY", "secret");
+        command.envs(self.imds.env()).envs(self.api.env());
+        command
+    }
+
+    /// Runs the user data to its end, which is the check. That finds fault with nothing but what this is no machine for.
+    #[track_caller]
+    fn starts(&self) {
+        let ended = finish(self.command("sh").arg("/var/lib/cloud/user-data"));
+        let said = ended.text();
+        let faults: Vec<_> = said.lines().filter(|line| line.starts_with("  fail ")).collect();
+        assert!(!faults.is_empty() && said.contains("can be written to"), "{said}\n{}", ended.stderr);
+        assert!(faults.iter().all(|fault| fault.ends_with("enabled, but systemd is not at work here")), "{said}");
+    }
+
+    /// Carries out what a unit of the system starts.
+    fn start(&self, unit: &str) -> Ended {
+        let unit = self.root.read(&format!("/etc/systemd/system/{unit}"));
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
+        finish(self.command("sh").env("AWS_REGION", REGION).args(["-c", start]))
+    }
+
+    /// What the bucket has of the service.
+    fn shipped(&self) -> String {
+        finish(self.command("logferry").env("AWS_REGION", REGION).args(["cat", "sample"])).expect(0).text()
+    }
 }
 
 /// Ends the sample service, as systemd would.
@@ -66,43 +108,58 @@ fn the_user_data_is_a_sound_script_of_which_nothing_is_left_to_fill_in() {
 }
 
 #[test]
-fn the_user_data_sets_up_a_machine_whose_log_is_shipped() {
+fn the_user_data_sets_up_a_machine_whose_log_is_shipped_to_its_last_line() {
     let sandbox = Sandbox::new();
-    let root = booted(&sandbox);
-    root.write("/var/lib/cloud/user-data", script());
-    starts(&root);
-    let unit = root.read("/etc/systemd/system/logferry.service");
+    let machine = Machine::booted(&sandbox);
+    machine.starts();
+    let unit = machine.root.read("/etc/systemd/system/logferry.service");
     assert!(unit.contains(&format!("AWS_REGION={REGION}")) && unit.contains("logferry run"), "{unit}");
-    for wanted in ["timers.target.wants/logferry.timer", "multi-user.target.wants/sample.service"] {
-        assert!(root.has(&format!("/etc/systemd/system/{wanted}")), "{wanted}");
+    for wanted in [
+        "timers.target.wants/logferry.timer",
+        "timers.target.wants/logferry-lifecycle.timer",
+        "multi-user.target.wants/sample.service",
+    ] {
+        assert!(machine.root.has(&format!("/etc/systemd/system/{wanted}")), "{wanted}");
     }
-    ships_what_the_service_writes(&root);
+    ships_what_the_service_writes(&machine);
     // It may be called again, as by someone who looks for what went wrong at boot.
-    starts(&root);
+    machine.starts();
+    ends_when_its_last_line_is_shipped(&machine);
 }
 
-/// Runs the script to its end, which is the check. That finds fault with nothing but what this is no machine for.
-#[track_caller]
-fn starts(root: &Root) {
-    let ended = finish(command(root, "sh").arg("/var/lib/cloud/user-data"));
-    let said = ended.text();
-    let faults: Vec<_> = said.lines().filter(|line| line.starts_with("  fail ")).collect();
-    assert!(!faults.is_empty() && said.contains("can be written to"), "{said}\n{}", ended.stderr);
-    assert!(faults.iter().all(|fault| fault.ends_with("enabled, but systemd is not at work here")), "{said}");
-}
-
-/// Starts the service and runs the command of the unit, twice; the second time the log is a new one.
-fn ships_what_the_service_writes(root: &Root) {
-    let unit = root.read("/etc/systemd/system/logferry.service");
-    let run = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command").to_owned();
-    let service = Service(root.command("/usr/local/bin/sample").spawn().expect("the service starts"));
+/// Starts the service and a run of the hour, twice; the second time the log is a new one.
+fn ships_what_the_service_writes(machine: &Machine) {
+    let service = Service(machine.root.command("/usr/local/bin/sample").spawn().expect("the service starts"));
     for _ in 0..2 {
-        let log = root.path("/var/log/sample/sample.log");
+        let log = machine.root.path("/var/log/sample/sample.log");
         wait_until("the service has written", || log.metadata().is_ok_and(|log| log.len() > 0));
-        finish(command(root, "sh").env("AWS_REGION", REGION).args(["-c", &run])).quiet();
+        machine.start("logferry.service").quiet();
     }
     drop(service);
-    let shipped = finish(command(root, "logferry").env("AWS_REGION", REGION).args(["cat", "sample"])).expect(0).text();
+    let shipped = machine.shipped();
     assert!(shipped.lines().count() >= 2, "{shipped}");
     assert!(shipped.lines().all(|line| line.ends_with("Z a line of the sample service")), "{shipped}");
+}
+
+/// Has the group end the machine. The group that stands in has another name than the stack's.
+fn ends_when_its_last_line_is_shipped(machine: &Machine) {
+    const CONFIGURATION: &str = "/etc/logferry.toml";
+    let configuration = machine.root.read(CONFIGURATION);
+    let group = "group = \"my-fleet\"\n";
+    assert!(configuration.contains(group), "{configuration}");
+    machine.root.write(CONFIGURATION, configuration.replace(group, &format!("group = \"{GROUP}\"\n")));
+    // In service, it changes nothing.
+    machine.start("logferry-lifecycle.service").quiet();
+    // The name of the hook is the template's.
+    machine.api.add_hook("logs", TERMINATING, Duration::from_secs(300));
+    machine.api.wait_for(INSTANCE, "logs");
+    machine.imds.set("autoscaling/target-lifecycle-state", "Terminated");
+    // In the place of systemd, which has none to stop here: the service writes its last line when it is asked to.
+    const STOP: &str =
+        "#!/bin/sh\n[ \"$*\" = 'stop sample.service' ] && echo 'the last line' >>/var/log/sample/sample.log\n";
+    machine.root.write("/usr/bin/systemctl", STOP);
+    machine.start("logferry-lifecycle.service").quiet();
+    assert_eq!(machine.api.told(), ["CONTINUE"]);
+    let shipped = machine.shipped();
+    assert_eq!(shipped.lines().next_back(), Some("the last line"), "{shipped}");
 }
