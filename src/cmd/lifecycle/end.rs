@@ -262,7 +262,6 @@ impl End<'_> {
                 if self.omens.fate() == Fate::Ends {
                     self.complain(&hook::of_refused(&refused));
                 }
-                return;
             }
             Err(refused) => self.complain(&hook::of_refused(&refused)),
         }
