@@ -86,7 +86,7 @@ fn killed_at_any_point_the_next_one_brings_all_to_its_end() {
     let traced = std::fs::read_to_string(&trace).expect("a trace");
     drop(scene);
     let points: BTreeSet<String> = traced.lines().map(str::to_owned).collect();
-    assert!(points.len() > 35, "{points:?}");
+    assert!(points.len() >= 30, "{points:?}");
     let (cases, queue) = (points.len() as u64, Mutex::new(points.into_iter()));
     let slowest = Mutex::new(Duration::ZERO);
     std::thread::scope(|scope| {
