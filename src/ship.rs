@@ -18,6 +18,7 @@ use crate::store::{Kind, StoreError};
 use crate::sys::failure::Failure;
 use crate::sys::signals::Stop;
 pub use dock::{Dock, alongside};
+pub use line::Behind;
 use line::{Answer, Ended};
 pub use order::Order;
 
@@ -40,6 +41,8 @@ pub struct How<'a> {
     pub options: &'a S3Options,
     /// In which order.
     pub order: Order<'a>,
+    /// What becomes of what is behind a failure in its stream.
+    pub behind: Behind,
     /// Whether to stop.
     pub stop: &'a Stop,
     /// What counts the bytes.
@@ -48,7 +51,7 @@ pub struct How<'a> {
 
 /// Ships segments, and drops what was confirmed now or by earlier runs.
 pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, options: &S3Options, stop: &Stop) -> Shipped {
-    let how = How { options, order: Order::Oldest, stop, meter: &Meter::default() };
+    let how = How { options, order: Order::Oldest, behind: Behind::Waits, stop, meter: &Meter::default() };
     let ((), shipped) = alongside(&spool.shelf(), &how, |dock| dock.add(segments));
     shipped.settled(spool)
 }

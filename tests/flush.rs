@@ -82,7 +82,7 @@ impl Drop for Beside {
 /// The services of a bucket's puts, in the order in which they were asked for.
 fn services_put(bucket: &Bucket) -> Vec<String> {
     let puts = bucket.server.requests().into_iter().filter(|request| request.method == "PUT");
-    let service = |path: String| Some(path.split_once("service=")?.1.split('/').next()?.to_owned());
+    let service = |path: String| Some(path.replace("%3D", "=").split_once("service=")?.1.split('/').next()?.to_owned());
     let mut services: Vec<String> = puts.filter_map(|request| service(request.path)).collect();
     services.dedup();
     services

@@ -24,6 +24,9 @@ const LONGEST_CONNECT: Duration = Duration::from_millis(300);
 /// it answers some hundreds of requests a second for each network interface, and throttles what is more.
 const LONGEST_ANSWER: Duration = Duration::from_secs(1);
 
+/// How long nothing may come. It is less than that, so that it is told what there was no answer to.
+const LONGEST_SILENCE: Duration = Duration::from_millis(800);
+
 /// What all metadata are below of.
 const ROOT: &str = "/latest/meta-data/";
 
@@ -104,13 +107,12 @@ impl Imds {
 }
 
 fn client() -> Client {
-    // It speaks plain HTTP. With TLS, each look at it would read all certificates of the system first.
-    let http = Builder::new().build_http();
-    let http = SharedHttpClient::new(Bounded(http));
+    // The service speaks no TLS, and reading the system's certificates would take longer than its answer.
+    let http = SharedHttpClient::new(Bounded(Builder::new().build_http()));
     Client::builder()
         .configure(&ProviderConfig::without_region().with_http_client(http))
         .connect_timeout(LONGEST_CONNECT)
-        .read_timeout(LONGEST_ANSWER)
+        .read_timeout(LONGEST_SILENCE)
         .max_attempts(1)
         .build()
 }

@@ -143,6 +143,11 @@ pub fn print_problems(problems: &[Problem]) -> io::Result<()> {
     problems.iter().try_for_each(|problem| steps::try_to_complain(&problem.to_string()))
 }
 
+/// So many of something: "1 log", "2 logs".
+pub fn count(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// How much of what is left is listed one by one.
 const LISTED: usize = 20;
 
@@ -150,8 +155,8 @@ const LISTED: usize = 20;
 pub fn print_left(left: &[Left]) {
     let bytes: u64 = left.iter().map(Left::bytes).sum();
     let (logs, segments): (Vec<_>, Vec<_>) = left.iter().partition(|left| matches!(left, Left::Log { .. }));
-    let (logs, segments) = (logs.len(), segments.len());
-    steps::complain(&format!("not in the store: {logs} logs and {segments} segments, {bytes} bytes"));
+    let (logs, segments) = (count(logs.len(), "log"), count(segments.len(), "segment"));
+    steps::complain(&format!("not in the store: {logs} and {segments}, {bytes} bytes"));
     left.iter().take(LISTED).for_each(|left| steps::complain(&format!("  {left}")));
     if left.len() > LISTED {
         steps::complain(&format!("  and {} more; all of them: --json, logferry status", left.len() - LISTED));

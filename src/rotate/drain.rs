@@ -202,6 +202,7 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
         let what = "it was truncated by someone else while it was copied; what had been read is kept";
         rotation.problem(Problem::new(Effect::Failed, &path, what));
     }
+    let (file, taken) = (part.segment().source.file, part.taken());
     let empty = part.raw() == 0;
     if empty {
         // The growth of a held inode that turned out to be none.
@@ -211,6 +212,12 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
         let (name, length) = (sealed.segment.name, sealed.seal.length);
         log::info!("{}: {length} bytes, {ended}, sealed as {name}", path.display());
         rotation.outcome.sealed.push(sealed);
+    }
+    if let Some(watch) = &mut rotation.watch {
+        match ended {
+            Ended::Settled => watch.keep(file, log, taken),
+            Ended::Released | Ended::Interrupted => watch.forget(file),
+        }
     }
     match held {
         // The new mark, if one is needed, is durable now.

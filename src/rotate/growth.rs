@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::leftovers::split;
+use super::watch::Change;
 use super::{Item, Queues, Rotation};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
@@ -11,7 +11,6 @@ use crate::model::segment::{Identity, SegmentName};
 use crate::model::time::Moment;
 use crate::spool::{Held, Spool};
 use crate::sys::clock;
-use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
 use crate::sys::file::{Kind, Status};
 use crate::sys::procfs::{self, Holder};
@@ -29,6 +28,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
             return rotation.failed(&state, &failure);
         }
     };
+    let held: Vec<Held> = held.into_iter().filter(|held| !is_watched(rotation, held, queues)).collect();
     if held.is_empty() {
         return;
     }
@@ -70,15 +70,6 @@ pub enum State {
     Unseen,
 }
 
-/// Whether a process is seen to hold a log that was taken from it.
-///
-/// # Errors
-/// Where the inodes that are remembered can't be listed.
-pub fn is_held(spool: &Spool) -> Result<bool> {
-    let files: Vec<Identity> = spool.held()?.iter().map(|held| held.file).collect();
-    Ok(!files.is_empty() && !procfs::holders_of_unlinked(&files).by_file.is_empty())
-}
-
 /// What became of every log that a writer held when it was taken, as far as that is remembered.
 ///
 /// # Errors
@@ -93,10 +84,12 @@ pub fn watched(spool: &mut Spool) -> Result<Vec<Watched>> {
     let mut watched = Vec::new();
     for held in held {
         let Some(last) = spool.newest_of(&held)? else { continue };
+        // A writer that has opened its log anew has let go of the one before: that one was taken since.
+        let was_reopened = !last.segment.source.file.is_same_but_for_device(&held.file);
         let path = last.segment.path;
         let state = match holders.by_file.get(&held.file).and_then(|holders| holders.first()) {
             Some(holder) => State::Held { writer: format!("{} (pid {})", holder.name, holder.pid) },
-            None if holders.complete || was_reopened(&path, held.file) => State::LetGo,
+            None if holders.complete || was_reopened => State::LetGo,
             None => State::Unseen,
         };
         watched.push(Watched { path, since: spool.held_since(&held)?, state });
@@ -104,11 +97,30 @@ pub fn watched(spool: &mut Spool) -> Result<Vec<Watched>> {
     Ok(watched)
 }
 
-/// Whether a log's path leads to another file by now: a writer that opens it anew has let go of the one before.
-fn was_reopened(path: &Path, taken: Identity) -> bool {
-    let (parent, name) = split(path);
-    let now = Dir::open(&parent).and_then(|dir| dir.look(&name)).ok().flatten();
-    now.is_some_and(|entry| !entry.status.identity.is_same_but_for_device(&taken))
+/// Deals with an inode that was kept open since it was sealed: nobody needs to be found who holds it, and nothing can be
+/// lost of it. Whether it was.
+fn is_watched(rotation: &mut Rotation<'_>, held: &Held, queues: &mut Queues) -> bool {
+    let Some(watch) = &mut rotation.watch else { return false };
+    let looked_at = match watch.look(held.file) {
+        None => return false,
+        Some(Change::Nothing) => Ok(()),
+        Some(Change::LetGo) => {
+            watch.forget(held.file);
+            rotation.spool.settle_doubt(name_of(held)).and_then(|()| rotation.spool.let_go(held))
+        }
+        Some(Change::Grew) => match (watch.open(held.file), rotation.spool.newest_of(held)) {
+            (Some(log), Ok(Some(last))) => {
+                let path = last.segment.path;
+                queues.push(path.clone(), Item::Growth { path, held: held.clone(), log });
+                rotation.spool.settle_doubt(name_of(held))
+            }
+            _ => return false,
+        },
+    };
+    if let Err(failure) = looked_at {
+        rotation.failed(&failure.path.clone(), &failure);
+    }
+    true
 }
 
 /// How long an inode is remembered that no process is seen to hold, where not all processes can be seen: in nanoseconds.

@@ -23,6 +23,7 @@ mod leftovers;
 mod reopens;
 pub mod room;
 pub mod rounds;
+pub mod watch;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
@@ -42,6 +43,7 @@ use crate::sys::failure::{Failure, Result};
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use discover::{Discovery, Found};
+use watch::Watch;
 
 /// What taking the logs came to.
 #[derive(Default)]
@@ -99,6 +101,8 @@ pub struct Rotation<'a> {
     meter: Arc<Meter>,
     /// When drains end, whatever a writer still holds or writes; where none is set, they take the time that they need.
     drained_by: Option<Instant>,
+    /// Where logs that a writer still holds are kept open, where someone goes on looking after them.
+    watch: Option<&'a mut Watch>,
     encoder: Encoder,
     buffer: copy::Buffer,
     outcome: Outcome,
@@ -109,8 +113,8 @@ impl<'a> Rotation<'a> {
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, instance: Instance, stop: &'a Stop) -> Self {
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
-        let (meter, drained_by, outcome) = (Arc::default(), None, Outcome::default());
-        Self { spool, settings, instance, stop, meter, drained_by, encoder, buffer, outcome }
+        let (meter, drained_by, watch, outcome) = (Arc::default(), None, None, Outcome::default());
+        Self { spool, settings, instance, stop, meter, drained_by, watch, encoder, buffer, outcome }
     }
 
     /// Counts what is read.
@@ -123,6 +127,12 @@ impl<'a> Rotation<'a> {
     #[must_use]
     pub fn drained_by(self, time: Option<Instant>) -> Self {
         Self { drained_by: time, ..self }
+    }
+
+    /// Keeps logs open that a writer still holds when their segment is sealed.
+    #[must_use]
+    pub fn watched_by(self, watch: &'a mut Watch) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.

@@ -107,7 +107,7 @@ impl Drop for Dock<'_, '_> {
 impl Quay {
     fn open(to: &Destination, how: &How<'_>) -> Self {
         let berth = match store::open(to, how.options, how.stop) {
-            Ok(store) => Berth::Open { line: Arc::new(Line::open()), store: Arc::from(store), threads: 0 },
+            Ok(store) => Berth::Open { line: Arc::new(Line::open(how.behind)), store: Arc::from(store), threads: 0 },
             Err(error) => Berth::Closed(error, Vec::new()),
         };
         Self { to: to.clone(), berth }

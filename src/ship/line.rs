@@ -4,7 +4,7 @@
 //! numbers. More may come while others are under way, until the line is closed.
 //!
 //! - While a segment is being put, those behind it in its stream wait. They stay for the next run when it failed in a
-//!   way that passes; so what a reader finds of a stream is its beginning, without a hole. When it can't be read or the
+//!   way that passes ([`Behind`]); so what a reader finds of a stream is its beginning, without a hole. When it can't be read or the
 //!   store refuses it, someone has to look, perhaps for days: then those behind it go on, for their numbers tell of the
 //!   hole, and a spool that fills up would lose more than the order.
 //! - A failure that may be one object's own leaves the other streams alone. So many of them without a success in
@@ -27,6 +27,15 @@ use crate::sys::signals::Stop;
 
 /// How long a failure keeps anything from being begun while something is under way.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// What becomes of the segments behind one that failed in a way that passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Behind {
+    /// They wait, so that what a reader finds of a stream is its beginning, without a hole.
+    Waits,
+    /// They go on: nobody comes after us to ship them. Their numbers tell of the hole.
+    GoesOn,
+}
 
 /// What came of one segment.
 pub(super) enum Answer {
@@ -57,6 +66,7 @@ pub(super) struct Ended {
 }
 
 struct State {
+    behind: Behind,
     segments: VecDeque<SealedSegment>,
     /// Whether more may come.
     is_open: bool,
@@ -88,11 +98,12 @@ pub(super) struct Turn<'l> {
 
 impl Line {
     /// A line to which nothing was added yet.
-    pub(super) fn open() -> Self {
+    pub(super) fn open(behind: Behind) -> Self {
         let (under_way, held_back, answers) = (HashSet::new(), HashSet::new(), Vec::new());
         let (segments, is_open) = (VecDeque::new(), true);
         let (doubted, is_probed, broken) = (Instant::now(), false, None);
-        let state = State { segments, is_open, under_way, held_back, answers, doubts: 0, doubted, is_probed, broken };
+        let state =
+            State { behind, segments, is_open, under_way, held_back, answers, doubts: 0, doubted, is_probed, broken };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -182,7 +193,7 @@ impl State {
     }
 
     fn settle(&mut self, sealed: SealedSegment, answer: Answer) {
-        if answer.holds_back() {
+        if self.behind == Behind::Waits && answer.holds_back() {
             self.held_back.insert(sealed.segment.name.stream);
         }
         match &answer {

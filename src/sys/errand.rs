@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use super::command::DIRECTORIES;
 use super::failure::{Context, Result};
 use super::signals::Stop;
+use super::walk;
 
 /// How long a group that was asked to end (SIGTERM) has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -47,13 +48,14 @@ pub struct Done {
 /// time is over.
 ///
 /// # Errors
-/// Where it can't be started or waited for.
+/// Where it can't be started or waited for, or others could change the program: it may be root that runs it.
 pub fn run(argv: &[String], limit: Duration, stop: &Stop) -> Result<Done> {
     let Some((program, args)) = argv.split_first() else {
         return Ok(Done { ended: Ended::ByItself(ExitStatus::default()), said: String::new() });
     };
     let found = DIRECTORIES.split(':').map(|dir| Path::new(dir).join(program)).find(|path| path.exists());
     let found = found.unwrap_or_else(|| program.into());
+    walk::trusted_program(Path::new("/"), &found).doing("run", &found)?;
     let mut command = Command::new(&found);
     command.args(args).env_clear().env("PATH", DIRECTORIES).current_dir("/").process_group(0);
     command.envs(std::env::var_os("HOME").map(|home| ("HOME", home)));

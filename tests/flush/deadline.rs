@@ -34,13 +34,16 @@ fn assert_stored(sandbox: &Sandbox, contents: &[Content]) {
     sandbox.nothing_left_behind();
 }
 
-/// How many puts go on at once: an order can be seen to that much.
+/// How many puts go on at once.
 const AT_ONCE: usize = 4;
+
+/// How well an order can be seen: of what is begun at the same time, anything may arrive first, and more on a busy machine.
+const BLURRED: usize = 2 * AT_ONCE;
 
 /// Logs of many sizes, in an order that is neither that of their names nor that of their ages: of the service and its
 /// bytes, in the order in which they are to go.
 fn many_sizes(sandbox: &Sandbox) -> Vec<Content> {
-    let urgent = Content::new("urgent", noise(900_000));
+    let urgent = Content::new("urgent", noise(160_000));
     let usual = (0..16).map(|n| Content::new(&format!("{:02}", (n * 7) % 16), noise(1_000 + n * 9_000)));
     let low = Content::new("low", noise(10));
     let contents: Vec<Content> = std::iter::once(urgent).chain(usual).chain([low]).collect();
@@ -62,7 +65,7 @@ fn assert_order(put: &[String], wanted: &[Content]) {
         put.iter().enumerate().map(|(place, service)| (service.as_str(), place)).collect();
     for (place, Content { service, .. }) in wanted.iter().enumerate() {
         let Some(found) = places.get(service.as_str()) else { continue };
-        assert!(found.abs_diff(place) < AT_ONCE, "{service} was put as number {found}, not {place}: {put:?}");
+        assert!(found.abs_diff(place) < BLURRED, "{service} was put as number {found}, not {place}: {put:?}");
     }
 }
 
@@ -103,6 +106,7 @@ fn what_waited_in_the_spool_goes_by_the_same_order_and_a_stream_by_its_numbers()
     let mut put = services_put(&bucket);
     let mut seen = std::collections::HashSet::new();
     put.retain(|service| seen.insert(service.clone()));
+    assert_eq!(put.len(), contents.len(), "{put:?}");
     assert_order(&put, &contents);
     assert_stored(&sandbox, &contents);
 }
@@ -114,18 +118,18 @@ fn a_log_that_is_too_large_for_the_time_stays_and_the_others_are_complete() {
     sandbox.config_file(&format!("level = 9\n[[logs]]\npaths = \"{log}/*.log\"\n"));
     let small: Vec<Content> = (0..8).map(|n| Content::new(&format!("s{n}"), noise(5_000 * (n + 1)))).collect();
     small.iter().for_each(|log| drop(sandbox.write_log(format!("{}.log", log.service), &log.bytes)));
-    let huge = noise(1_000_000).repeat(200);
+    let huge = noise(1_000_000).repeat(240);
     sandbox.write_log("a-huge.log", &huge);
-    let ended = flushed(&sandbox, &["--deadline", "4s"]).expect(75);
-    assert!(ended.took < Duration::from_secs(4), "it took {:?}", ended.took);
+    let ended = flushed(&sandbox, &["--deadline", "3s"]).expect(75);
+    assert!(ended.took < Duration::from_secs(3), "it took {:?}", ended.took);
     let compared = proof::compare_all(proof::of_directory(&sandbox.path("store")), &small);
     assert_eq!((compared.lost, compared.doubled), (0, 0), "the small ones are complete: {compared:?}");
     let listed = format!("({} bytes)", huge.len());
-    assert!(ended.stderr.contains("not in the store: 1 logs and 0 segments") && ended.stderr.contains(&listed));
+    assert!(ended.stderr.contains("not in the store: 1 log and 0 segments") && ended.stderr.contains(&listed));
     // It is not in the way of the next one either, though it is claimed.
     sandbox.write_log("s0.log", "more\n");
-    let ended = flushed(&sandbox, &["--deadline", "4s"]).expect(75);
-    assert!(ended.took < Duration::from_secs(4), "it took {:?}", ended.took);
+    let ended = flushed(&sandbox, &["--deadline", "3s"]).expect(75);
+    assert!(ended.took < Duration::from_secs(3), "it took {:?}", ended.took);
     assert_eq!(sandbox.run(["cat", "s0"]).expect(0).stdout, [&small[0].bytes[..], b"more\n"].concat());
     sandbox.config_file("level = 1\n");
     sandbox.run_all().expect(0);
@@ -156,7 +160,7 @@ fn without_a_deadline_a_store_that_is_away_ends_it() {
     sandbox.write_log("web.log", "one\n");
     let ended = finish(&mut flush_to(&bucket, &sandbox, &[])).expect(75);
     assert!(ended.stderr.contains("AccessDenied") && ended.stderr.contains("segment "), "{}", ended.stderr);
-    assert!(ended.stderr.contains("not in the store: 0 logs and 1 segments"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not in the store: 0 logs and 1 segment,"), "{}", ended.stderr);
 }
 
 #[test]

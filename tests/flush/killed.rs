@@ -11,8 +11,7 @@ use crate::support::proof::{self, Content};
 use crate::support::tally::{self, Group, Row};
 use crate::support::{Bucket, Sandbox, Writer, finish, noise};
 
-/// Logs of two priorities, one too large for one request, one that a silent writer holds, a segment in the spool, and a
-/// file that was claimed.
+/// Logs of two priorities, one that a silent writer holds, a segment in the spool, and a file that was claimed.
 struct Scene {
     sandbox: Sandbox,
     bucket: Bucket,
@@ -25,7 +24,7 @@ impl Scene {
         let sandbox = Sandbox::in_memory();
         let log = sandbox.path("log").display().to_string();
         sandbox.config_file(&format!(
-            "settle = \"30ms\"\n[[logs]]\npaths = \"{log}/large.log\"\npriority = \"high\"\n[[logs]]\npaths = \"{log}\"\n"
+            "settle = \"30ms\"\n[[logs]]\npaths = \"{log}/urgent.log\"\npriority = \"high\"\n[[logs]]\npaths = \"{log}\"\n"
         ));
         let bucket = Bucket::new(&sandbox);
         sandbox.write_log("waits.log", "one\n");
@@ -40,10 +39,10 @@ impl Scene {
         .expect(75);
         sandbox.write_log("waits.log", "two\n");
         sandbox.write_log(".old.log.20261121T005959Z-k3f9a2.claimed", "claimed\n");
-        let large = noise(9_000_000);
-        sandbox.write_log("large.log", &large);
+        let urgent = noise(200_000);
+        sandbox.write_log("urgent.log", &urgent);
         let contents =
-            vec![Content::new("waits", "one\ntwo\n"), Content::new("old", "claimed\n"), Content::new("large", large)];
+            vec![Content::new("waits", "one\ntwo\n"), Content::new("old", "claimed\n"), Content::new("urgent", urgent)];
         let writer = Writer::start(&sandbox, &["--idle-after", "70000"], &[sandbox.log("held.log")]);
         Self { sandbox, bucket, contents, writer }
     }
@@ -65,8 +64,10 @@ impl Scene {
         let begin = Instant::now();
         let ended = finish(&mut self.flush());
         let took = begin.elapsed();
-        // Where the killed one had unlinked a log, this one finds that its writer holds it still, and nothing is missing.
-        assert_eq!(ended.code, 0, "{what}: {}", ended.stderr);
+        // Of a log that was unlinked and that nobody holds any more, nobody can know that all is there; here it is.
+        let doubted = ended.stderr.contains("not known to be complete");
+        assert_eq!(ended.code, i32::from(doubted), "{what}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("held.log: not known"), "{what}: {}", ended.stderr);
         let stored = proof::of_bucket(&self.sandbox.path("s3/logs"));
         let mut contents = self.contents;
         contents.extend(self.writer.stop().iter().map(Content::from));
@@ -85,7 +86,7 @@ fn killed_at_any_point_the_next_one_brings_all_to_its_end() {
     let traced = std::fs::read_to_string(&trace).expect("a trace");
     drop(scene);
     let points: BTreeSet<String> = traced.lines().map(str::to_owned).collect();
-    assert!(points.len() > 35, "{points:?}");
+    assert!(points.len() >= 30, "{points:?}");
     let (cases, queue) = (points.len() as u64, Mutex::new(points.into_iter()));
     let slowest = Mutex::new(Duration::ZERO);
     std::thread::scope(|scope| {
@@ -112,14 +113,14 @@ fn killed_at_any_point_the_next_one_brings_all_to_its_end() {
 fn a_flush_goes_on_where_a_run_was_killed() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "web\n");
-    for point in ["claims-durable", "copies-durable", "member-durable", "marked-shipped"] {
+    for point in ["records-durable", "claims-durable", "copies-durable", "marked-shipped"] {
         sandbox.write_log("job.log", format!("{point}\n"));
         let mut run = super::run_of(&sandbox);
         run.env("LOGFERRY_FAULT", format!("kill@{point}")).stderr(Stdio::null());
         assert_eq!(run.status().expect("it starts").code(), None, "{point}");
         flushed(&sandbox, &[]).expect(0);
     }
-    let jobs = "claims-durable\ncopies-durable\nmember-durable\nmarked-shipped\n";
+    let jobs = "records-durable\nclaims-durable\ncopies-durable\nmarked-shipped\n";
     assert_eq!(sandbox.run(["cat", "job"]).expect(0).text(), jobs);
     sandbox.nothing_left_behind();
 }

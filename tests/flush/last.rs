@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Beside, flush, flushed};
+use super::{Beside, flush, flush_to, flushed};
+use crate::s3_server::{Fault, FaultHook, Transport};
 use crate::support::proof::{self, Content};
-use crate::support::{Sandbox, wait_until};
+use crate::support::{Bucket, Sandbox, finish, wait_until};
 
 fn opened(sandbox: &Sandbox) -> File {
     sandbox.config_file("settle = \"30ms\"\n");
@@ -42,4 +44,22 @@ fn a_writer_that_holds_its_log_to_the_end_is_named() {
     // The hourly runs look after it: there is nothing to say.
     let ended = flushed(&sandbox, &["--deadline", "100s"]).expect(0);
     assert!(!ended.stderr.contains("still holds"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_behind_a_segment_that_the_store_does_not_take_is_not_left_for_a_run_that_never_comes() {
+    let sandbox = Sandbox::new();
+    let refused: FaultHook = Arc::new(|parts| match parts.uri.path().contains("-00000001-") {
+        true => Fault::Status(403, "AccessDenied"),
+        false => Fault::Pass,
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(refused));
+    for line in ["one\n", "two\n"] {
+        sandbox.write_log("web.log", line);
+        finish(&mut flush_to(&bucket, &sandbox, &[])).expect(75);
+    }
+    let stored = || proof::of_bucket(&sandbox.path("s3/logs")).into_iter().map(|object| object.raw).collect::<Vec<_>>();
+    assert!(stored().is_empty(), "the second waits for the first");
+    finish(&mut flush_to(&bucket, &sandbox, &["--final"])).expect(75);
+    assert_eq!(stored(), [b"two\n"]);
 }

@@ -22,7 +22,7 @@ fn shown_on_terminal(columns: u32, term: &str) -> String {
     symlink("web.log", sandbox.log("link.log")).expect("a link");
     let command = flush_to(&bucket, &sandbox, &["-v", "--deadline", "100s"]);
     let quoted: Vec<String> = words(&command).iter().map(|word| format!("'{}'", word.to_string_lossy())).collect();
-    let script = format!("stty cols {columns}; exec {}", quoted.join(" "));
+    let script = format!("stty rows 24 cols {columns}; exec {}", quoted.join(" "));
     let mut terminal = under("script", &command);
     terminal.env("TERM", term).env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("SHELL", "/bin/sh");
     finish(terminal.args(["-qec", &script, "/dev/null"])).expect(1).text()
@@ -51,7 +51,7 @@ fn on_a_terminal_one_line_is_redrawn_in_place_and_messages_stay_whole() {
     assert!(printed.iter().any(|line| line.ends_with(refused)), "{shown:?}");
     assert!(printed.iter().any(|line| line.contains("shipped, ") && line.ends_with(" bytes")), "{shown:?}");
     let last = printed.last().expect("a line");
-    assert!(last.starts_with("logferry: 1 segments with 4 bytes of logs were shipped in "), "{shown:?}");
+    assert!(last.starts_with("logferry: shipped 1 segment with 4 bytes of logs in "), "{shown:?}");
     let end = shown.rfind(ERASE).expect("it was drawn");
     assert!(drawn.iter().all(|line| !shown[end + ERASE.len()..].contains(line)), "nothing of it stays: {shown:?}");
 }
@@ -66,7 +66,7 @@ fn on_a_narrow_terminal_the_line_fits() {
 #[test]
 fn a_terminal_that_can_not_redraw_gets_plain_lines() {
     let shown = shown_on_terminal(120, "dumb");
-    assert!(!shown.contains('\u{1b}') && shown.contains("were shipped"), "{shown:?}");
+    assert!(!shown.contains('\u{1b}') && shown.contains("shipped 1 segment"), "{shown:?}");
 }
 
 #[test]

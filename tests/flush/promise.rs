@@ -29,7 +29,7 @@ fn all_that_writers_wrote_is_in_the_store_whether_they_hold_their_logs_or_not() 
     silent.turn();
     let gone = gone.stop();
     let ended = flushed(&sandbox, &[]).expect(0);
-    assert!(ended.stderr.contains("21 segments") && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("shipped 21 segments") && ended.stderr.lines().count() == 1, "{}", ended.stderr);
     // Before the writer goes, or anything else happens.
     let stored = proof::of_directory(&sandbox.path("store"));
     let written = silent.stop();

@@ -56,7 +56,7 @@ fn one_that_is_not_there_keeps_nothing_from_being_shipped() {
     fleet
         .call()
         .expect(1)
-        .says("no-such-program: the command before the last flush: start no-such-program: No such file");
+        .says("no-such-program: the command before the last flush: run no-such-program: No such file");
     assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
 }
 
@@ -68,4 +68,18 @@ fn it_finds_the_programs_of_the_system_and_nothing_of_our_environment() {
     fleet.call().quiet();
     let env = std::fs::read_to_string(env).expect("it ran");
     assert!(env.contains("PATH=/usr/sbin:/usr/bin:/sbin:/bin") && !env.contains("AWS_"), "{env}");
+}
+
+#[test]
+fn a_program_that_others_could_change_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let fleet = Fleet::ending();
+    let program = fleet.sandbox.path("stop");
+    std::fs::write(&program, format!("#!/bin/sh\ntouch '{}'\n", fleet.sandbox.path("ran").display())).expect("a file");
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o777)).expect("chmod");
+    fleet.configure(&format!("before = [\"{}\"]", program.display()));
+    fleet.sandbox.write_log("web.log", "one\n");
+    fleet.call().expect(1).says("the command before the last flush: run ").says("others");
+    assert!(!fleet.sandbox.path("ran").exists());
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
 }

@@ -172,3 +172,36 @@ fn what_another_instance_has_noted_in_an_image_that_was_baked_counts_for_nothing
     fleet.call().quiet();
     assert_eq!(fleet.api.told().len(), 3);
 }
+
+#[test]
+fn a_program_is_told_what_becomes_of_the_instance_and_what_was_done() {
+    let told = |fleet: &Fleet| -> serde_json::Value {
+        serde_json::from_slice(&fleet.call_with(&["--json"]).expect(0).stdout).expect("JSON")
+    };
+    let fleet = Fleet::new();
+    let idle = told(&fleet);
+    assert_eq!((&idle["fate"], &idle["target"], &idle["flush"]), (&"stays".into(), &"InService".into(), &().into()));
+    fleet.end(Duration::from_secs(30));
+    fleet.sandbox.write_log("web.log", "one\n");
+    let ended = told(&fleet);
+    assert_eq!((&ended["fate"], &ended["hook_told"]), (&"ends".into(), &"CONTINUE".into()));
+    assert_eq!(ended["flush"]["shipped"].as_array().map(Vec::len), Some(1), "{ended}");
+}
+
+#[test]
+fn a_look_at_which_nothing_is_up_starts_no_thread_and_reads_no_certificates() {
+    let fleet = Fleet::new();
+    let trace = fleet.sandbox.path("trace");
+    let mut strace = std::process::Command::new("strace");
+    let found = std::process::Command::new("strace").arg("--version").output();
+    found.expect("strace is there: apt-get install strace");
+    let command = fleet.command();
+    strace.args(["-f", "-e", "trace=clone,clone3,openat", "-o"]).arg(&trace).arg(command.get_program());
+    strace.args(command.get_args()).env_clear().current_dir(fleet.sandbox.path(""));
+    strace.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    finish(&mut strace).quiet();
+    let calls = std::fs::read_to_string(trace).expect("a trace");
+    assert!(calls.contains("openat("), "{calls}");
+    let costly = calls.lines().find(|line| line.contains("clone") || line.contains("/ssl/"));
+    assert_eq!(costly, None, "{calls}");
+}

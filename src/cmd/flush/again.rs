@@ -1,4 +1,4 @@
-//! Whether a flush goes over all again, and when: a plan, without doing anything.
+//! What comes after a pass of a flush: a plan, without doing anything.
 
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(super) struct Came {
 pub(super) struct Now {
     /// How many passes were made.
     pub(super) passes: u32,
+    /// How long writers that hold their logs in silence were waited for.
+    pub(super) watched: Duration,
     /// Whether a signal asked us to stop.
     pub(super) asked: bool,
     /// How long logs may still be taken; `None` where there is no deadline.
@@ -42,31 +44,54 @@ const MOST: u32 = 20;
 /// The longest pause between two.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// How long the last flush of a machine waits for writers that are silent, where no deadline says it: as many passes as
-/// that takes with their pauses.
-const MOST_FOR_SILENT: u32 = 6;
+/// How long the last flush of a machine waits for writers that are silent, where no deadline says it.
+const LONGEST_WATCH: Duration = Duration::from_secs(8);
 
-/// How long to wait before going over all again; `None`: it is enough.
-pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Option<Duration> {
-    let Now { passes, asked, to_take, to_ship } = *now;
-    // The second pass comes at once, and then each later by twice as much: a writer that never stops would else make a
-    // segment out of every line.
-    let pause = match passes {
+/// What comes next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// Another pass, after that time.
+    Again(Duration),
+    /// Another pass when a writer that holds its log has written to it, but not before the least time has passed; when all
+    /// have let go; or when the time is over.
+    Watch { least: Duration, most: Option<Duration> },
+    /// It is over.
+    Enough,
+}
+
+/// Decides what comes after a pass.
+pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
+    let Now { passes, watched, asked, to_take, to_ship } = *now;
+    let pause = pause_after(passes);
+    let is_time = |left: Option<Duration>| left.is_none_or(|left| left > pause);
+    let most = match (kind, to_take) {
+        (Kind::Usual, _) => MOST_FOR_WRITERS,
+        (Kind::Last, None) => MOST,
+        (Kind::Last, Some(_)) => u32::MAX,
+    };
+    let again = |goes_on: bool| if goes_on { Next::Again(pause) } else { Next::Enough };
+    match () {
+        () if asked => Next::Enough,
+        () if came.waits && (came.made_room || came.took) && passes < MOST => again(is_time(to_take)),
+        // Only a deadline says how long to try a store that is away.
+        () if came.waits => again(to_ship.is_some() && is_time(to_ship)),
+        () if came.took => again(is_time(to_take) && passes < most),
+        () if came.is_held && kind == Kind::Last && is_time(to_take) && passes < most => match to_take {
+            Some(_) => Next::Watch { least: pause, most: None },
+            None if watched < LONGEST_WATCH => Next::Watch { least: pause, most: Some(LONGEST_WATCH - watched) },
+            None => Next::Enough,
+        },
+        () => Next::Enough,
+    }
+}
+
+/// The second pass comes at once, and then each later by twice as much: a writer that never stops would else make a segment
+/// out of every line.
+fn pause_after(passes: u32) -> Duration {
+    match passes {
         0 | 1 => Duration::ZERO,
         passes => Duration::from_millis(250).saturating_mul(1 << (passes - 1).min(6)).min(LONGEST),
-    };
-    let is_time = |left: Option<Duration>| left.is_none_or(|left| left > pause);
-    let most = |without_deadline: u32| passes < without_deadline || to_take.is_some() && kind == Kind::Last;
-    let goes_on = match () {
-        () if asked => false,
-        () if came.waits && (came.made_room || came.took) => is_time(to_take) && passes < MOST,
-        // Only a deadline says how long to try a store that is away.
-        () if came.waits => to_ship.is_some() && is_time(to_ship),
-        () if came.took => is_time(to_take) && most(if kind == Kind::Last { MOST } else { MOST_FOR_WRITERS }),
-        () if came.is_held => kind == Kind::Last && is_time(to_take) && most(MOST_FOR_SILENT),
-        () => false,
-    };
-    goes_on.then_some(pause)
+    }
 }
 
 #[cfg(test)]
@@ -79,19 +104,23 @@ mod tests {
     const AWAY: Came = Came { waits: true, ..NOTHING };
     const HELD: Came = Came { is_held: true, ..NOTHING };
 
-    fn now(passes: u32, seconds: Option<u64>) -> Now {
-        let left = seconds.map(Duration::from_secs);
-        Now { passes, asked: false, to_take: left, to_ship: left }
+    fn now(passes: u32, watched: Duration, left: Option<Duration>) -> Now {
+        Now { passes, watched, asked: false, to_take: left, to_ship: left }
     }
 
-    /// How many passes there are when all come to the same, and how long it takes.
+    /// How many passes there are when all come to the same, and how long it takes; nobody who is watched does anything.
     fn passes(came: Came, kind: Kind, deadline: Option<u64>) -> (u32, Duration) {
-        let (mut count, mut time) = (1, Duration::ZERO);
+        let (mut count, mut time, mut watched) = (1, Duration::ZERO, Duration::ZERO);
         loop {
             let left = deadline.map(|deadline| Duration::from_secs(deadline).saturating_sub(time));
-            let now = Now { passes: count, asked: false, to_take: left, to_ship: left };
-            let Some(pause) = after(&came, kind, &now) else { return (count, time) };
-            time += pause;
+            match after(&came, kind, &now(count, watched, left)) {
+                Next::Again(pause) => time += pause,
+                Next::Watch { most, .. } => {
+                    let waited = most.or(left).expect("a limit");
+                    (time, watched) = (time + waited, watched + waited);
+                }
+                Next::Enough => return (count, time),
+            }
             count += 1;
             assert!(count < 1000, "it has no end");
         }
@@ -100,8 +129,9 @@ mod tests {
     #[test]
     fn when_nothing_is_new_it_is_enough() {
         for kind in [Kind::Usual, Kind::Last] {
-            assert_eq!(after(&NOTHING, kind, &now(1, Some(60))), None);
-            assert_eq!(after(&TOOK, kind, &now(1, None)), Some(Duration::ZERO));
+            let left = Some(Duration::from_secs(60));
+            assert_eq!(after(&NOTHING, kind, &now(1, Duration::ZERO, left)), Next::Enough);
+            assert_eq!(after(&TOOK, kind, &now(1, Duration::ZERO, None)), Next::Again(Duration::ZERO));
         }
     }
 
@@ -109,7 +139,7 @@ mod tests {
     fn a_writer_that_never_stops_does_not_keep_it_for_ever() {
         assert_eq!(passes(TOOK, Kind::Usual, None).0, MOST_FOR_WRITERS);
         assert_eq!(passes(TOOK, Kind::Usual, Some(90)).0, MOST_FOR_WRITERS);
-        assert!(passes(TOOK, Kind::Last, None).0 == MOST);
+        assert_eq!(passes(TOOK, Kind::Last, None).0, MOST);
         let (count, time) = passes(TOOK, Kind::Last, Some(90));
         assert!((10..20).contains(&count) && time > Duration::from_secs(80), "{count} in {time:?}");
     }
@@ -124,13 +154,13 @@ mod tests {
     #[test]
     fn only_the_last_flush_waits_for_writers_that_hold_their_log_in_silence() {
         assert_eq!(passes(HELD, Kind::Usual, Some(90)).0, 1);
-        let (count, time) = passes(HELD, Kind::Last, None);
-        assert!(count == MOST_FOR_SILENT && time < Duration::from_secs(10), "{time:?}");
-        assert!(passes(HELD, Kind::Last, Some(60)).1 > Duration::from_secs(50));
+        assert_eq!(passes(HELD, Kind::Last, None).1, LONGEST_WATCH);
+        assert_eq!(passes(HELD, Kind::Last, Some(60)).1, Duration::from_secs(60));
     }
 
     #[test]
     fn a_signal_ends_it() {
-        assert_eq!(after(&TOOK, Kind::Last, &Now { asked: true, ..now(1, None) }), None);
+        let asked = Now { asked: true, ..now(1, Duration::ZERO, None) };
+        assert_eq!(after(&TOOK, Kind::Last, &asked), Next::Enough);
     }
 }

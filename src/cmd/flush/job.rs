@@ -1,9 +1,9 @@
 //! A flush from its lock to what it tells.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::again::{self, Came};
+use super::again::{self, Came, Next};
 use super::pass::Passes;
 use super::{Flushed, Kind, left, lock};
 use crate::cmd::work::{self, Doubts, Work};
@@ -16,6 +16,7 @@ use crate::model::timetable::Timetable;
 use crate::report::progress::{Progress, Show};
 use crate::report::{self, Report, steps};
 use crate::spool::Spool;
+use crate::sys::clock;
 use crate::sys::failure::Failure;
 use crate::sys::signals::Stop;
 
@@ -58,12 +59,16 @@ impl Job {
         let progress = Progress::start(self.show, &meter, self.deadline);
         let ship_until = self.timetable().map(|times| times.ship_until);
         // Held to the end: what was told is told by one command only.
-        let (report, _lock) = match lock::wait(&spool, &self.stop.by(ship_until), &progress) {
-            Ok(lock) => (self.in_passes(&mut spool, &meter), Some(lock)),
-            Err(problem) => (Report::of_problems(self.started, vec![problem]), None),
-        };
+        let locked = lock::wait(&spool, &self.stop.by(ship_until), &progress);
+        let done = locked.map(|lock| (self.in_passes(&mut spool, &meter), lock));
         drop(progress);
-        self.told(report, &spool)
+        match done {
+            Ok((report, _lock)) => self.told(work::tell(report, &spool, Doubts::Grave)),
+            Err(problem) => {
+                let _ = report::print_problems(std::slice::from_ref(&problem));
+                self.told(Report::of_problems(self.started, vec![problem]).ended(clock::now()))
+            }
+        }
     }
 
     fn not_begun(&self, failure: &Failure) -> Flushed {
@@ -79,15 +84,21 @@ impl Job {
     /// Goes over all again and again, as long as there is reason to.
     fn in_passes(&self, spool: &mut Spool, meter: &Arc<Meter>) -> Report {
         let work = Work { settings: &self.settings, stop: &self.stop, started: self.started };
-        let mut passes = Passes::new(&work, self.timetable(), meter);
+        let mut passes = Passes::new(&work, self.kind, self.timetable(), meter);
+        let mut watched = Duration::ZERO;
         let done = loop {
             let came = match passes.once(spool) {
                 Ok(came) => came,
                 Err(failure) => break Err(failure),
             };
-            match again::after(&came, self.kind, &self.now(passes.count())) {
-                Some(pause) => self.stop.sleep(pause),
-                None => break self.look_behind(&came, spool, &mut passes),
+            match again::after(&came, self.kind, &self.now(passes.count(), watched)) {
+                Next::Again(pause) => self.stop.sleep(pause),
+                Next::Watch { least, most } => {
+                    let begin = Instant::now();
+                    passes.watch(least, most);
+                    watched += begin.elapsed();
+                }
+                Next::Enough => break self.look_behind(&came, spool, &mut passes),
             }
         };
         let mut report = passes.into_report();
@@ -98,11 +109,12 @@ impl Job {
         report
     }
 
-    fn now(&self, passes: u32) -> again::Now {
+    fn now(&self, passes: u32, watched: Duration) -> again::Now {
         let now = Instant::now();
         let left = |until: Instant| until.saturating_duration_since(now);
         again::Now {
             passes,
+            watched,
             asked: self.stop.asked(),
             to_take: self.timetable().map(|times| left(times.take_until)),
             to_ship: self.timetable().map(|times| left(times.ship_until)),
@@ -119,8 +131,8 @@ impl Job {
         Ok(())
     }
 
-    fn told(&self, report: Report, spool: &Spool) -> Flushed {
-        let mut report = work::tell(report, spool, Doubts::Grave);
+    /// Tells the rest of it; problems were told.
+    fn told(&self, mut report: Report) -> Flushed {
         let exit = report::exit(&report.problems);
         let mut waiting = Vec::new();
         if exit != Exit::Done {
@@ -143,8 +155,8 @@ impl Job {
     fn sum_up(&self, report: &Report) {
         if !report.shipped.is_empty() {
             let bytes: u64 = report.shipped.iter().map(report::Item::raw_bytes).sum();
-            let (count, time) = (report.shipped.len(), self.begun.elapsed().as_secs_f64());
-            steps::complain(&format!("{count} segments with {bytes} bytes of logs were shipped in {time:.1} s"));
+            let (segments, time) = (report::count(report.shipped.len(), "segment"), self.begun.elapsed().as_secs_f64());
+            steps::complain(&format!("shipped {segments} with {bytes} bytes of logs in {time:.1} s"));
         }
     }
 }

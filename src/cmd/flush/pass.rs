@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::Kind;
 use super::again::Came;
 use crate::cmd::work::{self, Work};
 use crate::ec2;
@@ -13,11 +14,12 @@ use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Segment;
 use crate::model::timetable::Timetable;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::rounds::{self, Round};
-use crate::rotate::{Outcome, Rotation, growth};
-use crate::ship::{self, Dock, How, Order};
+use crate::rotate::watch::Watch;
+use crate::rotate::{Outcome, Rotation};
+use crate::ship::{self, Behind, Dock, How, Order};
 use crate::spool::Spool;
 use crate::sys::failure::{Failure, Result};
 use crate::sys::signals::Stop;
@@ -31,6 +33,8 @@ pub(super) struct Passes<'a> {
     ship: Stop,
     drained_by: Option<Instant>,
     meter: &'a Arc<Meter>,
+    watch: Watch,
+    behind: Behind,
     count: u32,
     report: Report,
     /// What holds for the last pass only: that something waits, or could not be shipped. The next one tries it again.
@@ -47,13 +51,19 @@ struct Taken {
 }
 
 impl<'a> Passes<'a> {
-    pub(super) fn new(work: &'a Work<'a>, times: Option<Timetable>, meter: &'a Arc<Meter>) -> Self {
+    pub(super) fn new(work: &'a Work<'a>, kind: Kind, times: Option<Timetable>, meter: &'a Arc<Meter>) -> Self {
+        let behind = match kind {
+            Kind::Usual => Behind::Waits,
+            Kind::Last => Behind::GoesOn,
+        };
         Self {
             work,
             take: work.stop.by(times.map(|times| times.take_until)),
             ship: work.stop.by(times.map(|times| times.ship_until)),
             drained_by: times.map(|times| times.drain_until),
             meter,
+            watch: Watch::default(),
+            behind,
             count: 0,
             report: Report::of_problems(work.started, Vec::new()),
             passing: Vec::new(),
@@ -63,6 +73,13 @@ impl<'a> Passes<'a> {
     /// How many there were.
     pub(super) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Waits until a writer that holds its log in silence has written to it and at least so long, or until all have let
+    /// go; no longer than logs can be taken, and than `most`.
+    pub(super) fn watch(&self, least: Duration, most: Option<Duration>) {
+        let until = most.map(|most| Instant::now() + most);
+        self.watch.wait(least, &self.take.by(until));
     }
 
     /// Adds problems that were found besides.
@@ -89,7 +106,7 @@ impl<'a> Passes<'a> {
         };
         self.add(std::mem::take(&mut discovery.problems));
         if work::nothing_to_do(&recovered, &discovery, spool)? {
-            return Ok(self.came(&Taken::default(), false));
+            return Ok(self.came(&Taken::default()));
         }
         spool.make_durable()?;
         let settings = self.work.settings;
@@ -98,7 +115,8 @@ impl<'a> Passes<'a> {
         let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
         let ship = self.ship.clone();
-        let how = How { options: &settings.s3, order: Order::Urgent(&priority), stop: &ship, meter: self.meter };
+        let order = Order::Urgent(&priority);
+        let how = How { options: &settings.s3, order, behind: self.behind, stop: &ship, meter: self.meter };
         let rounds = rounds::plan(recovered, discovery);
         let (taken, shipped) = ship::alongside(&spool.shelf(), &how, |dock| {
             dock.add(sealed);
@@ -112,8 +130,7 @@ impl<'a> Passes<'a> {
         self.passing.extend(shipped.problems);
         self.passing.append(&mut taken.no_room);
         self.passing.extend(work::drop_leftovers(spool, &dropped));
-        let is_held = !self.take.requested() && growth::is_held(spool)?;
-        Ok(self.came(&taken, is_held))
+        Ok(self.came(&taken))
     }
 
     fn discover(&mut self) -> Discovery {
@@ -125,7 +142,8 @@ impl<'a> Passes<'a> {
         discovery
     }
 
-    fn came(&self, taken: &Taken, is_held: bool) -> Came {
+    fn came(&self, taken: &Taken) -> Came {
+        let is_held = !self.take.requested() && self.watch.is_held();
         let waits = self.passing.iter().any(|problem| problem.effect == Effect::Waits);
         Came { took: taken.took, made_room: taken.confirmed, waits, is_held, began: self.work.started }
     }
@@ -147,7 +165,7 @@ impl<'a> Passes<'a> {
             recovered.blocked.extend(taken.blocked.iter().cloned());
             let (logs, known) = (discovery.found.len() as u64, recovered.blocked.clone());
             let rotation = Rotation::new(spool, self.work.settings, instance.clone(), &self.take);
-            let rotation = rotation.counting(self.meter).drained_by(self.drained_by);
+            let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
             let Outcome { sealed, problems, no_room, blocked } = rotation.run(&mut recovered, discovery);
             self.meter.taken(logs);
             taken.took |= !sealed.is_empty();
@@ -159,7 +177,7 @@ impl<'a> Passes<'a> {
             self.drop_confirmed(spool, dock, &mut taken)?;
         }
         if no_time > 0 {
-            let what = format!("{}; {no_time} logs were not begun", self.take.why());
+            let what = format!("{}; not begun: {}", self.take.why(), report::count(no_time, "log"));
             self.passing.push(Problem::new(Effect::Waits, &self.work.settings.state_dir, what));
         }
         Ok(taken)
