@@ -13,11 +13,16 @@ fn the_guide_holds_the_table_that_the_simulation_prints() {
 }
 
 #[test]
-fn readme_and_guide_hold_the_policies_word_for_word() {
-    let (readme, guide) = (text_of("README.md"), text_of("docs/ec2.md"));
-    for (name, text) in [("ship", &readme), ("read", &readme), ("hook", &guide), ("key", &guide)] {
+fn readme_and_guides_hold_the_policies_word_for_word_and_no_other() {
+    let places = [("ship", "README.md"), ("read", "README.md"), ("hook", "docs/lifecycle.md"), ("key", "docs/ec2.md")];
+    for (name, place) in places {
         let policy = text_of(&format!("docs/iam/{name}.json"));
-        assert!(text.contains(&format!("```json\n{policy}```\n")), "it lacks docs/iam/{name}.json");
+        assert!(text_of(place).contains(&format!("```json\n{policy}```\n")), "{place} lacks docs/iam/{name}.json");
+    }
+    // And none that is in no file.
+    for place in ["README.md", "docs/lifecycle.md", "docs/ec2.md"] {
+        let shown = text_of(place).matches("\"2012-10-17\"").count();
+        assert_eq!(shown, places.iter().filter(|(_, of)| *of == place).count(), "{place}");
     }
 }
 
