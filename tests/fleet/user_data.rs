@@ -5,7 +5,6 @@
 //! systemd at work (`systemctl` enables there, and is told to start and stop nothing), so the service and what the timers start
 //! is started by hand.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
