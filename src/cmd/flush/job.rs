@@ -95,6 +95,7 @@ impl Job {
                 Next::Again(pause) => self.stop.sleep(pause),
                 Next::Watch { least, most } => {
                     let begin = Instant::now();
+                    log::info!("all is shipped; waiting for writers that still hold a log that was taken");
                     passes.watch(least, most);
                     watched += begin.elapsed();
                 }
