@@ -54,6 +54,18 @@ pub struct StoreArgs {
     pub verbose: u8,
 }
 
+/// What to read.
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Where from.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Look at all objects of the store, not only at those in the directories of `layout`, `former_layouts` and the default
+    /// layout: a request for each 1,000 objects
+    #[arg(long)]
+    pub any_layout: bool,
+}
+
 /// `logferry run`.
 #[derive(Debug, Args)]
 pub struct Run {
@@ -212,7 +224,7 @@ pub struct Ls {
     pub service: Option<std::ffi::OsString>,
     /// Where from.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub from: ReadArgs,
 }
 
 /// `logferry cat`.
@@ -223,5 +235,5 @@ pub struct Cat {
     pub service: std::ffi::OsString,
     /// Where from.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub from: ReadArgs,
 }

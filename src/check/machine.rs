@@ -1,12 +1,14 @@
 //! This machine: who we act as, what it is called in object keys, and which logferry this is.
 
 use super::Subject;
+use crate::config::Settings;
 use crate::ec2::{self, Facts, Metadata};
 use crate::model::finding::Finding;
 use crate::sys::host;
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
-    vec![program(), metadata(subject)]
+    let unknown = subject.settings.as_ref().ok().and_then(|settings| unknown(settings, &subject.facts));
+    [program(), metadata(subject)].into_iter().chain(unknown).collect()
 }
 
 fn program() -> Finding {
@@ -36,6 +38,19 @@ fn metadata(subject: &Subject) -> Finding {
         }
         Metadata::Silent => Finding::ok(WHAT, format!("none, as is usual outside of EC2; this machine is {name}")),
     }
+}
+
+/// What the layout names and nobody knows: all objects of this machine would go to one place with those of others.
+fn unknown(settings: &Settings, facts: &Facts) -> Option<Finding> {
+    let names = settings.layout.unknown(facts);
+    let finding = |names: String| {
+        let detail = format!("{names} of this machine is not known, and stands as unknown in keys");
+        Finding::warn("layout", detail).hint(
+            "on EC2, tags and the group are seen when InstanceMetadataTags is enabled in the instance's metadata options; \
+             or say what it is in [instance] of the configuration",
+        )
+    };
+    (!names.is_empty()).then(|| finding(names.join(", ")))
 }
 
 /// What is known, on one line.

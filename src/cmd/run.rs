@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::plan::Form;
 use crate::cli;
 use crate::config::{Flags, NamedBy, Settings};
-use crate::ec2;
+use crate::ec2::{self, Want};
 use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
@@ -23,6 +23,7 @@ use crate::ship::{self, Shipped};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Failure;
+use crate::sys::host;
 use crate::sys::priority;
 use crate::sys::signals::{self, Stop};
 
@@ -175,11 +176,11 @@ fn once(
         return Ok(Pass { logs, ..Pass::default() });
     }
     spool.make_durable()?;
-    let instance = ec2::instance(settings, spool.root());
-    report.instance = Some(instance.clone());
+    let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+    report.instance = Some(machine.name(&host::name()));
     let mut to_ship = std::mem::take(&mut recovered.sealed);
     let Outcome { sealed, mut problems, no_room } =
-        Rotation::new(spool, settings, instance, stop).run(&mut recovered, discovery);
+        Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
     report.sealed.extend(items(&sealed));
     report.found(&mut problems);
     to_ship.extend(sealed);

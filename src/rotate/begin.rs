@@ -119,6 +119,9 @@ impl Batches<'_, '_> {
         // Asked anew: another item of the same log may have been sealed in between.
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);
+        let first = last.seal.last;
+        let Segment { service, instance, host, .. } = &last.segment;
+        let key_directory = self.rotation.key_directory(service, instance, host, first);
         let segment = Segment {
             name: head.name,
             claimed: None,
@@ -126,7 +129,8 @@ impl Batches<'_, '_> {
             previous: head.previous,
             source: Source { file: held.file, from: held.taken },
             claimed_at: clock::now(),
-            first: last.seal.last,
+            first,
+            key_directory,
             ..last.segment
         };
         self.rotation.spool.begin(&segment)?;

@@ -100,7 +100,11 @@ pub fn valid_configuration(choices: &mut Choices<'_>) {
     }
     let sets: Vec<Set> = (0..choices.below(4)).map(|_| Set::new(choices, &mut text)).collect();
     let file = read(&text).unwrap_or_else(|mistake| panic!("{mistake}\n{text}"));
-    assert_eq!((file.to, file.machine.instance, file.settle), (expected.to, expected.machine.instance, expected.settle), "{text}");
+    assert_eq!(
+        (file.to, file.machine.instance, file.settle),
+        (expected.to, expected.machine.instance, expected.settle),
+        "{text}"
+    );
     assert_eq!((file.level, file.s3, file.sets.len()), (expected.level, expected.s3, sets.len()), "{text}");
     for (set, read) in sets.iter().zip(&file.sets) {
         set.assert_is(read, &text);
