@@ -26,6 +26,9 @@ const LONGEST_CONNECT: Duration = Duration::from_millis(300);
 /// it answers some hundreds of requests a second for each network interface, and throttles what is more.
 const LONGEST_ANSWER: Duration = Duration::from_secs(1);
 
+/// How long nothing may come. It is less than that, so that it is told what there was no answer to.
+const LONGEST_SILENCE: Duration = Duration::from_millis(800);
+
 /// What all metadata are below of.
 const ROOT: &str = "/latest/meta-data/";
 
@@ -111,7 +114,7 @@ fn client() -> Client {
     Client::builder()
         .configure(&ProviderConfig::without_region().with_http_client(http))
         .connect_timeout(LONGEST_CONNECT)
-        .read_timeout(LONGEST_ANSWER)
+        .read_timeout(LONGEST_SILENCE)
         .max_attempts(1)
         .build()
 }

@@ -29,7 +29,7 @@ fn a_garbled_record_is_refused_or_can_be_used() {
 }
 
 fn sound() -> String {
-    let mut choices = Choices(&[7; 900]);
+    let mut choices = Choices(&[7; 4000]);
     let (segment, seal) = (choices.segment(), Seal { length: 10, ..choices.seal() });
     let sealed = logferry::model::segment::SealedSegment { segment, seal };
     Record::sealed(sealed).to_json().expect("it can be written")
