@@ -28,10 +28,11 @@ fn metadata(subject: &Subject) -> Finding {
         Metadata::SwitchedOff => {
             Finding::ok(WHAT, format!("switched off (AWS_EC2_METADATA_DISABLED); this machine is {name}"))
         }
-        Metadata::Silent if subject.remembered.instance.is_some() => {
-            Finding::warn(WHAT, format!("the service does not answer, though it did in this boot; this is {name}"))
-                .hint("see the network, a firewall for 169.254.169.254, and the instance's metadata options")
-        }
+        Metadata::Silent if subject.remembered.instance.is_some() => Finding::warn(
+            WHAT,
+            format!("the service does not answer now; known of this boot: {}; this is {name}", told(&subject.facts)),
+        )
+        .hint("see the network, a firewall for 169.254.169.254, and the instance's metadata options"),
         Metadata::Silent if ec2::is_ec2_hardware() => {
             Finding::warn(WHAT, format!("this is an EC2 instance, but its service does not answer; it is {name}"))
                 .hint("see the instance's metadata options, and a firewall for 169.254.169.254")
