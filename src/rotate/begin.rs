@@ -55,7 +55,7 @@ impl Batches<'_, '_> {
         let path = item.path();
         let begun = match item {
             Item::Fresh(found) => self.begin_fresh(found),
-            Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
+            Item::Claimed(segment) => self.begin_claimed(*segment).map_err(NotClaimed::from),
             Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
             Item::Growth { held, log, .. } => self.begin_growth(held, log),
         };

@@ -56,7 +56,7 @@ pub struct Outcome {
 /// One piece of a log's bytes that is to become a segment.
 enum Item {
     /// A claimed file that an earlier run left; its segment was begun then.
-    Claimed(Segment),
+    Claimed(Box<Segment>),
     /// A claimed file that no record speaks of.
     Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString },
     /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
