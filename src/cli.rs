@@ -59,6 +59,18 @@ pub struct StoreArgs {
     pub verbose: u8,
 }
 
+/// What to read.
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Where from.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Look at all objects of the store, not only at those in the directories of `layout`, `former_layouts` and the default
+    /// layout: a request for each 1,000 objects
+    #[arg(long)]
+    pub any_layout: bool,
+}
+
 /// Which logs are taken, how, and where to: what all commands that ship have in common.
 #[derive(Debug, Args)]
 pub struct LogArgs {
@@ -295,7 +307,7 @@ pub struct Ls {
     pub service: Option<std::ffi::OsString>,
     /// Where from.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub from: ReadArgs,
 }
 
 /// `logferry cat`.
@@ -306,5 +318,5 @@ pub struct Cat {
     pub service: std::ffi::OsString,
     /// Where from.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub from: ReadArgs,
 }

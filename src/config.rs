@@ -4,6 +4,7 @@
 //! read and checked; a mistake names file, line and key.
 
 mod instance;
+mod layout;
 mod lifecycle;
 mod pattern;
 mod priority;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use layout::{Field, Layout, Values};
 pub use lifecycle::Lifecycle;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
@@ -145,6 +147,12 @@ pub struct File {
     pub to: Option<Destination>,
     /// See [`Settings::machine`].
     pub machine: Facts,
+    /// See [`Settings::layout`].
+    pub layout: Layout,
+    /// The line that says so.
+    layout_line: Option<usize>,
+    /// Layouts that objects of the store may have from earlier times.
+    pub former_layouts: Vec<Layout>,
     /// See [`Settings::settle`].
     pub settle: Option<Duration>,
     /// See [`Settings::splay`].
@@ -213,6 +221,9 @@ impl File {
         let mut file = Self {
             to: mistakes.or_default(top.parsed("to", Destination::parse)),
             machine: Facts::default(),
+            layout_line: top.line_of("layout"),
+            layout: mistakes.or_default(top.parsed("layout", Layout::parse)).unwrap_or_default(),
+            former_layouts: mistakes.or_default(top.list("former_layouts", Layout::parse)),
             settle: mistakes.or_default(top.duration("settle")),
             splay: mistakes.or_default(top.duration("splay")),
             level: level.and_then(|level| u32::try_from(level).ok()),
@@ -316,6 +327,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// What the user says of this machine.
     pub machine: Facts,
+    /// The directories of objects.
+    pub layout: Layout,
     /// How long a log may be silent after it was taken out of use before its segment is sealed.
     pub settle: Duration,
     /// Over how long the fleet's runs are spread.
@@ -366,9 +379,12 @@ impl Settings {
         };
         if sets.is_empty() && flags.logs.is_empty() && is_sound {
             mistakes.push(
-                ConfigError::new(place, "no logs are named")
+                ConfigError::new(&place, "no logs are named")
                     .hint("give them as arguments, or write [[logs]] with paths = [\"/var/log/upstart/*.log\"]"),
             );
+        }
+        if let Some(why) = to.as_ref().and_then(|to| file.layout.too_long_for(to)) {
+            mistakes.push(ConfigError { line: file.layout_line, ..ConfigError::new(&place, why) });
         }
         let Some(to) = to.filter(|_| mistakes.is_empty()) else { return Err(mistakes) };
         Ok(Self {
@@ -378,6 +394,7 @@ impl Settings {
             named_by,
             state_dir: flags.state_dir,
             machine: Facts { instance: flags.instance, ..Facts::default() }.or(file.machine),
+            layout: file.layout,
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),
             splay: flags.splay.or(file.splay).unwrap_or_default(),
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),

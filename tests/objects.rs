@@ -1,13 +1,9 @@
-//! What is in the store: names, metadata, one gzip member each; and who the machine is in them.
+//! What is in the store: names, metadata, one gzip member each.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use logferry::model::digest::Digest;
 use logferry::model::key::Leaf;
@@ -90,87 +86,6 @@ fn what_is_made_is_private_to_its_owner() {
         let expected = if entry.file_type().is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode, expected, "{}", entry.path().display());
     }
-}
-
-/// An instance metadata service, version 2: a token by PUT, then what is asked for with it.
-pub(crate) struct Metadata {
-    pub(crate) endpoint: String,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Metadata {
-    pub(crate) fn start(instance: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
-        // It ends with the tests' process.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                while answer(&stream, instance, &count).is_some() {}
-            }
-        });
-        Self { endpoint, asked }
-    }
-}
-
-/// Answers one request; `None` when the client has gone.
-fn answer(mut stream: &TcpStream, instance: &str, count: &AtomicUsize) -> Option<()> {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-    let request = lines.next()?;
-    let headers: Vec<String> = lines.map(|line| line.to_lowercase()).collect();
-    let with_token = headers.iter().any(|line| line == "x-aws-ec2-metadata-token: a-token");
-    let (status, body) = match request.as_str() {
-        line if line.starts_with("PUT /latest/api/token ") => ("200 OK", "a-token"),
-        _ if !with_token => ("401 Unauthorized", ""),
-        line if line.starts_with("GET /latest/meta-data/instance-id ") => {
-            count.fetch_add(1, Ordering::SeqCst);
-            ("200 OK", instance)
-        }
-        _ => ("404 Not Found", ""),
-    };
-    let ttl = "x-aws-ec2-metadata-token-ttl-seconds: 21600";
-    write!(stream, "HTTP/1.1 {status}\r\n{ttl}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).ok()
-}
-
-pub(crate) fn run_with_metadata(sandbox: &Sandbox, endpoint: &str) {
-    let mut run = sandbox.logferry();
-    run.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint);
-    finish(run.arg("run").arg(sandbox.path("log"))).quiet();
-}
-
-#[test]
-fn an_instance_goes_by_its_id_which_is_asked_for_once() {
-    let sandbox = Sandbox::new();
-    let metadata = Metadata::start("i-0123456789abcdef0");
-    for _ in 0..3 {
-        sandbox.write_log("web.log", "x\n");
-        run_with_metadata(&sandbox, &metadata.endpoint);
-    }
-    let objects = objects(&sandbox);
-    assert_eq!(objects.len(), 3);
-    assert!(objects.iter().all(|(_, leaf, _)| leaf.instance.as_str() == "i-0123456789abcdef0"));
-    assert_eq!(metadata.asked.load(Ordering::SeqCst), 1, "the answer is kept for the boot");
-}
-
-#[test]
-fn a_metadata_service_that_does_not_answer_costs_a_second_once_and_the_host_name_stands_in() {
-    let sandbox = Sandbox::new();
-    // It takes connections and never says a word.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
-    let mut took = Vec::new();
-    for _ in 0..2 {
-        sandbox.write_log("web.log", "x\n");
-        let begin = Instant::now();
-        run_with_metadata(&sandbox, &endpoint);
-        took.push(begin.elapsed());
-    }
-    assert!(took[0] < Duration::from_secs(5), "{took:?}");
-    let host = hostname::get().expect("a host name");
-    let host = logferry::model::names::Instance::from_host(&host);
-    assert!(objects(&sandbox).iter().all(|(_, leaf, _)| leaf.instance == host));
-    assert!(std::fs::read_to_string(sandbox.path("state/instance.json")).expect("kept").contains("null"));
 }
 
 #[test]

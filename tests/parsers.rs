@@ -11,6 +11,7 @@ mod laws;
 
 mod config;
 mod keys;
+mod layout;
 mod records;
 mod salvage;
 

@@ -1,4 +1,7 @@
 //! Reading back what was shipped: which objects there are, and their bytes in order.
+//!
+//! An object is known by the last part of its key, in whatever directory it is. Directories only make the listing short:
+//! what is listed is what the layouts that are known begin with ([`Places`]).
 
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -6,8 +9,9 @@ use std::ops::ControlFlow;
 use flate2::read::MultiGzDecoder;
 use sha2::Digest as _;
 
+use crate::config::Layout;
 use crate::model::digest::Digest;
-use crate::model::key::{Leaf, ObjectKey, service_directory};
+use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::Service;
 use crate::model::problem;
 use crate::store::{Store, StoreError};
@@ -23,21 +27,57 @@ pub struct Shipped {
     pub size: u64,
 }
 
+/// Where objects are looked for.
+#[derive(Clone, Debug)]
+pub enum Places {
+    /// In the directories of these layouts; and where nothing is there, everywhere.
+    Known(Vec<Layout>),
+    /// In all directories: a request for each 1,000 objects that there are.
+    Everywhere,
+}
+
+impl Places {
+    /// What the keys begin with that are listed, none of them twice.
+    fn prefixes(&self, service: Option<&Service>) -> Vec<String> {
+        let Self::Known(layouts) = self else { return vec![String::new()] };
+        let mut prefixes: Vec<String> = layouts.iter().map(|layout| layout.prefix(service)).collect();
+        prefixes.sort();
+        prefixes.dedup_by(|later, earlier| later.starts_with(earlier.as_str()));
+        prefixes
+    }
+}
+
 /// The shipped segments of a service, or of all: streams in the order of their beginnings, each in order.
 ///
 /// # Errors
 /// What kept the store from being listed.
-pub fn list(store: &dyn Store, service: Option<&Service>) -> Result<Vec<Shipped>, StoreError> {
-    let prefix = service.map_or_else(|| "service=".to_owned(), service_directory);
-    let mut shipped = Vec::new();
-    store.list(&prefix, &mut |listed| {
-        // Objects that something else has put there are no business of ours.
-        if let Some(leaf) = Leaf::parse(listed.key.split().1) {
-            shipped.push(Shipped { key: listed.key, leaf, size: listed.size });
-        }
-        ControlFlow::Continue(())
-    })?;
+pub fn list(store: &dyn Store, service: Option<&Service>, places: &Places) -> Result<Vec<Shipped>, StoreError> {
+    let mut prefixes = places.prefixes(service);
+    let mut shipped = list_below(store, service, &prefixes)?;
+    if shipped.is_empty() && prefixes != [""] {
+        log::info!("nothing is below {}; looking everywhere", prefixes.join(", "));
+        prefixes = Places::Everywhere.prefixes(service);
+        shipped = list_below(store, service, &prefixes)?;
+    }
     order(&mut shipped);
+    Ok(shipped)
+}
+
+fn list_below(store: &dyn Store, service: Option<&Service>, prefixes: &[String]) -> Result<Vec<Shipped>, StoreError> {
+    // As keys have it: a long name was cut.
+    let wanted = service.map(Service::encoded);
+    let mut shipped = Vec::new();
+    for prefix in prefixes {
+        store.list(prefix, &mut |listed| {
+            // Objects that something else has put there are no business of ours.
+            let leaf = Leaf::parse(listed.key.split().1);
+            let is_wanted = |leaf: &Leaf| wanted.as_ref().is_none_or(|wanted| leaf.service.encoded() == *wanted);
+            if let Some(leaf) = leaf.filter(is_wanted) {
+                shipped.push(Shipped { key: listed.key, leaf, size: listed.size });
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
     Ok(shipped)
 }
 

@@ -36,7 +36,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::config::{ConfigError, Flags, LogSet, Pattern, Settings};
+use crate::config::{ConfigError, Flags, Layout, LogSet, Pattern, Settings};
 use crate::ec2::{self, Facts, Metadata};
 use crate::model::finding::{Bars, Finding, Group};
 use crate::model::names::Instance;
@@ -73,7 +73,8 @@ impl Subject {
         let (config, state_dir) = (flags.config.clone(), flags.state_dir.clone());
         let settings = Settings::load_all(flags);
         let said = settings.as_ref().map_or_else(|_| Facts::default(), |settings| settings.machine.clone());
-        let (metadata, remembered) = (ec2::metadata(&said), ec2::remembered(&state_dir));
+        let layout = settings.as_ref().map_or_else(|_| Layout::default(), |settings| settings.layout.clone());
+        let (metadata, remembered) = (ec2::metadata(&said, &layout), ec2::remembered(&state_dir));
         let facts = facts(said, remembered.clone(), &metadata);
         let instance = facts.name(&host::name());
         Self { settings, config, state_dir, read_call, metadata, remembered, facts, instance, logs: OnceLock::new() }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::Archive;
 use crate::archive::{self, ReadError, Shipped};
 use crate::cli::Cat;
 use crate::exit::Exit;
@@ -12,15 +13,15 @@ use crate::store::Store;
 
 /// Writes all objects of a service, decompressed, to standard output.
 pub fn cat(args: Cat) -> Exit {
-    let store = match super::open_store(&args.store) {
-        Ok(store) => store,
+    let Archive { store, places } = match super::open_archive(&args.from) {
+        Ok(archive) => archive,
         Err(exit) => return exit,
     };
     let Some(service) = Service::new(args.service) else {
         steps::complain("a service has a name");
         return Exit::Usage;
     };
-    let shipped = match archive::list(store.as_ref(), Some(&service)) {
+    let shipped = match archive::list(store.as_ref(), Some(&service), &places) {
         Ok(shipped) => shipped,
         Err(error) => return super::unreadable(&error),
     };

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::Archive;
 use crate::archive::{self, Shipped};
 use crate::cli::Ls;
 use crate::exit::Exit;
@@ -10,12 +11,12 @@ use crate::report::steps;
 
 /// Lists the objects of a service, or of all, a line each.
 pub fn ls(args: Ls) -> Exit {
-    let store = match super::open_store(&args.store) {
-        Ok(store) => store,
+    let Archive { store, places } = match super::open_archive(&args.from) {
+        Ok(archive) => archive,
         Err(exit) => return exit,
     };
     let service = args.service.and_then(Service::new);
-    let shipped = match archive::list(store.as_ref(), service.as_ref()) {
+    let shipped = match archive::list(store.as_ref(), service.as_ref(), &places) {
         Ok(shipped) => shipped,
         Err(error) => return super::unreadable(&error),
     };

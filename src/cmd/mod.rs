@@ -14,8 +14,9 @@ pub mod status;
 pub mod uninstall;
 mod work;
 
-use crate::cli::StoreArgs;
-use crate::config::{self, ConfigError};
+use crate::archive::Places;
+use crate::cli::ReadArgs;
+use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
 use crate::model::problem;
 use crate::report::steps::{self, Verbosity};
@@ -37,15 +38,27 @@ fn misconfigured(error: &ConfigError) -> Exit {
     Exit::Config
 }
 
+/// What a reading command reads from.
+struct Archive {
+    store: Box<dyn Store>,
+    places: Places,
+}
+
 /// Opens the store that a reading command is to read from.
-fn open_store(args: &StoreArgs) -> Result<Box<dyn Store>, Exit> {
+fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
+    let ReadArgs { store: args, any_layout } = args;
     steps::tell(verbosity(args.verbose));
     let file = config::File::read(args.config.as_deref()).map_err(|error| misconfigured(&error))?;
     let to = args.to.clone().or(file.to).ok_or_else(|| {
         let error = ConfigError::new("--to", "no store is named").hint("give --to s3://bucket/prefix or file:///dir");
         misconfigured(&error)
     })?;
-    store::open(&to, &file.s3, &Stop::default()).map_err(|error| unreadable(&error))
+    let store = store::open(&to, &file.s3, &Stop::default()).map_err(|error| unreadable(&error))?;
+    let places = match any_layout {
+        true => Places::Everywhere,
+        false => Places::Known([vec![file.layout, Layout::default()], file.former_layouts].concat()),
+    };
+    Ok(Archive { store, places })
 }
 
 /// Complains of a store that can't be read.

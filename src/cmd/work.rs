@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::cli;
 use crate::config::{Flags, NamedBy, Settings};
-use crate::ec2;
+use crate::ec2::{self, Want};
 use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
@@ -28,6 +28,7 @@ use crate::ship::{self, Shipped};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Failure;
+use crate::sys::host;
 use crate::sys::signals::Stop;
 
 /// Joins what a command line says with the configuration. A mistake was complained of.
@@ -164,11 +165,11 @@ impl Work<'_> {
             return Ok(Pass { logs, ..Pass::default() });
         }
         spool.make_durable()?;
-        let instance = ec2::instance(settings, spool.root());
-        report.instance = Some(instance.clone());
+        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        report.instance = Some(machine.name(&host::name()));
         let mut to_ship = std::mem::take(&mut recovered.sealed);
         let Outcome { sealed, mut problems, no_room, .. } =
-            Rotation::new(spool, settings, instance, stop).run(&mut recovered, discovery);
+            Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
         report.found(&mut problems);
         to_ship.extend(sealed);

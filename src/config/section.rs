@@ -82,6 +82,12 @@ impl<'a> Section<'a> {
         self.entries.remove(key).map(|(_, value)| value)
     }
 
+    /// The line of a key's value.
+    pub(super) fn line_of(&self, key: &str) -> Option<usize> {
+        let (_, value) = self.entries.get(key)?;
+        self.source.error(Some(value.span()), String::new()).line
+    }
+
     /// A text, checked by `parse`, whose error says what is wrong with it.
     pub(super) fn parsed<T>(
         &mut self,

@@ -21,7 +21,7 @@ pub mod lifecycle;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::Settings;
+use crate::config::{Field, Layout, Settings};
 use crate::model::names::Instance;
 use crate::sys::dir::Dir;
 use crate::sys::{clock, host};
@@ -47,7 +47,7 @@ pub enum Want {
 /// What is known of this machine; what the service says is kept in `state`.
 pub fn facts(settings: &Settings, want: Want, state: &Dir) -> Facts {
     let said = settings.machine.clone();
-    let wanted = wanted(&said, want);
+    let wanted = wanted(&said, &settings.layout, want);
     match wanted.is_empty() {
         true => said,
         false => said.or(found(&wanted, state)),
@@ -60,13 +60,20 @@ pub fn instance(settings: &Settings, state: &Dir) -> Instance {
 }
 
 /// The paths of what is wanted, without what the user says.
-fn wanted(said: &Facts, want: Want) -> Vec<String> {
-    let id = said.instance.is_none().then_some(answers::ID);
-    let common: &[&str] = match want {
-        Want::ForKeys => &[],
-        Want::All => &answers::COMMON,
-    };
-    id.iter().chain(common).map(|path| (*path).to_owned()).collect()
+fn wanted(said: &Facts, layout: &Layout, want: Want) -> Vec<String> {
+    let mut wanted: Vec<String> = said.instance.is_none().then(|| answers::ID.to_owned()).into_iter().collect();
+    if want == Want::All {
+        wanted.extend(answers::COMMON.map(str::to_owned));
+    }
+    wanted.extend(layout.fields().filter_map(|field| match field {
+        Field::Kind if said.kind.is_none() => Some(answers::KIND.to_owned()),
+        Field::Zone if said.zone.is_none() => Some(answers::ZONE.to_owned()),
+        Field::Region if said.region.is_none() => Some(answers::REGION.to_owned()),
+        Field::Group if said.group.is_none() => Some(answers::GROUP.to_owned()),
+        Field::Tag(key) if !said.tags.contains_key(key) => answers::path_of_tag(key),
+        _ => None,
+    }));
+    wanted
 }
 
 /// What is wanted, and what somebody else may want next: whoever asks at all asks for all that each instance has.
@@ -150,9 +157,9 @@ pub enum Metadata {
 }
 
 /// Asks the metadata service for all that is wanted; nothing is kept.
-pub fn metadata(machine: &Facts) -> Metadata {
+pub fn metadata(machine: &Facts, layout: &Layout) -> Metadata {
     let mut known = Known::nothing(String::new(), &Hardware::default(), clock::now());
-    ask(&mut known, &all(&wanted(machine, Want::ForKeys)));
+    ask(&mut known, &all(&wanted(machine, layout, Want::ForKeys)));
     let facts = known.facts();
     match facts.instance {
         Some(_) => Metadata::Answered(facts),

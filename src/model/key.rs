@@ -6,9 +6,12 @@
 //! ```
 //!
 //! The leaf holds everything; the directory is there for people and for engines that know Hive's layout. Reading
-//! commands parse the leaf alone.
+//! commands parse the leaf alone. The directory may be another one than this ([`KeyDirectory`]); a segment has one for
+//! life.
 
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::digest::is_hex;
 use super::names::{Instance, Seq, Service, StreamId};
@@ -22,9 +25,18 @@ const EXTENSION: &str = ".log.gz";
 pub struct ObjectKey(String);
 
 impl ObjectKey {
-    /// The key of a segment.
+    /// The most bytes of a key with the prefix before it
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>).
+    pub const LONGEST: usize = 1024;
+
+    /// The key of a segment in the default directory.
     pub fn render(leaf: &Leaf) -> Self {
-        Self(format!("{}dt={}/{leaf}", service_directory(&leaf.service), leaf.first.day()))
+        Self(format!("service={}/dt={}/{leaf}", leaf.service.encoded(), leaf.first.day()))
+    }
+
+    /// The key of a segment in a directory of its own.
+    pub fn within(directory: &KeyDirectory, leaf: &Leaf) -> Self {
+        Self(format!("{}/{leaf}", directory.0))
     }
 
     /// The reserved key of a machine's check, which holds no log. Its first part begins with a dot: nothing of ours lists
@@ -62,9 +74,46 @@ impl fmt::Debug for ObjectKey {
     }
 }
 
-/// The directory that holds all objects of a service, with its slash: `service=web/`.
-pub fn service_directory(service: &Service) -> String {
-    format!("service={}/", service.encoded())
+/// The directory part of a key, where it is not the default one: printable ASCII, relative, without a slash at its ends.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyDirectory(String);
+
+impl KeyDirectory {
+    /// The most bytes of it, where the store has no prefix.
+    pub const LONGEST: usize = ObjectKey::LONGEST - 1 - Leaf::LONGEST;
+
+    /// The most bytes of one of its parts, since the directory store makes directories of them (`NAME_MAX`).
+    pub const LONGEST_PART: usize = 255;
+
+    /// Takes a directory as it is.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(directory: &str) -> Result<Self, String> {
+        let is_sound = |part: &str| {
+            // Hidden directories are not listed, and `..` would lead elsewhere.
+            !part.is_empty() && !part.starts_with('.') && part.len() <= Self::LONGEST_PART
+        };
+        let is_plain = directory.bytes().all(|byte| byte.is_ascii_graphic());
+        match is_plain && directory.len() <= Self::LONGEST && directory.split('/').all(is_sound) {
+            true => Ok(Self(directory.to_owned())),
+            false => Err(format!("{directory:?} is not the directory of an object's key")),
+        }
+    }
+}
+
+impl TryFrom<String> for KeyDirectory {
+    type Error = String;
+    fn try_from(directory: String) -> Result<Self, String> {
+        Self::parse(&directory)
+    }
+}
+
+impl From<KeyDirectory> for String {
+    fn from(directory: KeyDirectory) -> Self {
+        directory.0
+    }
 }
 
 /// What the last part of a key says.
@@ -87,6 +136,9 @@ pub struct Leaf {
 }
 
 impl Leaf {
+    /// The most bytes of a leaf: its parts, and what is between and behind them.
+    pub const LONGEST: usize = Service::LONGEST_ENCODED + 2 * (1 + 16) + 1 + Instance::LONGEST + 1 + 6 + 9 + 9 + 7;
+
     /// Parses the last part of a key, from the right, since a service may hold `_`.
     pub fn parse(leaf: &str) -> Option<Self> {
         let mut parts = leaf.strip_suffix(EXTENSION)?.rsplitn(5, '_');
@@ -153,6 +205,7 @@ mod tests {
         // The directory store puts a dot before, and `.json.tmp` behind a leaf.
         assert!(long.to_string().len() + 10 <= 255, "{}", long.to_string().len());
         assert!(ObjectKey::render(&long).as_str().len() + 513 <= 1024);
+        assert_eq!(long.to_string().len(), Leaf::LONGEST);
     }
 
     #[test]

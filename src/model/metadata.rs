@@ -75,6 +75,7 @@ mod tests {
             instance: Instance::from_host("h".repeat(99).as_ref()),
             host: "ä".repeat(255),
             to: Destination::parse("s3://bucket").expect("a destination"),
+            key_directory: None,
             offset: u64::MAX,
             previous: Some(Digest::of(b"")),
             source: Source { file: Identity { dev: 1, ino: 2, born: None }, from: 0 },

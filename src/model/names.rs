@@ -36,17 +36,7 @@ impl Service {
     /// [`Self::LONGEST_ENCODED`] is cut and ends in `..` and 16 hex digits of its SHA-256, so that it stays one
     /// service of its own; the full name stands in the object's metadata.
     pub fn encoded(&self) -> String {
-        let whole = escape(&self.0, |b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        if whole.len() <= Self::LONGEST_ENCODED {
-            return whole;
-        }
-        let mark = format!("..{}", &Digest::of(self.0.as_bytes()).to_string()[..16]);
-        let mut end = Self::LONGEST_ENCODED - mark.len();
-        // Never cut inside of a `%XX`.
-        if let Some(percent) = whole[..end].rfind('%').filter(|at| end - at < 3) {
-            end = percent;
-        }
-        format!("{}{mark}", &whole[..end])
+        encoded(&self.0, Self::LONGEST_ENCODED)
     }
 
     /// Reads what [`Self::encoded`] wrote, and nothing else: no two keys are of one segment. A name that was cut stays
@@ -82,6 +72,21 @@ impl<'de> Deserialize<'de> for Service {
         let text = String::deserialize(deserializer)?;
         Self::new(super::path_text::from_text(&text)).ok_or_else(|| serde::de::Error::custom("a service has a name"))
     }
+}
+
+/// A name as it stands in a key, as [`Service::encoded`] tells, in at most that many bytes (which are 30 or more).
+pub fn encoded(name: &OsStr, most: usize) -> String {
+    let whole = escape(name, |b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if whole.len() <= most {
+        return whole;
+    }
+    let mark = format!("..{}", &Digest::of(name.as_bytes()).to_string()[..16]);
+    let mut end = most - mark.len();
+    // Never cut inside of a `%XX`.
+    if let Some(percent) = whole[..end].rfind('%').filter(|at| end - at < 3) {
+        end = percent;
+    }
+    format!("{}{mark}", &whole[..end])
 }
 
 /// The machine that wrote the log: its EC2 instance id, else its host name. `[A-Za-z0-9.-]`, 1 to 64 bytes.

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::Destination;
 use super::digest::{Digest, is_hex};
-use super::key::{Leaf, ObjectKey};
+use super::key::{KeyDirectory, Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
 use super::path_text::{self, serde_path};
 use super::time::Moment;
 
-/// The version of records and metadata that this program writes.
+/// The version of the metadata that this program writes.
 pub const FORMAT: u32 = 1;
 
 /// What a segment is called in the spool: stream and number, `k3f9a2-00000017`.
@@ -106,6 +106,10 @@ pub struct Segment {
     pub host: String,
     /// Where it goes.
     pub to: Destination,
+    /// The directory part of its key; `None` for the default one. It stays what it was when the segment was begun, whatever
+    /// the configuration says later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_directory: Option<KeyDirectory>,
     /// Raw bytes of the stream before this segment.
     pub offset: u64,
     /// Digest of the stream's previous segment.
@@ -203,7 +207,10 @@ pub struct SealedSegment {
 impl SealedSegment {
     /// Its name in the store.
     pub fn key(&self) -> ObjectKey {
-        ObjectKey::render(&self.leaf())
+        match &self.segment.key_directory {
+            Some(directory) => ObjectKey::within(directory, &self.leaf()),
+            None => ObjectKey::render(&self.leaf()),
+        }
     }
 
     /// What the last part of its key says.

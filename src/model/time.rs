@@ -45,6 +45,11 @@ impl Moment {
         self.utc().format("%Y-%m-%d").to_string()
     }
 
+    /// The hour of the day: `00` to `23`.
+    pub fn hour(self) -> String {
+        self.utc().format("%H").to_string()
+    }
+
     fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_nanos(self.0)
     }
@@ -88,7 +93,7 @@ mod tests {
     fn stamps_and_days() {
         let moment = Moment::from_timespec(1_795_219_199, 999_999_999);
         assert_eq!(moment.stamp(), "20261120T235959Z");
-        assert_eq!(moment.day(), "2026-11-20");
+        assert_eq!((moment.day().as_str(), moment.hour().as_str()), ("2026-11-20", "23"));
         assert_eq!(moment.to_string(), "2026-11-20T23:59:59.999999999Z");
         assert_eq!(Moment::parse_stamp("20261120T235959Z"), Some(Moment::from_timespec(1_795_219_199, 0)));
         assert_eq!(Moment::parse_stamp("20261320T235959Z"), None);

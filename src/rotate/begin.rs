@@ -55,7 +55,7 @@ impl Batches<'_, '_> {
         let path = item.path();
         let begun = match item {
             Item::Fresh(found) => self.begin_fresh(found),
-            Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
+            Item::Claimed(segment) => self.begin_claimed(*segment).map_err(NotClaimed::from),
             Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
             Item::Growth { held, log, .. } => self.begin_growth(held, log),
         };
@@ -119,6 +119,9 @@ impl Batches<'_, '_> {
         // Asked anew: another item of the same log may have been sealed in between.
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);
+        let first = last.seal.last;
+        let Segment { service, instance, host, .. } = &last.segment;
+        let key_directory = self.rotation.key_directory(service, instance, host, first);
         let segment = Segment {
             name: head.name,
             claimed: None,
@@ -126,7 +129,8 @@ impl Batches<'_, '_> {
             previous: head.previous,
             source: Source { file: held.file, from: held.taken },
             claimed_at: clock::now(),
-            first: last.seal.last,
+            first,
+            key_directory,
             ..last.segment
         };
         self.rotation.spool.begin(&segment)?;

@@ -58,7 +58,7 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
         Verdict::CopyAgain => {
             let path = segment.path.clone();
             log::info!("{}: claimed by an earlier run, copied again", path.display());
-            queues.push(path, Item::Claimed(segment));
+            queues.push(path, Item::Claimed(Box::new(segment)));
             Ok(())
         }
         Verdict::Discard => {

@@ -32,12 +32,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::Settings;
+use crate::config::{Settings, Values};
 use crate::gzip::Encoder;
+use crate::model::facts::Facts;
+use crate::model::key::KeyDirectory;
 use crate::model::meter::Meter;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner};
+use crate::model::time::Moment;
 use crate::spool::{Held, Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
 use crate::sys::signals::Stop;
@@ -61,7 +64,7 @@ pub struct Outcome {
 /// One piece of a log's bytes that is to become a segment.
 enum Item {
     /// A claimed file that an earlier run left; its segment was begun then.
-    Claimed(Segment),
+    Claimed(Box<Segment>),
     /// A claimed file that no record speaks of.
     Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString },
     /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
@@ -94,6 +97,8 @@ pub struct Rotation<'a> {
     /// What the user wants.
     pub settings: &'a Settings,
     /// This machine.
+    pub machine: Facts,
+    /// What it goes by.
     pub instance: Instance,
     /// Whether to stop at the next safe point.
     pub stop: &'a Stop,
@@ -110,11 +115,12 @@ pub struct Rotation<'a> {
 
 impl<'a> Rotation<'a> {
     /// Gets ready.
-    pub fn new(spool: &'a mut Spool, settings: &'a Settings, instance: Instance, stop: &'a Stop) -> Self {
+    pub fn new(spool: &'a mut Spool, settings: &'a Settings, machine: Facts, stop: &'a Stop) -> Self {
+        let instance = machine.name(&host::name());
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
         let (meter, drained_by, watch, outcome) = (Arc::default(), None, None, Outcome::default());
-        Self { spool, settings, instance, stop, meter, drained_by, watch, encoder, buffer, outcome }
+        Self { spool, settings, machine, instance, stop, meter, drained_by, watch, encoder, buffer, outcome }
     }
 
     /// Counts what is read.
@@ -210,14 +216,17 @@ impl<'a> Rotation<'a> {
         };
         let StreamOwner { path, service, instance, to } = owner;
         let first = source.file.born.or(head.map(|head| head.last_claim)).unwrap_or(now);
+        let host = host::name().to_string_lossy().into_owned();
+        let key_directory = self.key_directory(&service, &instance, &host, first);
         Ok(Segment {
             name,
             path,
             claimed: Some(claimed),
             service,
             instance,
-            host: host::name().to_string_lossy().into_owned(),
+            host,
             to,
+            key_directory,
             offset: head.map_or(0, |head| head.offset),
             previous: head.and_then(|head| head.previous),
             source,
@@ -225,6 +234,14 @@ impl<'a> Rotation<'a> {
             claimed_at: now,
             first,
         })
+    }
+
+    /// The directory part of a segment's key, as the layout has it now.
+    fn key_directory(&self, service: &Service, instance: &Instance, host: &str, first: Moment) -> Option<KeyDirectory> {
+        // What is known of this machine says nothing of another one, whose log this was before an image was made of it.
+        let nothing = Facts::default();
+        let facts = if *instance == self.instance { &self.machine } else { &nothing };
+        self.settings.layout.directory(&Values { service, first, instance, host, facts })
     }
 
     /// The first segment of a stream that no other log has: among thousands of logs two may well draw the same name.

@@ -2,7 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::segment::{FORMAT, Seal, SealedSegment, Segment};
+use crate::model::segment::{Seal, SealedSegment, Segment};
+
+/// The version of a record that says nothing but what the first version of the format knows.
+const FIRST: u32 = 1;
+
+/// That of a record with a `key_directory`: who does not know it would put the segment under another key.
+const WITH_KEY_DIRECTORY: u32 = 2;
+
+/// The newest version that this program understands.
+const NEWEST: u32 = WITH_KEY_DIRECTORY;
 
 /// What is written of a segment.
 #[derive(Serialize, Deserialize)]
@@ -19,12 +28,12 @@ pub struct Record {
 impl Record {
     /// Of a segment that was begun.
     pub fn open(segment: Segment) -> Self {
-        Self { version: FORMAT, segment, seal: None }
+        Self { version: version(&segment), segment, seal: None }
     }
 
     /// Of a segment that is complete.
     pub fn sealed(sealed: SealedSegment) -> Self {
-        Self { version: FORMAT, segment: sealed.segment, seal: Some(sealed.seal) }
+        Self { version: version(&sealed.segment), segment: sealed.segment, seal: Some(sealed.seal) }
     }
 
     /// The text of the file.
@@ -42,7 +51,7 @@ impl Record {
             version: u32,
         }
         let Version { version } = serde_json::from_str(json).ok()?;
-        (version > FORMAT).then_some(version)
+        (version > NEWEST).then_some(version)
     }
 
     /// Reads a record; the error says what is wrong with it.
@@ -57,5 +66,13 @@ impl Record {
             true => Ok(record),
             false => Err("more bytes than there can be".to_owned()),
         }
+    }
+}
+
+/// The oldest version that has all that the record of a segment says: so an older program goes on with what it understands.
+fn version(segment: &Segment) -> u32 {
+    match segment.key_directory {
+        Some(_) => WITH_KEY_DIRECTORY,
+        None => FIRST,
     }
 }

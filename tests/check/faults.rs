@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use logferry::sys::fault::Point;
 
 use super::{Attribute, Checked, NOBODY, check, check_as_nobody, check_of};
-use crate::objects::{Metadata, run_with_metadata};
+use crate::support::imds::ImdsServer;
 use crate::support::mount::Mount;
 use crate::support::{Sandbox, Stopped, finish, noise};
 
@@ -279,7 +279,7 @@ fn damaged_files_and_doubts_are_told_of() {
 #[test]
 fn the_instance_is_the_one_that_a_run_would_name() {
     let sandbox = Sandbox::new();
-    let service = Metadata::start("i-0abc12345678");
+    let service = ImdsServer::of("i-0abc12345678");
     let check = |endpoint: &str| {
         Checked::of(&sandbox, || {
             let mut command = sandbox.logferry();
@@ -289,12 +289,18 @@ fn the_instance_is_the_one_that_a_run_would_name() {
         })
     };
     sandbox.write_log("web.log", "x\n");
-    check(&service.endpoint).ends(0).has("machine", "instance metadata", "ok", "i-0abc12345678 in object keys");
+    check(&service.endpoint()).has("machine", "instance metadata", "ok", "i-0abc12345678, m5.large, eu-central-1a");
+    check(&service.endpoint()).ends(0).has("machine", "instance metadata", "ok", "i-0abc12345678 in object keys");
     assert!(sandbox.path("store/.logferry/check-i-0abc12345678").exists());
     assert!(!sandbox.path("state").exists(), "who looks keeps nothing");
-    run_with_metadata(&sandbox, &service.endpoint);
+    finish(sandbox.logferry().envs(service.env()).arg("run").arg(sandbox.path("log"))).quiet();
     let checked = check("http://127.0.0.1:1");
-    checked.ends(0).has("machine", "instance metadata", "warn", "though it did in this boot");
+    checked.ends(0).has(
+        "machine",
+        "instance metadata",
+        "warn",
+        "does not answer now; known of this boot: i-0abc12345678, m5.large",
+    );
     checked.has("store", "store", "ok", "check-i-0abc12345678 is there");
 }
 

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use anyhow::{Context as _, ensure};
-use logferry::model::key::{Leaf, ObjectKey, service_directory};
+use logferry::config::Layout;
+use logferry::model::key::{Leaf, ObjectKey};
 use logferry::model::s3_options::S3Options;
 use logferry::store::Store;
 
@@ -33,7 +34,7 @@ fn put_all(store: &dyn Store, services: &[&[u8]]) -> Outcome<Vec<Sample>> {
 pub(crate) fn odd_service_names_come_back(store: &dyn Store, _: &Scene) -> Outcome {
     for sample in put_all(store, &ODD)? {
         is_whole(store, &sample).with_context(|| sample.key.to_string())?;
-        let listed = keys(store, &service_directory(&sample.service))?;
+        let listed = keys(store, &Layout::default().prefix(Some(&sample.service)))?;
         ensure!(listed == [sample.key.clone()], "{} is listed as {listed:?}", sample.key);
         let leaf = Leaf::parse(listed[0].split().1).context("a listed key doesn't parse")?;
         ensure!(leaf.service == sample.service, "{:?} is listed as {:?}", sample.service, leaf.service);

@@ -63,6 +63,7 @@ impl Sample {
             instance: Instance::parse("i-0abc12345678").map_err(anyhow::Error::msg)?,
             host: host.to_owned(),
             to: Destination::parse("s3://not-this-one").map_err(anyhow::Error::msg)?,
+            key_directory: None,
             offset: u64::MAX,
             previous: Some(Digest::of(b"before")),
             source: Source { file: Identity { dev: 1, ino: 2, born: None }, from: 0 },

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
-use logferry::model::key::Leaf;
+use logferry::model::key::{KeyDirectory, Leaf};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
 use logferry::model::segment::{ClaimedName, Ended, Identity, Seal, Segment, SegmentName, Source};
 use logferry::model::time::Moment;
@@ -117,12 +117,19 @@ impl Choices<'_> {
         ClaimedName::new(&OsString::from_vec(log), self.moment(), self.stream())
     }
 
+    /// The directory part of a key, of at most three parts.
+    fn key_directory(&mut self) -> KeyDirectory {
+        let parts: Vec<String> = (0..=self.below(3)).map(|_| self.service().encoded()).collect();
+        KeyDirectory::parse(&parts.join("/")).unwrap_or_else(|_| KeyDirectory::parse("logs").expect("a directory"))
+    }
+
     pub fn segment(&mut self) -> Segment {
         Segment {
             name: SegmentName { stream: self.stream(), seq: self.seq() },
             claimed: self.is().then(|| self.claimed()),
             instance: self.instance(),
             to: self.destination(),
+            key_directory: self.is().then(|| self.key_directory()),
             offset: self.number() / 2,
             previous: self.is().then(|| self.digest()),
             source: Source { file: self.identity(), from: self.number() / 2 },

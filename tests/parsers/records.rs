@@ -1,7 +1,8 @@
 //! Records of the spool.
 
 use logferry::model::digest::Digest;
-use logferry::model::segment::{ClaimedName, OwnerTag, Seal};
+use logferry::model::key::KeyDirectory;
+use logferry::model::segment::{ClaimedName, OwnerTag, Seal, Segment};
 use logferry::spool::{Held, Record};
 
 use super::choices::Choices;
@@ -30,7 +31,9 @@ fn a_garbled_record_is_refused_or_can_be_used() {
 
 fn sound() -> String {
     let mut choices = Choices(&[7; 400]);
-    let (segment, seal) = (choices.segment(), Seal { length: 10, ..choices.seal() });
+    let (seal, segment) = (Seal { length: 10, ..choices.seal() }, choices.segment());
+    let key_directory = KeyDirectory::parse("env=prod/web").ok();
+    let segment = Segment { key_directory, offset: 7, ..segment };
     let sealed = logferry::model::segment::SealedSegment { segment, seal };
     Record::sealed(sealed).to_json().expect("it can be written")
 }
@@ -70,6 +73,11 @@ fn a_record_whose_numbers_cannot_be_is_refused() {
         ("from", "18446744073709551615"),
         ("length", "18446744073709551615"),
         ("claimed", "\"../../elsewhere\""),
+        ("key_directory", "\"a/../../elsewhere\""),
+        ("key_directory", "\"/etc\""),
+        ("key_directory", "\"\""),
+        ("key_directory", "\"a//b\""),
+        ("key_directory", "\".logferry\""),
         ("claimed", "\"web.log\""),
         ("claimed", "\"./web.log.20261121T005959Z-k3f9a2.claimed\""),
     ] {

@@ -55,6 +55,8 @@ pub(crate) enum Tokens {
     /// As the real one.
     #[default]
     Given,
+    /// Each is good for so many requests only: it expires while it is in use.
+    GoodFor(u32),
     /// No answer, as where the hop limit is too low: packets are dropped on their way back.
     Lost,
     /// A status: 403 where the service is switched off for the instance.
@@ -71,8 +73,8 @@ pub(crate) enum Tokens {
 struct State {
     replies: BTreeMap<String, Reply>,
     tokens: Tokens,
-    /// Those that are good, and until when.
-    given: HashMap<String, Instant>,
+    /// Those that are good: until when, and for how many requests.
+    given: HashMap<String, (Instant, u32)>,
     /// How many were ever given.
     count: u64,
     /// Method and path of each request, tokens' included.
@@ -149,11 +151,6 @@ impl ImdsServer {
     /// Has requests for tokens answered so from now on.
     pub(crate) fn tokens(&self, tokens: Tokens) {
         lock(&self.state).tokens = tokens;
-    }
-
-    /// Has all tokens that were given expire now.
-    pub(crate) fn expire_tokens(&self) {
-        lock(&self.state).given.clear();
     }
 
     /// How often a path was asked for, whatever came of it.
@@ -240,7 +237,13 @@ fn decoded(path: &str) -> String {
 
 fn is_known(state: &Mutex<State>, request: &Request) -> bool {
     let token = request.headers.get("x-aws-ec2-metadata-token");
-    token.is_some_and(|token| lock(state).given.get(token).is_some_and(|until| Instant::now() < *until))
+    let mut state = lock(state);
+    let given = token.and_then(|token| state.given.get_mut(token));
+    given.is_some_and(|(until, left)| {
+        let is_good = Instant::now() < *until && *left > 0;
+        *left = left.saturating_sub(1);
+        is_good
+    })
 }
 
 fn give_token(state: &Mutex<State>, request: &Request, stream: &TcpStream) -> Option<()> {
@@ -256,12 +259,15 @@ fn give_token(state: &Mutex<State>, request: &Request, stream: &TcpStream) -> Op
         let mut state = lock(state);
         state.count += 1;
         let token = format!("AQAEA-token-{:08}==", state.count);
-        state.given.insert(token.clone(), Instant::now() + Duration::from_secs(seconds));
+        let uses = if let Tokens::GoodFor(uses) = tokens { uses } else { u32::MAX };
+        state.given.insert(token.clone(), (Instant::now() + Duration::from_secs(seconds), uses));
         token
     };
     let plain = ("content-type", "text/plain");
     match tokens {
-        Tokens::Given => answer(stream, 200, &[plain, (LIFETIME, &seconds.to_string())], token.as_bytes()),
+        Tokens::Given | Tokens::GoodFor(_) => {
+            answer(stream, 200, &[plain, (LIFETIME, &seconds.to_string())], token.as_bytes())
+        }
         Tokens::Lost => hang(stream),
         Tokens::Refused(status) => answer(stream, status, &[], b""),
         Tokens::Lifetime(text) => answer(stream, 200, &[plain, (LIFETIME, text)], token.as_bytes()),

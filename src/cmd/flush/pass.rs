@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::Kind;
 use super::again::Came;
 use crate::cmd::work::{self, Work};
-use crate::ec2;
+use crate::ec2::{self, Want};
+use crate::model::facts::Facts;
 use crate::model::meter::Meter;
-use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{SealedSegment, Segment};
 use crate::model::timetable::Timetable;
@@ -22,6 +22,7 @@ use crate::rotate::{Outcome, Rotation};
 use crate::ship::{self, Behind, Dock, How, Order};
 use crate::spool::Spool;
 use crate::sys::failure::Result;
+use crate::sys::host;
 use crate::sys::signals::Stop;
 
 /// The passes of a flush, and what they came to so far.
@@ -120,14 +121,14 @@ impl<'a> Passes<'a> {
     /// Ships what is sealed, and what the rounds seal while they go on.
     fn take_and_ship(&mut self, spool: &mut Spool, sealed: Vec<SealedSegment>, rounds: Vec<Round>) -> Result<Taken> {
         let settings = self.work.settings;
-        let instance = ec2::instance(settings, spool.root());
-        self.report.instance = Some(instance.clone());
+        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        self.report.instance = Some(machine.name(&host::name()));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
         let (ship, order) = (self.ship.clone(), Order::Urgent(&priority));
         let how = How { options: &settings.s3, order, behind: self.behind, stop: &ship, meter: self.meter };
         let (taken, shipped) = ship::alongside(&spool.shelf(), &how, |dock| {
             dock.add(sealed);
-            self.take(spool, dock, rounds, &instance)
+            self.take(spool, dock, rounds, &machine)
         });
         let shipped = shipped.settled(spool);
         self.report.shipped.extend(work::items(&shipped.confirmed));
@@ -158,7 +159,7 @@ impl<'a> Passes<'a> {
         spool: &mut Spool,
         dock: &mut Dock<'_, '_>,
         rounds: Vec<Round>,
-        instance: &Instance,
+        machine: &Facts,
     ) -> Result<Taken> {
         let (mut taken, mut no_time) = (Taken::default(), 0);
         for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
@@ -168,7 +169,7 @@ impl<'a> Passes<'a> {
             }
             recovered.blocked.extend(taken.blocked.iter().cloned());
             let (logs, known) = (discovery.found.len() as u64, recovered.blocked.clone());
-            let rotation = Rotation::new(spool, self.work.settings, instance.clone(), &self.take);
+            let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take);
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
             let Outcome { sealed, problems, no_room, blocked } = rotation.run(&mut recovered, discovery);
             self.meter.taken(logs);

@@ -8,8 +8,10 @@ use logferry::laws;
 
 fuzz_target!(|data: &[u8]| {
     laws::key(&Choices(data).leaf());
+    laws::layout(&mut Choices(data));
     if let Ok(text) = std::str::from_utf8(data) {
         laws::key_text(text);
+        laws::layout_text(text);
         laws::name_text(text);
     }
 });

@@ -4,7 +4,7 @@ use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
 use logferry::model::key::{Leaf, ObjectKey};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
-use logferry::model::segment::{ClaimedName, OwnerTag, SegmentName};
+use logferry::model::segment::{ClaimedName, OwnerTag, SealedSegment, SegmentName};
 use logferry::model::time::Moment;
 use logferry::spool::Held;
 
@@ -27,12 +27,26 @@ pub fn key(leaf: &Leaf) {
     }
 }
 
+/// Whatever directory a segment has, its key is valid, and says what it is.
+pub fn key_of(sealed: &SealedSegment) {
+    let key = sealed.key();
+    assert_sound(&key);
+    assert!(key.as_str().len() <= ObjectKey::LONGEST, "{key} is too long for a key");
+    assert_eq!(key.split().1, sealed.leaf().to_string());
+}
+
 /// What S3, a file system, and a header take, with the longest prefix before it.
 fn assert_valid(key: &ObjectKey) {
+    assert_sound(key);
+    let text = key.as_str();
+    assert!(512 + 1 + text.len() <= ObjectKey::LONGEST, "{text} is too long for a key");
+}
+
+/// What a file system and a header take.
+fn assert_sound(key: &ObjectKey) {
     let text = key.as_str();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}: printable ASCII without spaces");
     assert!(text.split('/').all(|part| !part.is_empty() && part != "." && part != ".."), "{text}");
-    assert!(512 + 1 + text.len() <= 1024, "{text} is too long for a key");
     // The directory store puts a dot before, and `.json.tmp` behind a leaf.
     assert!(key.split().1.len() + 10 <= 255, "{text} is too long for a file name");
     assert_eq!(ObjectKey::listed(text).as_ref(), Some(key));

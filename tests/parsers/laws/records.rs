@@ -4,7 +4,7 @@ use logferry::model::metadata;
 use logferry::model::segment::{ClaimedName, OwnerTag, Seal, SealedSegment, Segment, SegmentName, StreamOwner};
 use logferry::spool::{Held, Record};
 
-use super::key;
+use super::{key, key_of};
 
 /// Whatever a segment is, its record says again what it is.
 pub fn record(segment: &Segment, seal: Option<Seal>) {
@@ -34,6 +34,7 @@ fn used(record: &Record) {
     let Some(seal) = record.seal else { return };
     let sealed = SealedSegment { segment: segment.clone(), seal };
     key(&sealed.leaf());
+    key_of(&sealed);
     let metadata = metadata::of(&sealed);
     assert!(metadata.values().flat_map(|value| value.bytes()).all(|byte| byte.is_ascii_graphic()));
     let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
