@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Kind;
-use crate::model::time::Moment;
 
 /// What the last pass came to.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +15,6 @@ pub(super) struct Came {
     pub(super) waits: bool,
     /// Whether a writer still holds a log that was taken from it.
     pub(super) is_held: bool,
-    /// When the flush began.
-    pub(super) began: Moment,
 }
 
 /// How things stand.
@@ -98,8 +95,7 @@ fn pause_after(passes: u32) -> Duration {
 mod tests {
     use super::*;
 
-    const NOTHING: Came =
-        Came { took: false, made_room: false, waits: false, is_held: false, began: Moment::from_nanos(0) };
+    const NOTHING: Came = Came { took: false, made_room: false, waits: false, is_held: false };
     const TOOK: Came = Came { took: true, made_room: true, ..NOTHING };
     const AWAY: Came = Came { waits: true, ..NOTHING };
     const HELD: Came = Came { is_held: true, ..NOTHING };

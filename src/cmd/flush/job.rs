@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::again::{self, Came, Next};
+use super::again::{self, Next};
 use super::pass::Passes;
 use super::{Flushed, Kind, left, lock};
 use crate::cmd::work::{self, Doubts, Work};
@@ -95,10 +95,11 @@ impl Job {
                 Next::Again(pause) => self.stop.sleep(pause),
                 Next::Watch { least, most } => {
                     let begin = Instant::now();
+                    log::info!("all is shipped; waiting for writers that still hold a log that was taken");
                     passes.watch(least, most);
                     watched += begin.elapsed();
                 }
-                Next::Enough => break self.look_behind(&came, spool, &mut passes),
+                Next::Enough => break self.look_behind(spool, &mut passes),
             }
         };
         let mut report = passes.into_report();
@@ -122,11 +123,11 @@ impl Job {
     }
 
     /// What exit code 0 would promise and nobody knows; and at the end of a machine, who may still write to it.
-    fn look_behind(&self, came: &Came, spool: &mut Spool, passes: &mut Passes<'_>) -> Result<(), Failure> {
+    fn look_behind(&self, spool: &mut Spool, passes: &mut Passes<'_>) -> Result<(), Failure> {
         if self.stop.asked() {
             return Ok(());
         }
-        let problems = left::behind_deleted_logs(spool, self.kind, came.began)?;
+        let problems = left::behind_deleted_logs(spool, self.kind, self.started)?;
         passes.add(problems);
         Ok(())
     }

@@ -17,7 +17,7 @@ pub(super) fn all(settings: &Settings) -> Vec<Left> {
     let Survey { sealed, .. } = spool::survey(&settings.state_dir).unwrap_or_default();
     let found = found.into_iter().map(|found| Left::Log { path: found.path, bytes: found.size });
     let claimed = claimed.into_iter().map(|claimed| {
-        let path = claimed.dir.join(&claimed.claimed.as_os_str());
+        let path = claimed.dir.join(claimed.claimed.as_os_str());
         let bytes = std::fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
         Left::Log { path, bytes }
     });

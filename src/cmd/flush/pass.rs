@@ -12,7 +12,7 @@ use crate::ec2;
 use crate::model::meter::Meter;
 use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::Segment;
+use crate::model::segment::{SealedSegment, Segment};
 use crate::model::timetable::Timetable;
 use crate::report::{self, Report};
 use crate::rotate::discover::{self, Discovery};
@@ -21,7 +21,7 @@ use crate::rotate::watch::Watch;
 use crate::rotate::{Outcome, Rotation};
 use crate::ship::{self, Behind, Dock, How, Order};
 use crate::spool::Spool;
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::Result;
 use crate::sys::signals::Stop;
 
 /// The passes of a flush, and what they came to so far.
@@ -109,28 +109,32 @@ impl<'a> Passes<'a> {
             return Ok(self.came(&Taken::default()));
         }
         spool.make_durable()?;
+        let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
+        let mut taken = self.take_and_ship(spool, sealed, rounds::plan(recovered, discovery))?;
+        taken.confirmed |= !dropped.is_empty();
+        self.passing.append(&mut taken.no_room);
+        self.passing.extend(work::drop_leftovers(spool, &dropped));
+        Ok(self.came(&taken))
+    }
+
+    /// Ships what is sealed, and what the rounds seal while they go on.
+    fn take_and_ship(&mut self, spool: &mut Spool, sealed: Vec<SealedSegment>, rounds: Vec<Round>) -> Result<Taken> {
         let settings = self.work.settings;
         let instance = ec2::instance(settings, spool.root());
         self.report.instance = Some(instance.clone());
-        let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
-        let ship = self.ship.clone();
-        let order = Order::Urgent(&priority);
+        let (ship, order) = (self.ship.clone(), Order::Urgent(&priority));
         let how = How { options: &settings.s3, order, behind: self.behind, stop: &ship, meter: self.meter };
-        let rounds = rounds::plan(recovered, discovery);
         let (taken, shipped) = ship::alongside(&spool.shelf(), &how, |dock| {
             dock.add(sealed);
             self.take(spool, dock, rounds, &instance)
         });
         let shipped = shipped.settled(spool);
-        let mut taken = taken?;
-        taken.confirmed |= !(shipped.confirmed.is_empty() && dropped.is_empty());
         self.report.shipped.extend(work::items(&shipped.confirmed));
         self.report.waiting = work::items(&shipped.waiting);
         self.passing.extend(shipped.problems);
-        self.passing.append(&mut taken.no_room);
-        self.passing.extend(work::drop_leftovers(spool, &dropped));
-        Ok(self.came(&taken))
+        let taken = taken?;
+        Ok(Taken { confirmed: taken.confirmed || !shipped.confirmed.is_empty(), ..taken })
     }
 
     fn discover(&mut self) -> Discovery {
@@ -145,7 +149,7 @@ impl<'a> Passes<'a> {
     fn came(&self, taken: &Taken) -> Came {
         let is_held = !self.take.requested() && self.watch.is_held();
         let waits = self.passing.iter().any(|problem| problem.effect == Effect::Waits);
-        Came { took: taken.took, made_room: taken.confirmed, waits, is_held, began: self.work.started }
+        Came { took: taken.took, made_room: taken.confirmed, waits, is_held }
     }
 
     /// Takes round after round, and hands over what each has sealed.
@@ -155,7 +159,7 @@ impl<'a> Passes<'a> {
         dock: &mut Dock<'_, '_>,
         rounds: Vec<Round>,
         instance: &Instance,
-    ) -> std::result::Result<Taken, Failure> {
+    ) -> Result<Taken> {
         let (mut taken, mut no_time) = (Taken::default(), 0);
         for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
             if index > 0 && self.take.requested() {
