@@ -11,7 +11,7 @@ pub struct Moment(i64);
 
 impl Moment {
     /// From nanoseconds since 1970.
-    pub fn from_nanos(nanos: i64) -> Self {
+    pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 

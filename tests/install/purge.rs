@@ -139,3 +139,20 @@ fn a_run_that_is_at_work_is_not_disturbed() {
     image.uninstall(&["--purge"]).expect(0);
     assert!(!image.has(STATE));
 }
+
+#[test]
+fn what_is_noted_of_the_end_of_an_instance_goes_with_the_rest() {
+    let image = Image::new();
+    let before = image.state();
+    image.install(&["--lifecycle"]).expect(0);
+    image.sandbox.write_log("web.log", "shipped\n");
+    finish(&mut run(&image, &image.sandbox.directory())).quiet();
+    // One that ended is gone with its disk; this is what a warm pool's has.
+    for name in ["lifecycle.json", ".lifecycle.json.tmp", "lifecycle.lock"] {
+        image.write(&format!("{STATE}/{name}"), "{}");
+        image.chmod(&format!("{STATE}/{name}"), 0o600);
+    }
+    finish(&mut run(&image, &image.sandbox.directory())).quiet();
+    image.uninstall(&["--purge"]).expect(0);
+    assert_same(&before, &image.state(), "purged");
+}
