@@ -9,6 +9,7 @@ use crate::config;
 use crate::exit::Exit;
 use crate::install::schedule::Minute;
 use crate::model::destination::Destination;
+use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
@@ -159,6 +160,9 @@ pub struct Install {
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
+    /// Leave shipped segments on this machine until they are that old, for `logferry cat --local`: 24h, 7d
+    #[arg(long, value_name = "DURATION", value_parser = KeepTime::parse)]
+    pub keep: Option<KeepTime>,
     /// Where the runs keep their spool [default: as installed, else /var/lib/logferry]
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
@@ -204,12 +208,27 @@ pub struct Uninstall {
     pub host: HostArgs,
 }
 
+/// Reading on this machine.
+#[derive(Debug, Args)]
+pub struct LocalArgs {
+    /// Read what is on this machine, instead of the store: segments that wait in the spool, and those that `keep` in the
+    /// configuration leaves here. Needs neither store nor network, but to be root
+    #[arg(long)]
+    pub local: bool,
+    /// With --local: where logferry keeps its spool
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
+    pub state_dir: PathBuf,
+}
+
 /// `logferry ls`.
 #[derive(Debug, Args)]
 pub struct Ls {
     /// The service; all where none is given
     #[arg(value_name = "SERVICE")]
     pub service: Option<std::ffi::OsString>,
+    /// Whether from this machine.
+    #[command(flatten)]
+    pub local: LocalArgs,
     /// Where from.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -221,6 +240,9 @@ pub struct Cat {
     /// The service
     #[arg(value_name = "SERVICE")]
     pub service: std::ffi::OsString,
+    /// Whether from this machine.
+    #[command(flatten)]
+    pub local: LocalArgs,
     /// Where from.
     #[command(flatten)]
     pub store: StoreArgs,

@@ -3,6 +3,8 @@
 //! Flags win over the environment (clap sees to that), both win over the file. Nothing is touched before all of it was
 //! read and checked; a mistake names file, line and key.
 
+mod bandwidth;
+mod keep;
 mod pattern;
 mod s3;
 mod section;
@@ -19,8 +21,10 @@ pub use service::ServiceTemplate;
 
 use crate::gzip;
 use crate::model::destination::Destination;
+use crate::model::keep::Keep;
 use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
+use crate::model::rate::ByteRate;
 use crate::model::s3_options::S3Options;
 use section::{Mistakes, Section, Source};
 
@@ -147,6 +151,10 @@ pub struct File {
     pub max_spool: Option<u64>,
     /// See [`Settings::min_free`].
     pub min_free: Option<u64>,
+    /// See [`Settings::keep`].
+    pub keep: Option<Keep>,
+    /// See [`Settings::bandwidth`].
+    pub bandwidth: Option<ByteRate>,
     /// The log sets.
     pub sets: Vec<LogSet>,
     /// How objects are stored.
@@ -208,6 +216,8 @@ impl File {
             level: level.and_then(|level| u32::try_from(level).ok()),
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),
+            keep: keep::read(&mut top, mistakes),
+            bandwidth: bandwidth::read(&mut top, mistakes),
             sets: Vec::new(),
             s3: S3Options::default(),
         };
@@ -312,6 +322,10 @@ pub struct Settings {
     pub max_spool: Option<u64>,
     /// How many bytes of the spool's file system are left free.
     pub min_free: u64,
+    /// What of the segments that the store has confirmed stays on the machine.
+    pub keep: Option<Keep>,
+    /// How fast bodies go to the store, all of them together.
+    pub bandwidth: Option<ByteRate>,
     /// How objects are stored.
     pub s3: S3Options,
 }
@@ -367,12 +381,20 @@ impl Settings {
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
+            keep: file.keep,
+            bandwidth: file.bandwidth,
             s3: file.s3,
         })
     }
 }
 
 impl Settings {
+    /// The same without a limit to how fast bodies are sent: for who can't wait.
+    #[must_use]
+    pub fn at_full_speed(self) -> Self {
+        Self { bandwidth: None, ..self }
+    }
+
     /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let mut own = vec![self.state_dir.clone()];
@@ -486,6 +508,13 @@ mod tests {
             ("[s3]\ntimeout = \"soon\"", "is not a time"),
             ("[s3]\ntimeout = \"0s\"", "from 1 s to 10 min"),
             ("[s3]\ntimeout = \"11m\"", "from 1 s to 10 min"),
+            ("keep = \"a while\"", "is not a time such as \"24h\""),
+            ("keep = \"0s\"", "keeps nothing"),
+            ("level = 3\nkeep_size = \"1GiB\"", "x.toml:2: `keep_size` says how much"),
+            ("keep = \"24h\"\nkeep_size = \"much\"", "x.toml:2: `keep_size`: \"much\" is not a size"),
+            ("bandwidth = \"20MiB\"", "write \"20MiB/s\""),
+            ("bandwidth = 20", "must be a text in quotes, not a number"),
+            ("bandwidth = \"1kB/s\"", "too slow"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
         }

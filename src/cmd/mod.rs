@@ -11,11 +11,16 @@ pub mod run;
 pub mod status;
 pub mod uninstall;
 
-use crate::cli::StoreArgs;
+use std::io::ErrorKind;
+
+use crate::archive::local;
+use crate::cli::{LocalArgs, StoreArgs};
 use crate::config::{self, ConfigError};
 use crate::exit::Exit;
+use crate::model::names::Service;
 use crate::model::problem;
 use crate::report::steps::{self, Verbosity};
+use crate::spool::Locals;
 use crate::store::{self, Store, StoreError};
 use crate::sys::signals::Stop;
 
@@ -50,4 +55,24 @@ fn unreadable(error: &StoreError) -> Exit {
     let hint = error.kind.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
     steps::complain(&format!("{}{hint}", problem::chain(error)));
     Exit::Failed
+}
+
+/// Lists what a reading command is to read on this machine; neither the configuration nor the store is asked.
+fn local(verbose: u8, args: &LocalArgs, service: Option<&Service>) -> Result<Locals, Exit> {
+    steps::tell(verbosity(verbose));
+    local::list(&args.state_dir, service).map_err(|failure| {
+        let hint = match failure.source.kind() {
+            ErrorKind::PermissionDenied => "\n  hint: it is root's alone: do it as root (sudo)",
+            ErrorKind::NotFound => "\n  hint: no run has made it yet, or it is another directory: see --state-dir",
+            _ => "",
+        };
+        steps::complain(&format!("{}{hint}", problem::chain(&failure)));
+        Exit::Failed
+    })
+}
+
+/// Complains of what could not be told from the spool.
+fn tell_unread(locals: &Locals) -> Exit {
+    locals.unread.iter().for_each(|why| steps::complain(why));
+    if locals.unread.is_empty() { Exit::Done } else { Exit::Failed }
 }

@@ -54,6 +54,7 @@ pub fn run(args: cli::Run) -> Exit {
         }
     };
     let mut spool = spool;
+    spool.keep(settings.keep);
     let failed = |failure: Failure| {
         let problem = Problem::from_error(Effect::Failed, failure.path.clone(), &failure);
         Report::of_problems(started, vec![problem])

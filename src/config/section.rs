@@ -190,6 +190,16 @@ impl<'a> Section<'a> {
         entries.into_iter().map(text).collect()
     }
 
+    /// Where the value of a key stands, for [`Self::error_at`]; to be asked before the key is.
+    pub(super) fn place_of(&self, key: &str) -> Option<Range<usize>> {
+        self.entries.get(key).map(|(_, value)| value.span())
+    }
+
+    /// An error about a place in this table.
+    pub(super) fn error_at(&self, place: Option<Range<usize>>, what: String) -> ConfigError {
+        self.source.error(place, what)
+    }
+
     /// An error about this table.
     pub(super) fn error(&self, what: String) -> ConfigError {
         let what = self.name.as_ref().map_or(what.clone(), |name| format!("{name}: {what}"));

@@ -13,6 +13,8 @@
 
 mod doubts;
 mod held;
+mod kept;
+mod local;
 mod part;
 mod record;
 mod recovery;
@@ -24,6 +26,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use held::Held;
+pub use local::{Local, Locals, Stays};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
@@ -31,17 +34,21 @@ pub use streams::Head;
 pub use survey::{Survey, survey};
 
 use crate::model::doubt::Doubt;
+use crate::model::keep::Keep;
+use crate::model::problem;
 use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
+use crate::sys::clock;
 use crate::sys::dir::{Dir, Private};
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
+use kept::Kept;
 use streams::{Streams, Unknown};
 
 /// What is in a state directory, in the order in which it is made.
-const SUBDIRECTORIES: [&str; 6] = ["spool", "held", "damaged", "gaps", "streams", "doubts"];
+const SUBDIRECTORIES: [&str; 7] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -52,6 +59,7 @@ pub struct Spool {
     gaps: Dir,
     doubts: Doubts,
     streams: Streams,
+    kept: Kept,
     damage: Vec<Damage>,
 }
 
@@ -62,10 +70,17 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let [segments, held, damaged, gaps, streams, doubts] = SUBDIRECTORIES.map(|name| root.private_subdir(name));
+        let [segments, held, damaged, gaps, streams, doubts, kept] =
+            SUBDIRECTORIES.map(|name| root.private_subdir(name));
         let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
-        let (streams, doubts) = (Streams::new(streams?), Doubts::new(doubts?));
-        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, damage: Vec::new() })
+        let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
+        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, damage: Vec::new() })
+    }
+
+    /// From now on, what the store has confirmed stays as `keep` says; before that, nothing stays, and nothing that an
+    /// earlier run kept is removed.
+    pub fn keep(&mut self, keep: Option<Keep>) {
+        self.kept.set(keep);
     }
 
     /// Fails where [`Self::open`] would, without making anything; gives the state directory, or the one that it is going to
@@ -278,7 +293,7 @@ impl Spool {
         self.segments.unlink_if_there(upload_file(name))
     }
 
-    /// Drops segments that were marked as shipped.
+    /// Drops segments that were marked as shipped; some of them stay under `kept/`.
     ///
     /// # Errors
     /// Where something can't be removed; the next run does it then.
@@ -290,6 +305,7 @@ impl Spool {
         // must not leave what would be taken for damage.
         self.segments.sync()?;
         fault::reached(Point::MarksDurable);
+        self.kept.take(&self.segments, shipped);
         for sealed in shipped {
             let name = sealed.segment.name;
             self.segments.unlink_if_there(upload_file(name))?;
@@ -303,7 +319,25 @@ impl Spool {
             self.segments.unlink_if_there(shipped_file(sealed.segment.name))?;
             fault::reached(Point::Dropped);
         }
+        self.clear_out_kept();
         Ok(())
+    }
+
+    /// Removes what was kept long enough, and what is too much. Where it can't be, the next run does it: nothing waits for
+    /// it.
+    fn clear_out_kept(&self) {
+        if let Err(failure) = self.kept.clear_out(&self.segments, clock::now()) {
+            log::info!("{}", problem::chain(&failure));
+        }
+    }
+
+    /// Removes kept segments, the oldest first, until that many bytes are gone or none is left; gives how many went. The
+    /// store has all of them.
+    ///
+    /// # Errors
+    /// Where they can't be listed or removed.
+    pub fn make_room(&self, bytes: u64) -> Result<u64> {
+        self.kept.make_room(&self.segments, bytes)
     }
 
     /// What earlier runs left, brought into one of the known states.
@@ -311,7 +345,9 @@ impl Spool {
     /// # Errors
     /// Where the directories can't be listed; one damaged file is no error, but put aside and named.
     pub fn recover(&mut self) -> Result<Recovered> {
-        recovery::recover(self)
+        let recovered = recovery::recover(self)?;
+        self.clear_out_kept();
+        Ok(recovered)
     }
 
     /// Inodes that a writer may still hold.

@@ -152,12 +152,18 @@ points! {
     // Dropping (spool/mod.rs).
     /// The marks of what was shipped are durable.
     MarksDurable = "marks-durable",
+    /// A segment that stays has its name among those that are kept, not durable.
+    Kept = "kept",
+    /// The names of those that are kept are durable.
+    KeptDurable = "kept-durable",
     /// A stream has the record of its last segment.
     RecordKept = "record-kept",
     /// The streams' records are durable.
     StreamsDurable = "streams-durable",
     /// A shipped segment was removed.
     Dropped = "dropped",
+    /// A segment that was kept long enough was removed.
+    KeptRemoved = "kept-removed",
 }
 
 impl Point {
