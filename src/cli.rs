@@ -26,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Take the logs out of use, compress them and put them into the store (the hourly job)
     Run(Run),
+    /// Ship everything now, and wait until it is in the store: before a machine goes, or before a deployment
+    Flush(Flush),
     /// Find everything that would keep the next run from working, and say for each what to do
     Check(Check),
     /// Tell what waits, and of which logs it is not known whether they are complete
@@ -55,9 +57,9 @@ pub struct StoreArgs {
     pub verbose: u8,
 }
 
-/// `logferry run`.
+/// Which logs are taken, how, and where to: what all commands that ship have in common.
 #[derive(Debug, Args)]
-pub struct Run {
+pub struct LogArgs {
     /// Logs: files, directories or patterns in quotes; those of the configuration where none are given
     #[arg(value_name = "LOG")]
     pub logs: Vec<PathBuf>,
@@ -70,21 +72,58 @@ pub struct Run {
     /// How the logs' writers let go of them
     #[arg(long, value_enum, default_value_t = Writer::Reopens)]
     pub writer: Writer,
-    /// Wait up to this long before starting: each instance a time of its own, always the same
-    #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
-    pub splay: Option<Duration>,
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
+    /// Print one machine-readable report on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `logferry run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Which logs, and where to.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// Wait up to this long before starting: each instance a time of its own, always the same
+    #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
+    pub splay: Option<Duration>,
     /// Leave processor and disk to others first, as nice(1) and ionice(1) would
     #[arg(long)]
     pub low_priority: bool,
     /// Print what would be done, and touch nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Print one machine-readable report on standard output
-    #[arg(long)]
-    pub json: bool,
+}
+
+const FLUSH_HELP: &str = "\
+Exit code 0 means that every byte that was written to these logs before it started is in the store, and all that was in the
+spool. It waits for a run at work, and takes the logs again as long as something new arrives.
+
+Exit codes:
+   0  all is shipped
+   1  some log could not be taken or some object not be stored, or nobody can know whether bytes are missing; the message
+      names it
+   2  wrong usage
+  75  something waits: the deadline came, a signal, or the store is away; what stays is listed
+  78  the configuration is wrong, or the state directory of no use; nothing was touched";
+
+/// `logferry flush`.
+#[derive(Debug, Args)]
+#[command(after_help = FLUSH_HELP)]
+pub struct Flush {
+    /// Which logs, and where to.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// End before this time is over, whatever has not been shipped by then: as a time from now, such as 90s. Until then
+    /// a store that is away is tried again
+    #[arg(long, value_name = "DURATION", value_parser = config::parse_deadline)]
+    pub deadline: Option<Duration>,
+    /// The machine is about to disappear: also wait for writers that still hold their log, and leave nothing for the next
+    /// run that can be shipped now
+    #[arg(long = "final")]
+    pub last: bool,
 }
 
 /// How a log's writer lets go of it.

@@ -426,6 +426,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads the time in which something must be over: a second at least, since nothing can be shipped in less.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn parse_deadline(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        time if time >= Duration::from_secs(1) => Ok(time),
+        _ => Err(format!("{text:?} is too short: nothing can be shipped in less than a second")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let exit = match command {
         Command::Run(args) => cmd::run::run(args),
+        Command::Flush(args) => cmd::flush::flush(args),
         Command::Check(args) => cmd::check::check(args),
         Command::Status(args) => cmd::status::status(&args),
         Command::Install(args) => cmd::install::install(args),

@@ -3,6 +3,7 @@
 mod call;
 pub mod cat;
 pub mod check;
+pub mod flush;
 mod host;
 pub mod install;
 pub mod ls;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod run;
 pub mod status;
 pub mod uninstall;
+mod work;
 
 use std::io::ErrorKind;
 

@@ -10,6 +10,7 @@ pub mod doubt;
 pub mod finding;
 pub mod keep;
 pub mod key;
+pub mod left;
 pub mod metadata;
 pub mod names;
 pub mod path_text;
