@@ -9,13 +9,14 @@ mod line;
 use std::collections::BTreeMap;
 use std::io;
 
+use crate::config::Settings;
 use crate::model::destination::Destination;
 use crate::model::metadata;
 use crate::model::problem::{Effect, Problem, chain};
 use crate::model::s3_options::S3Options;
 use crate::model::segment::{SealedSegment, SegmentName};
 use crate::spool::Spool;
-use crate::store::{self, Kind, Object, Put, Store, StoreError, Uploads};
+use crate::store::{self, Kind, Object, Put, Store, StoreError, Throttle, Uploads};
 use crate::sys::fault::{self, Point};
 use crate::sys::signals::Stop;
 use line::{Answer, Ended, Line};
@@ -36,8 +37,22 @@ pub struct Shipped {
     damaged: Vec<SealedSegment>,
 }
 
+/// How segments are put.
+pub struct Terms<'s> {
+    options: &'s S3Options,
+    throttle: Throttle,
+}
+
+impl<'s> Terms<'s> {
+    /// As the settings have it. The limit is one for all that goes by these terms.
+    pub fn of(settings: &'s Settings) -> Self {
+        let at_once = u32::try_from(AT_ONCE).expect("it is a handful");
+        Self { options: &settings.s3, throttle: Throttle::new(settings.bandwidth, at_once) }
+    }
+}
+
 /// Ships segments, and drops what was confirmed now or by earlier runs.
-pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, options: &S3Options, stop: &Stop) -> Shipped {
+pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, terms: &Terms<'_>, stop: &Stop) -> Shipped {
     let mut shipped = Shipped::default();
     let mut by_store: BTreeMap<String, (Destination, Vec<SealedSegment>)> = BTreeMap::new();
     for sealed in segments {
@@ -45,7 +60,7 @@ pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, options: &S3Options
         by_store.entry(to.to_string()).or_insert_with(|| (to, Vec::new())).1.push(sealed);
     }
     for (to, segments) in by_store.into_values() {
-        match store::open(&to, options, stop) {
+        match store::open_throttled(&to, terms.options, &terms.throttle, stop) {
             Ok(store) => shipped.add(spool, &to, stop, ship_to(spool, store.as_ref(), segments, stop)),
             Err(error) => shipped.wait(&to, &error, segments),
         }

@@ -24,7 +24,7 @@ use crate::model::time::Moment;
 use crate::report::{self, Item, Report};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::{Outcome, Rotation};
-use crate::ship::{self, Shipped};
+use crate::ship::{self, Shipped, Terms};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Failure;
@@ -167,7 +167,7 @@ impl Work<'_> {
         report.found(&mut problems);
         to_ship.extend(sealed);
         let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));
-        let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &settings.s3, stop);
+        let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &Terms::of(settings), stop);
         stuck.extend(waiting.iter().map(|sealed| sealed.segment.name.stream));
         report.shipped.extend(items(&confirmed));
         report.waiting = items(&[behind, waiting].concat());

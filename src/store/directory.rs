@@ -23,6 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::Digest as _;
 use walkdir::{DirEntry, WalkDir};
 
+use super::throttle::Throttle;
 use super::{CHECKED, Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::digest::Digest;
 use crate::model::key::{Leaf, ObjectKey};
@@ -31,6 +32,7 @@ use crate::sys::failure::{Context, Failure, Result as SysResult};
 use crate::sys::fault::{self, Point};
 use crate::sys::file;
 use crate::sys::random;
+use crate::sys::signals::Stop;
 
 /// How many bytes are copied at once.
 const PIECE: usize = 256 * 1024;
@@ -42,18 +44,20 @@ const FILE_MODE: u32 = 0o640;
 /// A directory.
 pub(super) struct DirectoryStore {
     root: Dir,
+    throttle: Throttle,
+    stop: Stop,
     /// Directories below it whose names this run has made durable.
     durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl DirectoryStore {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, throttle: Throttle, stop: Stop) -> Result<Self, StoreError> {
         let root = Dir::open(path).map_err(|failure| {
             let is_none = failure.is(io::ErrorKind::NotFound) || failure.is(io::ErrorKind::NotADirectory);
             let kind = if is_none { Kind::NoStore } else { kind(&failure) };
             StoreError::new("use the store", format!("file://{}", path.display()), kind, failure)
         })?;
-        Ok(Self { root, durable: Mutex::default() })
+        Ok(Self { root, throttle, stop, durable: Mutex::default() })
     }
 
     /// The directory of a key, made if it is missing, and durable: one that is there may have been made a moment ago, by
@@ -118,7 +122,7 @@ impl DirectoryStore {
             return found(object, &dir, leaf);
         }
         let body = Temporary::create(&dir, format!(".{leaf}")).map_err(|failure| local(object, failure))?;
-        write_body(object, &body)?;
+        self.write_body(object, &body)?;
         fault::reached(Point::BodyWritten);
         let Beside { there, leaves } = put_metadata(object, &dir, leaf)?;
         match there && body.link(leaf).map_err(|failure| local(object, failure))? {
@@ -175,6 +179,28 @@ impl DirectoryStore {
         }
         let _ = self.root.remove_subdir(TRIED);
         Ok(())
+    }
+}
+
+impl DirectoryStore {
+    /// Writes the body, no faster than it may, verifies what was written, and makes it durable.
+    fn write_body(&self, object: &Object<'_>, to: &Temporary<'_>) -> Result<(), StoreError> {
+        let most = self.throttle.frame().unwrap_or(PIECE);
+        let mut sha = sha2::Sha256::new();
+        let mut offset = 0;
+        while offset < object.length {
+            let count = usize::try_from(object.length - offset).map_or(most, |left| left.min(most));
+            let stopped = |_| StoreError::new("put", object.key, Kind::Stopped, "stopped by a signal");
+            self.throttle.wait(count, &self.stop).map_err(stopped)?;
+            let piece = object.read(offset, count)?;
+            sha.update(&piece);
+            to.write(&piece).map_err(|failure| local(object, failure))?;
+            offset += count as u64;
+        }
+        if Digest(sha.finalize().into()) != object.sha256 {
+            return Err(object.damaged());
+        }
+        to.sync().map_err(|failure| local(object, failure))
     }
 }
 
@@ -323,23 +349,6 @@ impl Drop for Temporary<'_> {
         // Best effort: the next put of the same key finds it taken, and clears it away.
         let _ = self.dir.unlink_if_there(&self.name);
     }
-}
-
-/// Writes the body, verifies what was written, and makes it durable.
-fn write_body(object: &Object<'_>, to: &Temporary<'_>) -> Result<(), StoreError> {
-    let mut sha = sha2::Sha256::new();
-    let mut offset = 0;
-    while offset < object.length {
-        let count = usize::try_from(object.length - offset).map_or(PIECE, |left| left.min(PIECE));
-        let piece = object.read(offset, count)?;
-        sha.update(&piece);
-        to.write(&piece).map_err(|failure| local(object, failure))?;
-        offset += count as u64;
-    }
-    if Digest(sha.finalize().into()) != object.sha256 {
-        return Err(object.damaged());
-    }
-    to.sync().map_err(|failure| local(object, failure))
 }
 
 /// The metadata beside an object.

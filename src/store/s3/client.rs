@@ -14,10 +14,13 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_types::service_config::ServiceConfigKey;
 use tokio::runtime::Runtime;
 
+use super::paced::Pace;
+use crate::store::throttle::Throttle;
+
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// No request takes longer than this and ten times the timeout: the bounds that count are those of
-/// [`crate::store::retry`], which are shorter for all but the largest parts.
+/// No request takes longer than this, ten times the timeout, and what a limit to our own speed adds to the largest part of
+/// all: the bounds that count are those of [`crate::store::retry`], which are shorter for all but the largest parts.
 const LONGEST_REQUEST: Duration = Duration::from_secs(300);
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 
@@ -26,10 +29,14 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
 }
 
-/// The client, for a store that may take `timeout` to answer.
-pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
+/// The largest part that there can be: a ten-thousandth of the largest object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>), in bytes.
+const LARGEST_PART: u64 = (50 << 40) / 10_000;
+
+/// The client, for a store that may take `timeout` to answer and that is sent no more than `throttle` allows.
+pub(super) async fn client(timeout: Duration, throttle: &Throttle) -> Result<Client, Error> {
     let tls = tls()?;
-    let longest = LONGEST_REQUEST + timeout * 10;
+    let longest = LONGEST_REQUEST + timeout * 10 + throttle.longest(LARGEST_PART);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(LONGEST_CONNECT)
         .read_timeout(longest)
@@ -50,6 +57,7 @@ pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
         .http_client(proxied)
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
+        .interceptor(Pace(throttle.clone()))
         // A body in memory gets a header with the checksum that its request names, and never a trailer.
         .request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
         // A server of one's own is seldom set up for a host name for each bucket.
