@@ -12,6 +12,7 @@ mod stream;
 mod support;
 
 mod attacks;
+mod bandwidth;
 mod check;
 mod conformance;
 mod crashes;
@@ -24,6 +25,7 @@ mod faults;
 mod golden;
 mod house;
 mod install;
+mod keep;
 mod logrotate;
 mod names;
 mod objects;

@@ -139,3 +139,15 @@ fn a_run_that_is_at_work_is_not_disturbed() {
     image.uninstall(&["--purge"]).expect(0);
     assert!(!image.has(STATE));
 }
+
+#[test]
+fn segments_that_the_store_has_too_are_removed_without_a_word() {
+    let (image, before) = (Image::new(), Image::new().state());
+    image.install(&[]).expect(0);
+    image.sandbox.config_file("keep = \"24h\"\n");
+    image.sandbox.write_log("web.log", "shipped, and kept\n");
+    finish(&mut run(&image, &image.sandbox.directory())).quiet();
+    assert_eq!(std::fs::read_dir(image.path(STATE).join("kept")).expect("a directory").count(), 1);
+    image.uninstall(&["--purge"]).expect(0);
+    assert_same(&before, &image.state(), "purged");
+}

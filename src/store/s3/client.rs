@@ -54,10 +54,9 @@ pub(super) async fn client(timeout: Duration, throttle: &Throttle) -> Result<Cli
     let config = aws_sdk_s3::config::Builder::from(&sdk)
         // Servers of one's own have no regions; S3 answers with the right one, which the message then shows.
         .region(sdk.region().cloned().unwrap_or(Region::from_static("us-east-1")))
-        .http_client(proxied)
+        .http_client(Pace::around(proxied, throttle))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
-        .interceptor(Pace(throttle.clone()))
         // A body in memory gets a header with the checksum that its request names, and never a trailer.
         .request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
         // A server of one's own is seldom set up for a host name for each bucket.

@@ -7,39 +7,72 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
-use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::config::http::HttpRequest;
+use aws_sdk_s3::config::{ConfigBag, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use crate::store::throttle::Throttle;
 
-/// Exchanges the bodies of requests, right before they are sent.
+/// A client that exchanges the bodies of requests right before they are sent: behind all that signs and frames them.
 #[derive(Debug)]
-pub(super) struct Pace(pub(super) Throttle);
+pub(super) struct Pace {
+    inner: SharedHttpClient,
+    throttle: Throttle,
+}
 
-impl Intercept for Pace {
-    fn name(&self) -> &'static str {
-        "Pace"
+impl Pace {
+    /// Around another client; that one itself where there is no limit.
+    pub(super) fn around(inner: SharedHttpClient, throttle: &Throttle) -> SharedHttpClient {
+        match throttle.frame() {
+            Some(_) => SharedHttpClient::new(Self { inner, throttle: throttle.clone() }),
+            None => inner,
+        }
+    }
+}
+
+impl HttpClient for Pace {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(PacedConnector { inner, throttle: self.throttle.clone() })
     }
 
-    fn modify_before_transmit(
+    fn validate_base_client_config(
         &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        components: &RuntimeComponentsBuilder,
+        config: &ConfigBag,
     ) -> Result<(), BoxError> {
-        let body = context.request_mut().body_mut();
-        let is_in_memory = body.bytes().is_some_and(|bytes| !bytes.is_empty());
-        if let Some(frame) = self.0.frame().filter(|_| is_in_memory) {
-            let whole = std::mem::replace(body, SdkBody::taken());
-            let (bytes, throttle) = (Bytes::new(), self.0.clone());
-            *body = SdkBody::from_body_1_x(Paced { whole, bytes, frame, throttle, pause: None });
+        HttpClient::validate_base_client_config(&self.inner, components, config)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.inner.connector_metadata()
+    }
+}
+
+#[derive(Debug)]
+struct PacedConnector {
+    inner: SharedHttpConnector,
+    throttle: Throttle,
+}
+
+impl HttpConnector for PacedConnector {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let is_in_memory = request.body().bytes().is_some_and(|bytes| !bytes.is_empty());
+        if let Some(frame) = self.throttle.frame().filter(|_| is_in_memory) {
+            let whole = request.take_body();
+            let (bytes, throttle) = (Bytes::new(), self.throttle.clone());
+            *request.body_mut() = SdkBody::from_body_1_x(Paced { whole, bytes, frame, throttle, pause: None });
         }
-        Ok(())
+        self.inner.call(request)
     }
 }
 
