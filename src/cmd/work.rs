@@ -32,13 +32,13 @@ use crate::sys::signals::Stop;
 
 /// Joins what a command line says with the configuration. A mistake was complained of.
 pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>) -> Result<Settings, Problem> {
-    let cli::Writer::Reopens = args.writer;
     let flags = Flags {
         logs: args.logs,
         to: args.store.to,
         config: args.store.config,
         instance: args.instance,
         splay,
+        writer: args.writer,
         state_dir: args.state_dir,
     };
     Settings::load(flags).map_err(|error| {

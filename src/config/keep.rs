@@ -8,10 +8,9 @@ pub(super) fn read(top: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Kee
     let time = top.parsed("keep", KeepTime::parse);
     let is_wrong = time.is_err();
     let time = mistakes.or_default(time);
-    let place = top.place_of("keep_size");
     let size = mistakes.or_default(top.size("keep_size"));
     if size.is_some() && time.is_none() && !is_wrong {
-        let error = top.error_at(place, "`keep_size` says how much is kept, but nothing is".to_owned());
+        let error = top.error_at("keep_size", "`keep_size` says how much is kept, but nothing is".to_owned());
         mistakes.note(error.hint("say for how long too: keep = \"24h\""));
     }
     Some(Keep { time: time?, size: size.unwrap_or(USUAL_SIZE) })

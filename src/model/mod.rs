@@ -22,3 +22,4 @@ pub mod segment;
 pub mod size;
 pub mod splay;
 pub mod time;
+pub mod way;
