@@ -5,6 +5,7 @@
 
 mod bandwidth;
 mod keep;
+mod limits;
 mod pattern;
 mod s3;
 mod section;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use limits::LogLimits;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
@@ -105,6 +107,8 @@ pub struct LogSet {
     pub service: ServiceTemplate,
     /// How their writers let go.
     pub writer: Writer,
+    /// How much is taken of each.
+    pub limits: LogLimits,
 }
 
 impl LogSet {
@@ -255,6 +259,7 @@ fn read_set(mut section: Section<'_>, writer: &Writer, mistakes: &mut Mistakes) 
         exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
         service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
         writer: writer::read(&mut section, mistakes).unwrap_or_else(|| writer.clone()),
+        limits: limits::read(&mut section, mistakes),
     };
     section.finish(mistakes);
     set
@@ -389,6 +394,14 @@ impl Settings {
     #[must_use]
     pub fn at_full_speed(self) -> Self {
         Self { bandwidth: None, ..self }
+    }
+
+    /// The same without limits to how much is taken of a log: for who must have all of it.
+    #[must_use]
+    pub fn without_log_limits(mut self) -> Self {
+        let sets = self.sets.iter_mut().chain(&mut self.treated_as);
+        sets.for_each(|set| set.limits = LogLimits::default());
+        self
     }
 
     /// The set that says how a log is treated that some set names; `None` for one that none does.
@@ -527,6 +540,9 @@ mod tests {
             ("bandwidth = \"20MiB\"", "write \"20MiB/s\""),
             ("bandwidth = 20", "must be a text in quotes, not a number"),
             ("bandwidth = \"1kB/s\"", "too slow"),
+            ("[[logs]]\npaths = \"/a\"\nmax_rate = \"5MiB\"", "x.toml:3: `max_rate`: \"5MiB\" is not a size a second"),
+            ("[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10", "x.toml:3: [[logs]]: `max_bytes_per_run` must be at"),
+            ("max_rate = \"5MiB/s\"", "unknown key `max_rate`"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
         }

@@ -7,7 +7,7 @@
 //! ```
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
@@ -99,6 +99,14 @@ pub(super) fn ended(report: &Report, json: bool) -> Exit {
 /// How often a run goes over all again at the most, each time because shipping has made room for what had none.
 const MOST_PASSES: usize = 20;
 
+/// How often a run goes over all again at the most, each time because it goes on with logs of which it has taken a slice.
+const MOST_SLICES: usize = 1000;
+
+fn too_large_for_one_run(path: &Path) -> Problem {
+    let what = "more is written to it than one run takes; the next one goes on behind what was taken of it";
+    Problem::new(Effect::Waits, path, what)
+}
+
 /// What a command works with, once it has the lock.
 pub(super) struct Work<'a> {
     pub(super) settings: &'a Settings,
@@ -114,6 +122,8 @@ struct Pass {
     no_room: Vec<Problem>,
     /// Whether there is more of it now.
     made_room: bool,
+    /// Logs of which a slice was taken, and that go on.
+    more: Vec<PathBuf>,
     /// The logs that there are.
     logs: Vec<PathBuf>,
 }
@@ -129,24 +139,43 @@ impl Work<'_> {
     pub(super) fn in_passes(&self, spool: &mut Spool) -> Result<Report, Failure> {
         let mut report = Report::of_problems(self.started, Vec::new());
         let mut stuck = HashSet::new();
+        let (mut only, mut slices) = (None, 0);
         for pass in 1.. {
-            let Pass { no_room, made_room, logs } = self.once(spool, &mut report, &mut stuck)?;
+            let Pass { no_room, made_room, more, logs } = self.once(spool, &only, &mut report, &mut stuck)?;
             if pass == 1 {
                 report.problems.extend(keep_logrotate_off(self.settings, logs));
             }
-            if no_room.is_empty() || !made_room || pass == MOST_PASSES || self.stop.requested() {
+            if self.stop.requested() {
                 report.problems.extend(no_room);
                 break;
             }
-            log::info!("shipping has made room in the spool for {} logs that had none", no_room.len());
+            if !no_room.is_empty() && made_room && pass - slices < MOST_PASSES {
+                log::info!("shipping has made room in the spool for {} logs that had none", no_room.len());
+                only = None;
+            } else if !more.is_empty() && slices < MOST_SLICES {
+                // What has no room will have none now either, but the slices do: it is told by the pass that looks again.
+                log::info!("{} large logs go on behind what was taken of them", more.len());
+                slices += 1;
+                only = no_room.is_empty().then(|| more.into_iter().collect());
+            } else {
+                report.problems.extend(no_room);
+                report.problems.extend(more.iter().map(|path| too_large_for_one_run(path)));
+                break;
+            }
         }
         report.problems.extend(put_aside(spool));
         Ok(report)
     }
 
     /// Recovers, takes what is there, and ships. `stuck` are streams of which a segment could not be shipped in this run:
-    /// it is not tried again, and none goes before it.
-    fn once(&self, spool: &mut Spool, report: &mut Report, stuck: &mut HashSet<StreamId>) -> Result<Pass, Failure> {
+    /// it is not tried again, and none goes before it. `only` are the logs in use that are taken, where not all are.
+    fn once(
+        &self,
+        spool: &mut Spool,
+        only: &Option<HashSet<PathBuf>>,
+        report: &mut Report,
+        stuck: &mut HashSet<StreamId>,
+    ) -> Result<Pass, Failure> {
         let Self { settings, stop, .. } = self;
         let mut recovered = spool.recover()?;
         let mut discovery = discover::discover(settings, &settings.own_directories());
@@ -161,8 +190,8 @@ impl Work<'_> {
         let instance = ec2::instance(settings.instance.as_ref(), spool.root());
         report.instance = Some(instance.clone());
         let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room } =
-            Rotation::new(spool, settings, instance, stop).run(&mut recovered, discovery);
+        let rotation = Rotation::new(spool, settings, instance, stop).only(only.clone());
+        let Outcome { sealed, mut problems, no_room, more } = rotation.run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
         report.found(&mut problems);
         to_ship.extend(sealed);
@@ -174,7 +203,7 @@ impl Work<'_> {
         report.found(&mut problems);
         report.problems.extend(drop_leftovers(spool, &recovered.shipped));
         let made_room = !(confirmed.is_empty() && recovered.shipped.is_empty());
-        Ok(Pass { no_room, made_room, logs })
+        Ok(Pass { no_room, made_room, more, logs })
     }
 }
 

@@ -222,6 +222,10 @@ pub struct Seal {
     pub last: Moment,
     /// How it ended.
     pub ended: Ended,
+    /// Where the log goes on in its place: CRC-32 of the last bytes, at most 32 KiB, so that one can tell whether it is still
+    /// the same there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<u32>,
 }
 
 /// A segment that is complete and immutable.

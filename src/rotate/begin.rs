@@ -82,7 +82,8 @@ impl Batches<'_, '_> {
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
         let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
         let size = Status::of_file(&log).doing("look at", &found.path)?.size;
-        let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory, size, way };
+        let (path, service, claimed) = (found.path, found.service, Some(claimed));
+        let beginning = Beginning { path, service, claimed, source, directory, size, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
@@ -114,7 +115,8 @@ impl Batches<'_, '_> {
         let path = parent.join(&name);
         let service = self.service_of(&path);
         let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
-        let beginning = Beginning { path, service, claimed, source, directory, size: status.size, way };
+        let (claimed, size) = (Some(claimed), status.size);
+        let beginning = Beginning { path, service, claimed, source, directory, size, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })

@@ -72,6 +72,20 @@ impl Until<'_> {
     }
 }
 
+/// How far a copy goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// To the log's end.
+    ItsEnd,
+    /// To that byte of the log, which must have so many.
+    Byte(u64),
+}
+
+/// What the last bytes of a segment are known by: their CRC-32.
+pub(super) fn ending(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
+}
+
 /// How often a copy looks whether the log has grown meanwhile. A writer that is faster than the compressor could keep
 /// it busy for ever; what it leaves is read after the unlink, when the writer has turned to a new file.
 const PASSES: usize = 4;
@@ -82,6 +96,7 @@ pub(super) fn copy(
     buffer: &mut Buffer,
     part: &mut Part,
     log: &File,
+    to: To,
     until: Until<'_>,
 ) -> Result<u64, CopyError> {
     let mut copied = 0;
@@ -94,10 +109,15 @@ pub(super) fn copy(
         if size < part.taken() && part.raw() > 0 {
             return Err(CopyError::Truncated);
         }
-        if size <= part.taken() {
+        let end = match to {
+            To::ItsEnd => size,
+            To::Byte(end) if end > size => return Err(CopyError::Truncated),
+            To::Byte(end) => end,
+        };
+        if end <= part.taken() {
             break;
         }
-        copied += copy_up_to(encoder, buffer, part, log, size, until)?;
+        copied += copy_up_to(encoder, buffer, part, log, end, until)?;
     }
     Ok(copied)
 }

@@ -8,6 +8,8 @@
 //! growth of held inodes ──┼─> items, a queue for each log ─> rounds: one item of each log ─> drain, side by side ─> seal
 //! logs discovered ────────┘   each with the way in which it is taken (choose.rs)
 //!
+//! of a large log, or one with limits, a slice in each run or pass (share.rs, slices.rs)
+//!
 //! in each round, by way:   reopens   rename, copy, unlink, drain, seal      (reopens.rs, drain.rs)
 //!                          asks      rename, signal or command, copy, seal, unlink        (asks.rs)
 //!                          closed    what nobody writes any more                        (closed.rs)
@@ -20,9 +22,11 @@
 
 mod asks;
 mod begin;
+mod budget;
 pub mod choose;
 mod claim;
 mod closed;
+mod continued;
 mod copy;
 pub mod discover;
 mod drain;
@@ -32,6 +36,8 @@ pub mod known_writers;
 mod leftovers;
 mod reopens;
 pub mod room;
+mod share;
+mod slices;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
@@ -52,6 +58,8 @@ use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use choose::Chosen;
 use discover::{ClaimedFile, Discovery, Found};
+use share::Share;
+use slices::{Slice, Then};
 
 /// What taking the logs came to.
 #[derive(Default)]
@@ -62,6 +70,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What could not be done for want of room in the spool.
     pub no_room: Vec<Problem>,
+    /// Logs of which a slice was taken, and that go on when the others, and shipping, have had their turn.
+    pub more: Vec<PathBuf>,
 }
 
 /// One piece of a log's bytes that is to become a segment.
@@ -117,6 +127,8 @@ pub struct Rotation<'a> {
     outcome: Outcome,
     /// Who was seen to have logs open for writing, where it matters.
     holders: Holders,
+    /// The only logs in use that are taken, where not all are.
+    only: Option<HashSet<PathBuf>>,
 }
 
 impl<'a> Rotation<'a> {
@@ -124,8 +136,14 @@ impl<'a> Rotation<'a> {
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, instance: Instance, stop: &'a Stop) -> Self {
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
-        let (outcome, holders) = Default::default();
-        Self { spool, settings, instance, stop, encoder, buffer, outcome, holders }
+        let (outcome, holders, only) = Default::default();
+        Self { spool, settings, instance, stop, encoder, buffer, outcome, holders, only }
+    }
+
+    /// Takes no logs in use but those.
+    #[must_use]
+    pub fn only(self, logs: Option<HashSet<PathBuf>>) -> Self {
+        Self { only: logs, ..self }
     }
 
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.
@@ -139,7 +157,11 @@ impl<'a> Rotation<'a> {
         self.holders = choose::look(looked_for, &queues.asked());
         self.adopt(adopted, as_found, &mut queues);
         growth::find(&mut self, &mut queues);
-        self.add_found(discovery.found, &mut queues);
+        let mut found = discovery.found;
+        found.retain(|found| self.only.as_ref().is_none_or(|only| only.contains(&found.path)));
+        // The small ones first: a large one must not hold up the others.
+        found.sort_by_key(|found| found.size);
+        self.add_found(found, &mut queues);
         for failure in std::mem::take(&mut recovered.failed) {
             let problem = Problem::from_error(Effect::Waits, &failure.path, &failure);
             self.problem(problem.hint("this segment waits in the spool; the others are not held up by it"));
@@ -159,6 +181,7 @@ impl<'a> Rotation<'a> {
     fn take(&mut self, round: Vec<Item>) -> Vec<PathBuf> {
         type Take = fn(&mut Rotation<'_>, Vec<Item>) -> Vec<PathBuf>;
         let (mut reopens, mut asks, mut closed, mut holds) = <(Vec<Item>, Vec<Item>, Vec<Item>, Vec<Item>)>::default();
+        let (round, slices, mut left) = self.in_shares(round);
         for item in round {
             match item.way() {
                 Way::Reopens => reopens.push(item),
@@ -170,7 +193,42 @@ impl<'a> Rotation<'a> {
         let ways: [(Vec<Item>, Take); 4] =
             [(reopens, reopens::take), (asks, asks::take), (closed, closed::take), (holds, holds::take)];
         let some = ways.into_iter().filter(|(items, _)| !items.is_empty());
-        some.flat_map(|(items, take)| take(self, items)).collect()
+        left.extend(some.flat_map(|(items, take)| take(self, items)));
+        // The small ones first.
+        left.extend(slices::take(self, slices));
+        left
+    }
+
+    /// What of a round is taken whole, and the slices that are taken of the rest; last, logs whose share is not known.
+    fn in_shares(&mut self, round: Vec<Item>) -> (Vec<Item>, Vec<Slice>, Vec<PathBuf>) {
+        let (mut whole, mut slices, mut left) = <(Vec<Item>, Vec<Slice>, Vec<PathBuf>)>::default();
+        for item in round {
+            let Item::Fresh(found, way) = item else {
+                whole.push(item);
+                continue;
+            };
+            match self.share_of(&found, &way) {
+                Ok(Share::All) => whole.push(Item::Fresh(found, way)),
+                Ok(Share::Slice(most)) => slices.push(Slice { found, way, most, then: Then::More }),
+                Ok(Share::Limited(most)) => slices.push(Slice { found, way, most, then: Then::NextRun }),
+                Err(failure) => {
+                    self.failed(&found.path, &failure);
+                    left.push(found.path);
+                }
+            }
+        }
+        (whole, slices, left)
+    }
+
+    /// How much of a log is taken now. Logs that are taken in their place know that themselves, and files that nobody writes
+    /// are taken whole.
+    fn share_of(&mut self, found: &Found, way: &Way) -> Result<Share> {
+        if !way.claims() {
+            return Ok(Share::All);
+        }
+        let owner = self.owner_of(found);
+        continued::look(self, found, &owner)?;
+        self.share(found, &owner)
     }
 
     /// Puts the logs that were discovered on the list, each with the way in which it is taken.
@@ -281,7 +339,7 @@ impl<'a> Rotation<'a> {
         Ok(Segment {
             name,
             path,
-            claimed: Some(claimed),
+            claimed,
             service,
             instance,
             host: host::name().to_string_lossy().into_owned(),
@@ -339,7 +397,8 @@ fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
 struct Beginning {
     path: PathBuf,
     service: Service,
-    claimed: ClaimedName,
+    /// None for a log that stays in its place.
+    claimed: Option<ClaimedName>,
     source: Source,
     directory: Identity,
     /// The file's size in bytes.

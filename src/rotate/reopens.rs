@@ -20,12 +20,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::begin::{Begun, Place, not_ours};
+use super::budget::Budget;
 use super::claim::{self, Standing};
-use super::copy::{self, CopyError, Until};
+use super::copy::{self, CopyError, To, Until};
 use super::drain::{Drain, Draining};
 use super::growth;
 use super::leftovers::split;
-use super::room::{Limits, Room};
 use super::{Item, Rotation};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Ended, Segment};
@@ -62,8 +62,8 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     // Each log keeps up to three descriptors open while it is drained: its own, the part's, its directory's.
     let files = usize::try_from(host::raise_open_files()).unwrap_or(usize::MAX);
     let (batch, most) = (BATCH.min(files / 10).max(1), (files / 4).max(1));
-    let limits = Limits::of(rotation.settings);
-    let mut batches = Batches { rotation, dirs: HashMap::new(), left: Vec::new(), limits, room: None };
+    let budget = Budget::of(rotation.settings);
+    let mut batches = Batches { rotation, dirs: HashMap::new(), left: Vec::new(), budget };
     let mut drain = Drain::default();
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() && !batches.rotation.stop.requested() {
@@ -73,7 +73,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
         // What busy writers still wrote to files that they have let go of is read before the next logs are copied.
         drain.round(batches.rotation);
         batches.dirs.clear();
-        batches.room = None;
+        batches.budget.renew();
         if drain.len() >= most {
             drain.finish(batches.rotation);
         }
@@ -107,9 +107,8 @@ pub(super) struct Batches<'r, 'a> {
     pub(super) dirs: HashMap<PathBuf, Rc<Dir>>,
     /// Logs of which something is left that must come first.
     pub(super) left: Vec<PathBuf>,
-    limits: Limits,
     /// What the spool may still take, as far as this batch knows.
-    room: Option<Room>,
+    budget: Budget,
 }
 
 impl Batches<'_, '_> {
@@ -158,21 +157,14 @@ impl Batches<'_, '_> {
 
     /// Fails where there is no room for a log of that size.
     pub(super) fn require_room(&mut self, size: u64) -> Result<()> {
-        self.room()?.require_for(self.rotation.spool, size)
-    }
-
-    fn room(&mut self) -> Result<Room> {
-        match self.room {
-            Some(room) => Ok(room),
-            None => Ok(*self.room.insert(self.limits.room(self.rotation.spool)?)),
-        }
+        self.budget.require(self.rotation.spool, size)
     }
 
     /// Makes the parts' names durable, and sees that there is room for what is still to come: only then may a log be
     /// unlinked. Where not, the logs stay claimed, and the next run copies them again.
     fn durable(&mut self, copied: Vec<Copied>) -> Option<Vec<Copied>> {
         let spool = &*self.rotation.spool;
-        let Err(failure) = spool.sync().and_then(|()| self.limits.require_free(spool)) else { return Some(copied) };
+        let Err(failure) = spool.sync().and_then(|()| self.budget.require_free(spool)) else { return Some(copied) };
         for Copied { part, .. } in copied {
             let segment = part.segment();
             let _ = self.rotation.spool.discard_part(segment.name);
@@ -232,14 +224,7 @@ impl Batches<'_, '_> {
 
     /// Copies while the log is still there, and the room lasts.
     fn copy_on(&mut self, part: &mut Part, log: &File) -> std::result::Result<u64, CopyError> {
-        let mut room = self.room().map_err(CopyError::Part)?;
-        let before = part.packed();
-        let until = Until::Stopped { stop: self.rotation.stop, most: before + room.left() };
-        let Rotation { encoder, buffer, .. } = &mut *self.rotation;
-        let copied = copy::copy(encoder, buffer, part, log, until)?;
-        room.take(part.packed() - before);
-        self.room = Some(room);
-        Ok(copied)
+        self.budget.copy(self.rotation, part, log, To::ItsEnd)
     }
 
     /// A copy that can't be brought to its end while the log is still there. Without its part the state is "claimed": the
@@ -281,8 +266,7 @@ impl Batches<'_, '_> {
                 self.rotation.problem(Problem::new(Effect::Waits, &path, what));
             }
             CopyError::TooLarge => {
-                let failure =
-                    self.room().map(|room| room.exceeded(self.rotation.spool)).unwrap_or_else(|failure| failure);
+                let failure = self.budget.exceeded(self.rotation.spool);
                 self.rotation.failed(&path, &failure);
             }
             CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(&path, failure),
@@ -361,7 +345,7 @@ impl Batches<'_, '_> {
         let unlinked = Instant::now();
         while lease::writers(log) != Writers::None && unlinked.elapsed() < IN_FLIGHT {
             let Rotation { encoder, buffer, .. } = &mut *self.rotation;
-            if copy::copy(encoder, buffer, part, log, Until::TheEnd).is_err() {
+            if copy::copy(encoder, buffer, part, log, To::ItsEnd, Until::TheEnd).is_err() {
                 return;
             }
         }

@@ -20,6 +20,7 @@ mod record;
 mod recovery;
 mod streams;
 mod survey;
+mod tally;
 
 use std::fs::File;
 use std::io::Read;
@@ -32,6 +33,7 @@ pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
 pub use streams::Head;
 pub use survey::{Survey, survey};
+pub use tally::Tally;
 
 use crate::model::doubt::Doubt;
 use crate::model::keep::Keep;
@@ -46,6 +48,7 @@ use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
 use kept::Kept;
 use streams::{Streams, Unknown};
+use tally::Tallies;
 
 /// What is in a state directory, in the order in which it is made.
 const SUBDIRECTORIES: [&str; 7] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept"];
@@ -60,6 +63,7 @@ pub struct Spool {
     doubts: Doubts,
     streams: Streams,
     kept: Kept,
+    tallies: Tallies,
     damage: Vec<Damage>,
 }
 
@@ -74,7 +78,8 @@ impl Spool {
             SUBDIRECTORIES.map(|name| root.private_subdir(name));
         let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
         let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
-        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, damage: Vec::new() })
+        let (tallies, damage) = Default::default();
+        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, tallies, damage })
     }
 
     /// From now on, what the store has confirmed stays as `keep` says; before that, nothing stays, and nothing that an
@@ -135,10 +140,41 @@ impl Spool {
     /// As [`Self::head`].
     pub fn position(&mut self, owner: &StreamOwner, file: Identity) -> Result<u64> {
         let newest = self.streams.newest(&OwnerTag::of(owner));
+        let begins_anew = self.tallies.begins_anew(file);
         let goes_on = |last: &SealedSegment| {
-            last.seal.ended == Ended::Continued && last.segment.source.file.is_same_but_for_device(&file)
+            let same = last.segment.source.file.is_same_but_for_device(&file);
+            last.seal.ended == Ended::Continued && same && !begins_anew
         };
         Ok(self.or_aside(newest)?.filter(goes_on).map_or(0, |last| last.taken()))
+    }
+
+    /// Has a file taken from its start, whatever the newest segment says: what that says of it is not so any more.
+    pub fn begin_anew(&mut self, file: Identity) {
+        self.tallies.begin_anew(file);
+    }
+
+    /// The newest segment of an owner; `None` where its stream is to be a new one.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
+        let newest = self.streams.newest(&OwnerTag::of(owner));
+        self.or_aside(newest)
+    }
+
+    /// What was taken of a log since [`Self::begin_tally`].
+    pub fn tally(&self, log: &Path) -> Option<Tally> {
+        self.tallies.of(log)
+    }
+
+    /// Begins to count what is taken of a log, for as long as this spool is open.
+    pub fn begin_tally(&mut self, log: &Path, tally: Tally) -> Tally {
+        self.tallies.begin(log, tally)
+    }
+
+    /// Takes note that it was told that there is more of a log.
+    pub fn tally_told(&mut self, log: &Path) {
+        self.tallies.tell(log);
     }
 
     /// The segment that was made of a claimed file, if that was the last one of its stream: the file was to be unlinked after
@@ -248,6 +284,7 @@ impl Spool {
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
+        self.tallies.count(&sealed);
         Ok(sealed)
     }
 

@@ -188,7 +188,8 @@ impl Part {
         self.file.sync_all().doing("sync", &self.path)?;
         fault::reached(Point::MemberDurable);
         let last = last.max(self.segment.first);
+        let ending = self.ending.filter(|_| ended == Ended::Continued);
         let gzip::Whole { raw: length, lines, packed, sha256 } = whole;
-        Ok(SealedSegment { segment: self.segment, seal: Seal { length, lines, packed, sha256, last, ended } })
+        Ok(SealedSegment { segment: self.segment, seal: Seal { length, lines, packed, sha256, last, ended, ending } })
     }
 }

@@ -72,6 +72,10 @@ points! {
     Discovered = "discovered",
     /// A log was opened; its record is about to be written.
     Opened = "opened",
+    /// The record of a slice is durable.
+    SliceBegun = "slice-begun",
+    /// A slice is copied, and not sealed.
+    SliceCopied = "slice-copied",
     /// The records of a batch are durable.
     RecordsDurable = "records-durable",
     /// Something has the claimed name; whether it is the log is not known yet.
