@@ -153,6 +153,24 @@ fn kept_too_long(place: &Place) -> Actors {
     Actors::nobody(first.into_iter().zip(closed(place).fixed).map(|(one, more)| joined(one, more)).collect())
 }
 
+/// A log that is larger than one run may take, beside one that is not.
+fn limited(place: &Place) -> Actors {
+    let logs = place.sandbox.path("log");
+    let limits = format!("[[logs]]\npaths = \"{}\"\nmax_bytes_per_run = \"64KiB\"\n", logs.display());
+    place.sandbox.config_file(&format!("{SETTLE}{limits}"));
+    let web = "a line that is longer than the one below it\n".repeat(2_500);
+    place.sandbox.write_log("web.log", &web);
+    place.sandbox.write_log("job.log", "all of it\n");
+    Actors::nobody(vec![Content::new("web", web), Content::new("job", "all of it\n")])
+}
+
+/// The same, when a slice of it was taken.
+fn sliced(place: &Place) -> Actors {
+    let actors = limited(place);
+    place.run().expect(0);
+    actors
+}
+
 /// Too large for one request, even when it is compressed.
 fn large(place: &Place) -> Actors {
     let bytes = crate::support::noise(9_000_000);
@@ -236,6 +254,8 @@ const SCENES: &[Scene] = &[
     Scene { name: "a seal that was undone", store: Store::Directory, exit: 0, prepare: unsealed },
     Scene { name: "segments that stay", store: Store::Directory, exit: 0, prepare: keeping },
     Scene { name: "segments that stayed", store: Store::S3, exit: 0, prepare: kept_too_long },
+    Scene { name: "a log that is taken in slices", store: Store::Directory, exit: 0, prepare: limited },
+    Scene { name: "the rest of a log that was taken in slices", store: Store::S3, exit: 0, prepare: sliced },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
 ];
 

@@ -26,6 +26,7 @@ mod golden;
 mod house;
 mod install;
 mod keep;
+mod limits;
 mod logrotate;
 mod names;
 mod objects;

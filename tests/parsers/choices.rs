@@ -163,6 +163,7 @@ impl Choices<'_> {
             sha256: self.digest(),
             last: self.moment(),
             ended: self.pick(&[Ended::Released, Ended::Settled, Ended::Interrupted, Ended::Continued]),
+            ending: self.is().then(|| u32::try_from(self.number() >> 32).expect("32 bits")),
         }
     }
 }
