@@ -2,6 +2,7 @@
 //! on the machine, with the store away and while a run is at work.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -91,7 +92,7 @@ fn a_segment_that_is_old_when_the_store_confirms_it_does_not_stay() {
     let sandbox = sandbox("keep = \"1h\"\n");
     let log = sandbox.write_log("web.log", "two hours old\n");
     let then = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
-    let file = std::fs::File::options().write(true).open(log).expect("a log");
+    let file = File::options().write(true).open(log).expect("a log");
     file.set_modified(then).expect("an older one");
     sandbox.run_all().quiet();
     assert_eq!(segments(&sandbox, "store").len(), 1);
@@ -111,13 +112,15 @@ fn a_segment_that_is_old_when_the_store_confirms_it_does_not_stay() {
 fn of_what_is_too_much_the_oldest_goes() {
     let sandbox = sandbox("keep = \"24h\"\nkeep_size = \"2500kB\"\n");
     for n in 0..4 {
-        ship(&sandbox, &format!("{n}.log"), noise(1_000_000));
+        // Their names hold seconds, and say which is the oldest.
+        let log = sandbox.write_log(format!("{n}.log"), noise(1_000_000));
+        let then = std::time::SystemTime::now() + std::time::Duration::from_secs(10 * n as u64);
+        File::options().write(true).open(log).expect("a log").set_modified(then).expect("a time");
+        sandbox.run_all().quiet();
         let names: Vec<_> = kept(&sandbox).into_keys().collect();
         let first = usize::saturating_sub(n, 1);
         let expected: Vec<_> = (first..=n).map(|n| format!("{n}_")).collect();
         assert_eq!(names.iter().map(|name| &name[..2]).collect::<Vec<_>>(), expected, "{names:?}");
-        // Their names hold seconds.
-        std::thread::sleep(std::time::Duration::from_millis(1100));
     }
     // One that is too large by itself displaces nothing.
     ship(&sandbox, "large.log", noise(3_000_000));

@@ -102,8 +102,8 @@ const MOST_PASSES: usize = 20;
 /// How often a run goes over all again at the most, each time because it goes on with logs of which it has taken a slice.
 const MOST_SLICES: usize = 1000;
 
-fn too_large_for_one_run(path: &Path) -> Problem {
-    let what = "more is written to it than one run takes; the next one goes on behind what was taken of it";
+fn goes_on(path: &Path, why: &str) -> Problem {
+    let what = format!("{why}; the next run goes on behind what was taken of it");
     Problem::new(Effect::Waits, path, what)
 }
 
@@ -147,6 +147,7 @@ impl Work<'_> {
             }
             if self.stop.requested() {
                 report.problems.extend(no_room);
+                report.problems.extend(more.iter().map(|path| goes_on(path, "stopped by a signal")));
                 break;
             }
             if !no_room.is_empty() && made_room && pass - slices < MOST_PASSES {
@@ -159,7 +160,9 @@ impl Work<'_> {
                 only = no_room.is_empty().then(|| more.into_iter().collect());
             } else {
                 report.problems.extend(no_room);
-                report.problems.extend(more.iter().map(|path| too_large_for_one_run(path)));
+                report
+                    .problems
+                    .extend(more.iter().map(|path| goes_on(path, "more is written to it than one run takes")));
                 break;
             }
         }
@@ -191,13 +194,15 @@ impl Work<'_> {
         report.instance = Some(instance.clone());
         let mut to_ship = std::mem::take(&mut recovered.sealed);
         let rotation = Rotation::new(spool, settings, instance, stop).only(only.clone());
-        let Outcome { sealed, mut problems, no_room, more } = rotation.run(&mut recovered, discovery);
+        let Outcome { sealed, mut problems, no_room, mut more } = rotation.run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
         report.found(&mut problems);
         to_ship.extend(sealed);
         let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));
         let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &Terms::of(settings), stop);
         stuck.extend(waiting.iter().map(|sealed| sealed.segment.name.stream));
+        // While the store is away, bytes are as safe in the log as in the spool, and take no room twice.
+        more.retain(|path| !waiting.iter().any(|sealed| sealed.segment.path == *path));
         report.shipped.extend(items(&confirmed));
         report.waiting = items(&[behind, waiting].concat());
         report.found(&mut problems);

@@ -18,7 +18,7 @@ use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 
 /// What to do about a log that someone else handles.
-const HANDLED: &str = "find out what else handles this log: logrotate, a cron job";
+pub(super) const HANDLED: &str = "find out what else handles this log: logrotate, a cron job";
 
 /// Looks whether a log goes on where its stream ended; says so where it doesn't, and has it taken from its start then.
 ///

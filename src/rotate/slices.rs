@@ -19,7 +19,7 @@ use super::claim::{self, NotClaimed};
 use super::copy::{CopyError, To};
 use super::discover::Found;
 use super::leftovers::split;
-use super::{Beginning, Rotation};
+use super::{Beginning, Rotation, continued};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Segment, Source, Taken};
 use crate::model::size;
@@ -122,7 +122,10 @@ fn fill(
     let (name, path, from) = (segment.name, segment.path.clone(), segment.source.from);
     let copied = rotation.spool.start_part(segment).map_err(CopyError::Part).and_then(|mut part| {
         let end = line_end(log, from, from.saturating_add(most)).doing("read", &path).map_err(CopyError::Log)?;
-        budget.copy(rotation, &mut part, log, To::Byte(end))?;
+        match budget.copy(rotation, &mut part, log, To::Byte(end)) {
+            Err(CopyError::Truncated) if part.raw() > 0 => say_truncated(rotation, &part),
+            copied => drop(copied?),
+        }
         Ok(part)
     });
     let part = match copied {
@@ -143,6 +146,17 @@ fn seal(rotation: &mut Rotation<'_>, part: Part, log: &File) -> Result<()> {
     log::info!("{}: {} bytes taken; it goes on behind them", path.display(), sealed.seal.length);
     rotation.outcome.sealed.push(sealed);
     Ok(())
+}
+
+/// What was read of a log before someone truncated it is nowhere else any more: it is sealed. The next look at the log sees
+/// that it does not go on there.
+fn say_truncated(rotation: &mut Rotation<'_>, part: &Part) {
+    let (path, length) = (part.segment().path.clone(), part.raw());
+    let what = format!(
+        "it was truncated by someone else while it was copied; the {length} bytes that had been read are kept, and what is in it \
+         now is taken next"
+    );
+    rotation.problem(Problem::new(Effect::Failed, path, what).hint(continued::HANDLED));
 }
 
 fn failed(rotation: &mut Rotation<'_>, budget: &mut Budget, path: &Path, error: &CopyError) {
