@@ -34,3 +34,4 @@ mod recovery;
 mod refusals;
 mod rotation;
 mod store_faults;
+mod writers;
