@@ -37,3 +37,4 @@ mod recovery;
 mod refusals;
 mod rotation;
 mod store_faults;
+mod writers;

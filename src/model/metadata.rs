@@ -82,8 +82,8 @@ mod tests {
             directory: Identity { dev: 1, ino: 1, born: None },
             claimed_at: first,
             first,
-            way: Way::default(),
-            taken: Taken::default(),
+            way: Way::Reopens,
+            taken: Taken::Away,
         };
         let (length, lines, packed) = (u64::MAX, u64::MAX, u64::MAX);
         let (sha256, ended) = (Digest::of(b""), Ended::Interrupted);

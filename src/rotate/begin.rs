@@ -8,12 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::Beginning;
 use super::batch::Batches;
 use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
+use super::{Beginning, asks};
 use crate::model::names::{Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
@@ -86,6 +86,9 @@ impl Batches<'_, '_> {
         let (path, service, claimed) = (found.path, found.service, Some(claimed));
         let beginning = Beginning { path, service, claimed, source, directory, size, way };
         let segment = self.rotation.next_segment(beginning)?;
+        if segment.source.from == size {
+            return Err(NotClaimed::Nothing);
+        }
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
     }
@@ -115,7 +118,10 @@ impl Batches<'_, '_> {
         }
         let path = parent.join(&name);
         let service = self.service_of(&path);
-        let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
+        // Where all of it was sealed and somebody has written to it since, only that is left.
+        let from = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
+        let source = Source { file: status.identity, from: from.unwrap_or_default() };
+        let directory = dir.status()?.identity;
         let (claimed, size) = (Some(claimed), status.size);
         let beginning = Beginning { path, service, claimed, source, directory, size, way };
         let segment = self.rotation.next_segment(beginning)?;

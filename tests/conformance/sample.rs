@@ -70,8 +70,8 @@ impl Sample {
             directory: Identity { dev: 1, ino: 1, born: None },
             claimed_at: first,
             first,
-            way: Way::default(),
-            taken: Taken::default(),
+            way: Way::Reopens,
+            taken: Taken::Away,
         };
         let (packed, sha256) = (size as u64, Digest::of(&bytes));
         let seal =
