@@ -81,6 +81,9 @@ pub struct Outcome {
 /// logs for hours.
 const ROUNDS: usize = 16;
 
+/// Logs up to this many bytes are taken in the order of their paths, larger ones after them, by size.
+const SMALL: u64 = 64 * 1024 * 1024;
+
 /// Everything that taking logs needs.
 pub struct Rotation<'a> {
     /// The spool.
@@ -128,8 +131,8 @@ impl<'a> Rotation<'a> {
         growth::find(&mut self, &mut queues);
         let mut found = discovery.found;
         found.retain(|found| self.only.as_ref().is_none_or(|only| only.contains(&found.path)));
-        // The small ones first: a large one must not hold up the others.
-        found.sort_by_key(|found| found.size);
+        // A large one must not hold up the others.
+        found.sort_by_key(|found| found.size.max(SMALL));
         self.add_found(found, &mut queues);
         for failure in std::mem::take(&mut recovered.failed) {
             let problem = Problem::from_error(Effect::Waits, &failure.path, &failure);

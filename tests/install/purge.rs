@@ -142,7 +142,8 @@ fn a_run_that_is_at_work_is_not_disturbed() {
 
 #[test]
 fn segments_that_the_store_has_too_are_removed_without_a_word() {
-    let (image, before) = (Image::new(), Image::new().state());
+    let image = Image::new();
+    let before = image.state();
     image.install(&[]).expect(0);
     image.sandbox.config_file("keep = \"24h\"\n");
     image.sandbox.write_log("web.log", "shipped, and kept\n");
