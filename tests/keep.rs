@@ -294,3 +294,19 @@ impl Ended {
         ended.text()
     }
 }
+
+#[test]
+fn a_run_that_is_killed_while_it_moves_segments_loses_no_copy_and_finds_no_damage() {
+    let sandbox = sandbox("keep = \"24h\"\n");
+    sandbox.write_log("web.log", "a line\n");
+    sandbox.write_log("job.log", "another\n");
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", format!("kill@{}", Point::Kept.name()));
+    finish(&mut run).expect(-1);
+    // In the middle of it, both can be read.
+    assert_eq!(finish(&mut local_cat(&sandbox, "web")).quiet_but_for_output(), "a line\n");
+    assert_eq!(finish(&mut local_cat(&sandbox, "job")).quiet_but_for_output(), "another\n");
+    sandbox.run_all().quiet();
+    assert_eq!(kept(&sandbox), segments(&sandbox, "store"));
+    sandbox.nothing_left_behind();
+}
