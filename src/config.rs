@@ -541,7 +541,7 @@ mod tests {
             ("bandwidth = 20", "must be a text in quotes, not a number"),
             ("bandwidth = \"1kB/s\"", "too slow"),
             ("[[logs]]\npaths = \"/a\"\nmax_rate = \"5MiB\"", "x.toml:3: `max_rate`: \"5MiB\" is not a size a second"),
-            ("[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10", "x.toml:3: [[logs]]: `max_bytes_per_run` must be at"),
+            ("[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10", "x.toml:3: `max_bytes_per_run` must be at least"),
             ("max_rate = \"5MiB/s\"", "unknown key `max_rate`"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
