@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::install::schedule::Minute;
 use crate::model::destination::Destination;
 use crate::model::group::{Group, HookName};
+use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
@@ -83,9 +84,10 @@ pub struct LogArgs {
     /// Where logferry keeps its spool; private to it
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
     pub state_dir: PathBuf,
-    /// How the logs' writers let go of them
-    #[arg(long, value_enum, default_value_t = Writer::Reopens)]
-    pub writer: Writer,
+    /// How the logs' writers let go of them: auto, reopens, closed or holds; over all that the configuration says
+    /// [default: as configured, else auto]
+    #[arg(long, value_name = "WAY", value_parser = config::Writer::parse)]
+    pub writer: Option<config::Writer>,
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
@@ -168,13 +170,6 @@ pub struct Lifecycle {
     pub group: Option<Group>,
 }
 
-/// How a log's writer lets go of it.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Writer {
-    /// It reopens its log when the link count is 0, as Upstart does
-    Reopens,
-}
-
 const CHECK_HELP: &str = "\
 It looks at the configuration, the logs and their directories, who writes the logs, the spool, logrotate, the schedule, this
 machine and the store; for the user that it is run as, and with that user's credentials and environment. Nothing is changed
@@ -201,6 +196,9 @@ pub struct Check {
     /// Where logferry keeps its spool; private to it
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
     pub state_dir: PathBuf,
+    /// How the logs' writers let go of them, as for run
+    #[arg(long, value_name = "WAY", value_parser = config::Writer::parse)]
+    pub writer: Option<config::Writer>,
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
@@ -245,6 +243,9 @@ pub struct Install {
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
+    /// Leave shipped segments on this machine until they are that old, for `logferry cat --local`: 24h, 7d
+    #[arg(long, value_name = "DURATION", value_parser = KeepTime::parse)]
+    pub keep: Option<KeepTime>,
     /// Where the runs keep their spool [default: as installed, else /var/lib/logferry]
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
@@ -299,12 +300,27 @@ pub struct Uninstall {
     pub host: HostArgs,
 }
 
+/// Reading on this machine.
+#[derive(Debug, Args)]
+pub struct LocalArgs {
+    /// Read what is on this machine, instead of the store: segments that wait in the spool, and those that `keep` in the
+    /// configuration leaves here. Needs neither store nor network, but to be root
+    #[arg(long)]
+    pub local: bool,
+    /// With --local: where logferry keeps its spool
+    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
+    pub state_dir: PathBuf,
+}
+
 /// `logferry ls`.
 #[derive(Debug, Args)]
 pub struct Ls {
     /// The service; all where none is given
     #[arg(value_name = "SERVICE")]
     pub service: Option<std::ffi::OsString>,
+    /// Whether from this machine.
+    #[command(flatten)]
+    pub local: LocalArgs,
     /// Where from.
     #[command(flatten)]
     pub from: ReadArgs,
@@ -316,6 +332,9 @@ pub struct Cat {
     /// The service
     #[arg(value_name = "SERVICE")]
     pub service: std::ffi::OsString,
+    /// Whether from this machine.
+    #[command(flatten)]
+    pub local: LocalArgs,
     /// Where from.
     #[command(flatten)]
     pub from: ReadArgs,

@@ -3,14 +3,18 @@
 //! Flags win over the environment (clap sees to that), both win over the file. Nothing is touched before all of it was
 //! read and checked; a mistake names file, line and key.
 
+mod bandwidth;
 mod instance;
+mod keep;
 mod layout;
 mod lifecycle;
+mod limits;
 mod pattern;
 mod priority;
 mod s3;
 mod section;
 mod service;
+mod writer;
 
 use std::fmt;
 use std::io;
@@ -19,16 +23,20 @@ use std::time::Duration;
 
 pub use layout::{Field, Layout, Values};
 pub use lifecycle::Lifecycle;
+pub use limits::LogLimits;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
+pub use writer::Writer;
 
 use crate::gzip;
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;
+use crate::model::keep::Keep;
 use crate::model::names::Instance;
 use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
+use crate::model::rate::ByteRate;
 use crate::model::s3_options::S3Options;
 use section::{Mistakes, Section, Source};
 
@@ -96,23 +104,6 @@ impl From<&ConfigError> for Problem {
     }
 }
 
-/// How a log's writer lets go of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Writer {
-    /// It reopens its log when the link count is 0, as Upstart does.
-    #[default]
-    Reopens,
-}
-
-impl Writer {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "reopens" => Ok(Self::Reopens),
-            other => Err(format!("{other:?} is not a way to let go of a log: the only one so far is \"reopens\"")),
-        }
-    }
-}
-
 /// Logs that are treated alike.
 #[derive(Clone, Debug, Default)]
 pub struct LogSet {
@@ -126,6 +117,8 @@ pub struct LogSet {
     pub writer: Writer,
     /// How urgent they are.
     pub priority: Priority,
+    /// How much is taken of each.
+    pub limits: LogLimits,
 }
 
 impl LogSet {
@@ -163,6 +156,12 @@ pub struct File {
     pub max_spool: Option<u64>,
     /// See [`Settings::min_free`].
     pub min_free: Option<u64>,
+    /// See [`Settings::keep`].
+    pub keep: Option<Keep>,
+    /// See [`Settings::bandwidth`].
+    pub bandwidth: Option<ByteRate>,
+    /// How writers let go of the logs of sets that don't say it, and of those that are arguments.
+    pub writer: Writer,
     /// The log sets.
     pub sets: Vec<LogSet>,
     /// How objects are stored.
@@ -229,7 +228,10 @@ impl File {
             level: level.and_then(|level| u32::try_from(level).ok()),
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),
+            keep: keep::read(&mut top, mistakes),
+            bandwidth: bandwidth::read(&mut top, mistakes),
             sets: Vec::new(),
+            writer: Writer::Auto,
             s3: S3Options::default(),
             lifecycle: Lifecycle::default(),
         };
@@ -242,8 +244,9 @@ impl File {
         if let Some(section) = mistakes.or_default(top.table("lifecycle")) {
             file.lifecycle = lifecycle::read(section, mistakes);
         }
+        file.writer = writer::read(&mut top, mistakes).unwrap_or_default();
         for section in mistakes.or_default(top.tables("logs")) {
-            file.sets.push(read_set(section, mistakes));
+            file.sets.push(read_set(section, &file.writer, mistakes));
         }
         top.finish(mistakes);
         file
@@ -269,7 +272,7 @@ fn first<T>((read, mistakes): (T, Vec<ConfigError>)) -> Result<T, ConfigError> {
     mistakes.into_iter().next().map_or(Ok(read), Err)
 }
 
-fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
+fn read_set(mut section: Section<'_>, writer: &Writer, mistakes: &mut Mistakes) -> LogSet {
     let paths = section.list("paths", Pattern::absolute);
     if paths.as_ref().is_ok_and(Vec::is_empty) {
         let error = section.error("it names no `paths`".to_owned());
@@ -279,7 +282,8 @@ fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
         paths: mistakes.or_default(paths),
         exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
         service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
-        writer: mistakes.or_default(section.parsed("writer", Writer::parse)).unwrap_or_default(),
+        writer: writer::read(&mut section, mistakes).unwrap_or_else(|| writer.clone()),
+        limits: limits::read(&mut section, mistakes),
         priority: priority::read(&mut section, mistakes),
     };
     section.finish(mistakes);
@@ -299,6 +303,8 @@ pub struct Flags {
     pub instance: Option<Instance>,
     /// `--splay`.
     pub splay: Option<Duration>,
+    /// `--writer`.
+    pub writer: Option<Writer>,
     /// `--state-dir`.
     pub state_dir: PathBuf,
 }
@@ -339,6 +345,10 @@ pub struct Settings {
     pub max_spool: Option<u64>,
     /// How many bytes of the spool's file system are left free.
     pub min_free: u64,
+    /// What of the segments that the store has confirmed stays on the machine.
+    pub keep: Option<Keep>,
+    /// How fast bodies go to the store, all of them together.
+    pub bandwidth: Option<ByteRate>,
     /// How objects are stored.
     pub s3: S3Options,
     /// What is done when the instance is about to go.
@@ -370,11 +380,16 @@ impl Settings {
                     .hint("give --to s3://bucket/prefix, or write to = \"s3://bucket/prefix\" in the file"),
             );
         }
+        let mut configured = file.sets;
+        if let Some(writer) = &flags.writer {
+            configured.iter_mut().for_each(|set| set.writer = writer.clone());
+        }
         let (sets, treated_as, named_by) = match flags.logs.is_empty() {
-            true => (file.sets, Vec::new(), NamedBy::Configuration),
+            true => (configured, Vec::new(), NamedBy::Configuration),
             false => {
-                let set = set_of_arguments(&flags.logs).map_err(|why| mistakes.push(why));
-                (set.into_iter().collect(), file.sets, NamedBy::Arguments)
+                let writer = flags.writer.unwrap_or(file.writer);
+                let set = set_of_arguments(&flags.logs, writer).map_err(|why| mistakes.push(why));
+                (set.into_iter().collect(), configured, NamedBy::Arguments)
             }
         };
         if sets.is_empty() && flags.logs.is_empty() && is_sound {
@@ -400,6 +415,8 @@ impl Settings {
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
+            keep: file.keep,
+            bandwidth: file.bandwidth,
             s3: file.s3,
             lifecycle: file.lifecycle,
         })
@@ -409,8 +426,26 @@ impl Settings {
 impl Settings {
     /// How urgent a log is, wherever it was named: as the first set says that covers it.
     pub fn priority_of(&self, path: &Path) -> Priority {
-        let set = self.treated_as.iter().chain(&self.sets).find(|set| set.covers(path));
-        set.map_or_else(Priority::default, |set| set.priority)
+        self.set_of(path).map_or_else(Priority::default, |set| set.priority)
+    }
+
+    /// The same without a limit to how fast bodies are sent: for who can't wait.
+    #[must_use]
+    pub fn at_full_speed(self) -> Self {
+        Self { bandwidth: None, ..self }
+    }
+
+    /// The same without limits to how much is taken of a log: for who must have all of it.
+    #[must_use]
+    pub fn without_log_limits(mut self) -> Self {
+        let sets = self.sets.iter_mut().chain(&mut self.treated_as);
+        sets.for_each(|set| set.limits = LogLimits::default());
+        self
+    }
+
+    /// The set that says how a log is treated that some set names; `None` for one that none does.
+    pub fn set_of(&self, path: &Path) -> Option<&LogSet> {
+        self.treated_as.iter().chain(&self.sets).find(|set| set.covers(path))
     }
 
     /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
@@ -425,10 +460,10 @@ impl Settings {
 
 /// One set for the arguments. A log that the configuration names too is treated as it says there, so that a run by
 /// hand goes on with the same streams.
-fn set_of_arguments(logs: &[PathBuf]) -> Result<LogSet, ConfigError> {
+fn set_of_arguments(logs: &[PathBuf], writer: Writer) -> Result<LogSet, ConfigError> {
     let paths = logs.iter().map(|log| Pattern::of_argument(log)).collect::<Result<_, _>>();
     let paths = paths.map_err(|why| ConfigError::new("LOG", why))?;
-    Ok(LogSet { paths, ..LogSet::default() })
+    Ok(LogSet { paths, writer, ..LogSet::default() })
 }
 
 /// Reads a time such as `90s`, `10m` or `1h 30m`.
@@ -537,6 +572,16 @@ mod tests {
             ("[s3]\ntimeout = \"soon\"", "is not a time"),
             ("[s3]\ntimeout = \"0s\"", "from 1 s to 10 min"),
             ("[s3]\ntimeout = \"11m\"", "from 1 s to 10 min"),
+            ("keep = \"a while\"", "is not a time such as \"24h\""),
+            ("keep = \"0s\"", "keeps nothing"),
+            ("level = 3\nkeep_size = \"1GiB\"", "x.toml:2: `keep_size` says how much"),
+            ("keep = \"24h\"\nkeep_size = \"much\"", "x.toml:2: `keep_size`: \"much\" is not a size"),
+            ("bandwidth = \"20MiB\"", "write \"20MiB/s\""),
+            ("bandwidth = 20", "must be a text in quotes, not a number"),
+            ("bandwidth = \"1kB/s\"", "too slow"),
+            ("[[logs]]\npaths = \"/a\"\nmax_rate = \"5MiB\"", "x.toml:3: `max_rate`: \"5MiB\" is not a size a second"),
+            ("[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10", "x.toml:3: `max_bytes_per_run` must be at least"),
+            ("max_rate = \"5MiB/s\"", "unknown key `max_rate`"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
         }

@@ -8,15 +8,17 @@ mod dock;
 mod line;
 mod order;
 
+use crate::config::Settings;
 use crate::model::destination::Destination;
 use crate::model::meter::Meter;
 use crate::model::problem::{Effect, Problem, chain};
 use crate::model::s3_options::S3Options;
 use crate::model::segment::SealedSegment;
 use crate::spool::{Shelf, Spool};
-use crate::store::{Kind, StoreError};
+use crate::store::{Kind, StoreError, Throttle};
 use crate::sys::failure::Failure;
 use crate::sys::signals::Stop;
+use dock::AT_ONCE;
 pub use dock::{Dock, alongside};
 pub use line::Behind;
 use line::{Answer, Ended};
@@ -35,10 +37,24 @@ pub struct Shipped {
     damaged: Vec<SealedSegment>,
 }
 
+/// How segments are put.
+pub struct Terms<'s> {
+    options: &'s S3Options,
+    throttle: Throttle,
+}
+
+impl<'s> Terms<'s> {
+    /// As the settings have it. The limit is one for all that goes by these terms.
+    pub fn of(settings: &'s Settings) -> Self {
+        let at_once = u32::try_from(AT_ONCE).expect("it is a handful");
+        Self { options: &settings.s3, throttle: Throttle::new(settings.bandwidth, at_once) }
+    }
+}
+
 /// How segments are shipped.
 pub struct How<'a> {
-    /// How objects are stored in a bucket.
-    pub options: &'a S3Options,
+    /// How they are put.
+    pub terms: &'a Terms<'a>,
     /// In which order.
     pub order: Order<'a>,
     /// What becomes of what is behind a failure in its stream.
@@ -50,8 +66,8 @@ pub struct How<'a> {
 }
 
 /// Ships segments, and drops what was confirmed now or by earlier runs.
-pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, options: &S3Options, stop: &Stop) -> Shipped {
-    let how = How { options, order: Order::Oldest, behind: Behind::Waits, stop, meter: &Meter::default() };
+pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, terms: &Terms<'_>, stop: &Stop) -> Shipped {
+    let how = How { terms, order: Order::Oldest, behind: Behind::Waits, stop, meter: &Meter::default() };
     let ((), shipped) = alongside(&spool.shelf(), &how, |dock| dock.add(segments));
     shipped.settled(spool)
 }

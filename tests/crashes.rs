@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
+use sha2::Digest as _;
 
 use crate::support::proof::{self, Comparison, Content};
 use crate::support::tally::{self, Group, Row};
@@ -133,6 +134,43 @@ fn closed(place: &Place) -> Actors {
     Actors::nobody(contents.into())
 }
 
+/// Segments that are to stay on the machine when they are shipped.
+fn keeping(place: &Place) -> Actors {
+    place.sandbox.config_file(&format!("{SETTLE}keep = \"24h\"\n"));
+    closed(place)
+}
+
+/// Segments that stayed, and are to be removed: no more than one of those that come now may stay.
+fn kept_too_long(place: &Place) -> Actors {
+    place.sandbox.config_file(&format!("{SETTLE}keep = \"24h\"\n"));
+    let first = closed(place).fixed;
+    place.run().expect(0);
+    let kept = place.sandbox.files("state/kept");
+    let most = kept.iter().map(|path| path.metadata().expect("it is there").len()).max().expect("two of them");
+    place.sandbox.config_file(&format!("{SETTLE}keep = \"24h\"\nkeep_size = {}\n", most + 10));
+    let joined =
+        |Content { service, bytes }: Content, more: Content| Content::new(&service, [bytes, more.bytes].concat());
+    Actors::nobody(first.into_iter().zip(closed(place).fixed).map(|(one, more)| joined(one, more)).collect())
+}
+
+/// A log that is larger than one run may take, beside one that is not.
+fn limited(place: &Place) -> Actors {
+    let logs = place.sandbox.path("log");
+    let limits = format!("[[logs]]\npaths = \"{}\"\nmax_bytes_per_run = \"64KiB\"\n", logs.display());
+    place.sandbox.config_file(&format!("{SETTLE}{limits}"));
+    let web = "a line that is longer than the one below it\n".repeat(2_500);
+    place.sandbox.write_log("web.log", &web);
+    place.sandbox.write_log("job.log", "all of it\n");
+    Actors::nobody(vec![Content::new("web", web), Content::new("job", "all of it\n")])
+}
+
+/// The same, when a slice of it was taken.
+fn sliced(place: &Place) -> Actors {
+    let actors = limited(place);
+    place.run().expect(0);
+    actors
+}
+
 /// Too large for one request, even when it is compressed.
 fn large(place: &Place) -> Actors {
     let bytes = crate::support::noise(9_000_000);
@@ -214,6 +252,10 @@ const SCENES: &[Scene] = &[
     Scene { name: "a log cut short by a power loss", store: Store::Directory, exit: 0, prepare: shortened },
     Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },
     Scene { name: "a seal that was undone", store: Store::Directory, exit: 0, prepare: unsealed },
+    Scene { name: "segments that stay", store: Store::Directory, exit: 0, prepare: keeping },
+    Scene { name: "segments that stayed", store: Store::S3, exit: 0, prepare: kept_too_long },
+    Scene { name: "a log that is taken in slices", store: Store::Directory, exit: 0, prepare: limited },
+    Scene { name: "the rest of a log that was taken in slices", store: Store::S3, exit: 0, prepare: sliced },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
 ];
 
@@ -287,7 +329,27 @@ fn kill_in(scene: &Scene, before: Option<&str>, order: &str) -> Option<(Comparis
         assert!(gap.is_told_in(&ended.stderr), "{what}: {gap:?} is not told: {ended:?}");
     }
     place.sandbox.nothing_left_behind();
+    what_stayed_is_in_the_store(&place, scene, &what);
     Some((comparison, recovery))
+}
+
+/// Whatever was killed, what stays on the machine is what the store has; and all of it, where nothing had to go.
+fn what_stayed_is_in_the_store(place: &Place, scene: &Scene, what: &str) {
+    let kept = place.sandbox.files("state/kept");
+    let store = place.objects();
+    for path in &kept {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let object = store.iter().find(|object| object.key.ends_with(name.as_ref()));
+        let object = object.unwrap_or_else(|| panic!("{what}: {name} is kept, and not in the store"));
+        let sha = sha2::Sha256::digest(std::fs::read(path).expect("it is there"));
+        let sha: String = sha.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(object.sha256, sha, "{what}: {name} is another one here");
+    }
+    match scene.name {
+        "segments that stay" => assert_eq!(kept.len(), store.len(), "{what}: {kept:?}"),
+        "segments that stayed" => assert_eq!(kept.len(), 1, "{what}: {kept:?}"),
+        _ => assert!(kept.is_empty(), "{what}: {kept:?}"),
+    }
 }
 
 /// Kills runs of a scene at each point that it leads to, as often as it comes there, but at most so often.

@@ -1,8 +1,12 @@
-//! Reading back what was shipped: which objects there are, and their bytes in order.
+//! Reading back what was shipped: which objects there are, and their bytes in order; from the store, or from what is
+//! still on this machine ([`local`]).
 //!
 //! An object is known by the last part of its key, in whatever directory it is. Directories only make the listing short:
 //! what is listed is what the layouts that are known begin with ([`Places`]).
 
+pub mod local;
+
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 
@@ -59,7 +63,7 @@ pub fn list(store: &dyn Store, service: Option<&Service>, places: &Places) -> Re
         prefixes = Places::Everywhere.prefixes(service);
         shipped = list_below(store, service, &prefixes)?;
     }
-    order(&mut shipped);
+    order(&mut shipped, |shipped| &shipped.leaf);
     Ok(shipped)
 }
 
@@ -82,18 +86,15 @@ fn list_below(store: &dyn Store, service: Option<&Service>, prefixes: &[String])
 }
 
 /// Services by name; in each, streams by the time of their first segment; in each, segments by number.
-fn order(shipped: &mut [Shipped]) {
+fn order<T>(segments: &mut [T], leaf: impl Fn(&T) -> &Leaf) {
     let mut begins = std::collections::HashMap::new();
-    for Shipped { leaf, .. } in shipped.iter() {
+    for leaf in segments.iter().map(&leaf) {
         let begin = begins.entry(leaf.stream).or_insert(leaf.first);
         *begin = leaf.first.min(*begin);
     }
-    shipped.sort_by(|a, b| {
-        let place = |shipped: &Shipped| {
-            let Leaf { service, instance, stream, seq, .. } = shipped.leaf.clone();
-            (service, begins.get(&stream).copied(), instance, stream, seq)
-        };
-        place(a).cmp(&place(b))
+    segments.sort_by_cached_key(|segment| {
+        let Leaf { service, instance, stream, seq, .. } = leaf(segment).clone();
+        (service, begins.get(&stream).copied(), instance, stream, seq)
     });
 }
 
@@ -131,8 +132,9 @@ impl ReadError {
 }
 
 /// Numbers that are missing between two segments of a stream. What is missing before the first may have expired.
-pub fn gaps(shipped: &[Shipped]) -> Vec<String> {
-    let pairs = shipped.windows(2).map(|pair| (&pair[0].leaf, &pair[1].leaf));
+pub fn gaps<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Vec<String> {
+    let leaves: Vec<_> = leaves.collect();
+    let pairs = leaves.windows(2).map(|pair| (pair[0], pair[1]));
     let gap = pairs.filter(|(a, b)| a.stream == b.stream && b.seq > a.seq.next());
     gap.map(|(a, b)| format!("stream {}: nothing is there between number {} and {}", a.stream, a.seq.0, b.seq.0))
         .collect()
@@ -159,24 +161,29 @@ impl<R: Read> Read for Hashed<R> {
 /// bytes are written.
 pub fn read(store: &dyn Store, shipped: &Shipped, output: &mut dyn Write) -> Result<(), ReadError> {
     let body = store.open(&shipped.key).map_err(|error| ReadError::refused(&error))?;
+    read_body(body, &shipped.key, &shipped.leaf, output)
+}
+
+/// Writes what a body decompresses to, and verifies that it is the one that its leaf names.
+fn read_body(body: impl Read, name: &dyn Display, leaf: &Leaf, output: &mut dyn Write) -> Result<(), ReadError> {
     let body = Hashed { body, sha: sha2::Sha256::new() };
     let mut decoder = MultiGzDecoder::new(io::BufReader::with_capacity(128 * 1024, body));
-    copy(&mut decoder, &shipped.key, output)?;
+    copy(&mut decoder, name, output)?;
     let Hashed { sha, .. } = decoder.into_inner().into_inner();
-    match Digest(sha.finalize().into()).short() == shipped.leaf.digest {
+    match Digest(sha.finalize().into()).short() == leaf.digest {
         true => Ok(()),
-        false => Err(ReadError::Store(format!("verify {}: its bytes are not those that its key names", shipped.key))),
+        false => Err(ReadError::Store(format!("verify {name}: its bytes are not those that its name says"))),
     }
 }
 
-fn copy(decoder: &mut impl Read, key: &ObjectKey, output: &mut dyn Write) -> Result<(), ReadError> {
+fn copy(decoder: &mut impl Read, name: &dyn Display, output: &mut dyn Write) -> Result<(), ReadError> {
     let mut buffer = vec![0; 128 * 1024];
     loop {
         match decoder.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => output.write_all(&buffer[..count]).map_err(ReadError::Output)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(ReadError::Store(format!("read {key}: {error}"))),
+            Err(error) => return Err(ReadError::Store(format!("read {name}: {error}"))),
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn flush(args: cli::Flush) -> Exit {
     let deadline = args.deadline.and_then(|time| begun.checked_add(time));
     let kind = if args.last { Kind::Last } else { Kind::Usual };
     let settings = match work::settings(args.logs, None) {
-        Ok(settings) => settings,
+        Ok(settings) => unlimited(settings),
         Err(problem) => return work::not_begun(json, started, problem),
     };
     let stop = match signals::prepare() {
@@ -66,6 +66,11 @@ pub fn flush(args: cli::Flush) -> Exit {
     in_time::flushed(Job { settings, kind, begun, deadline, stop, show, output, started }).exit
 }
 
+/// A flush is over when all is in the store: what a limit leaves in a log would not be, and someone waits for it.
+fn unlimited(settings: Settings) -> Settings {
+    settings.at_full_speed().without_log_limits()
+}
+
 /// What a flush came to.
 pub struct Flushed {
     /// Its exit code: [`Exit::Done`] means that every byte that was written before it began is in the store.
@@ -81,7 +86,7 @@ pub struct Flushed {
 /// returns before the deadline, whatever hangs; what still hangs then goes on, and holds the lock, until the process ends.
 pub fn last_flush(settings: &Settings, deadline: Option<Instant>, stop: &Stop) -> Flushed {
     in_time::flushed(Job {
-        settings: settings.clone(),
+        settings: unlimited(settings.clone()),
         kind: Kind::Last,
         begun: Instant::now(),
         deadline,

@@ -3,6 +3,7 @@
 use super::host::{self, Report};
 use crate::cli::{self, Install};
 use crate::exit::Exit;
+use crate::install::configuration::Said;
 use crate::install::host::{Host, HostLock};
 use crate::install::plan::{self, Asked, Installation, Scheduler, Trouble, Wanted};
 use crate::install::schedule::Lifecycle;
@@ -57,6 +58,7 @@ fn change(host: &Host, Installation { plan, logs, .. }: &Installation) -> Result
 
 fn wanted(host: &Host, args: &Install) -> std::result::Result<Wanted, Trouble> {
     let said = Wanted::said(host, args.to.clone(), &args.logs, args.instance.clone())?;
+    let said = Said { keep: args.keep, ..said };
     let scheduler = args.scheduler.map(|scheduler| match scheduler {
         cli::Scheduler::Cron => Scheduler::Cron,
         cli::Scheduler::Systemd => Scheduler::Systemd,

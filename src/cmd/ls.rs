@@ -3,24 +3,62 @@
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive::{self, Shipped};
+use crate::archive;
 use crate::cli::Ls;
 use crate::exit::Exit;
+use crate::model::key::Leaf;
 use crate::model::names::Service;
 use crate::report::steps;
+use crate::spool::{Local, Stays};
+
+/// A segment's line.
+struct Line<'l> {
+    leaf: &'l Leaf,
+    size: u64,
+    /// What stands at its end.
+    note: &'static str,
+}
 
 /// Lists the objects of a service, or of all, a line each.
 pub fn ls(args: Ls) -> Exit {
+    let service = args.service.clone().and_then(Service::new);
+    match args.local.local {
+        true => ls_local(&args, service.as_ref()),
+        false => ls_store(&args, service.as_ref()),
+    }
+}
+
+fn ls_store(args: &Ls, service: Option<&Service>) -> Exit {
     let Archive { store, places } = match super::open_archive(&args.from) {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };
-    let service = args.service.and_then(Service::new);
-    let shipped = match archive::list(store.as_ref(), service.as_ref(), &places) {
-        Ok(shipped) => shipped,
-        Err(error) => return super::unreadable(&error),
+    match archive::list(store.as_ref(), service, &places) {
+        Ok(shipped) => {
+            told(shipped.iter().map(|shipped| Line { leaf: &shipped.leaf, size: shipped.size, note: "" }).collect())
+        }
+        Err(error) => super::unreadable(&error),
+    }
+}
+
+fn ls_local(args: &Ls, service: Option<&Service>) -> Exit {
+    let locals = match super::local(args.from.store.verbose, &args.local, service) {
+        Ok(locals) => locals,
+        Err(exit) => return exit,
     };
-    match print(&shipped) {
+    told(locals.found.iter().map(local_line).collect()).max(super::tell_unread(&locals))
+}
+
+fn local_line(local: &Local) -> Line<'_> {
+    let note = match local.stays {
+        Stays::Waits => "  waits",
+        Stays::Kept => "  kept",
+    };
+    Line { leaf: &local.leaf, size: local.size, note }
+}
+
+fn told(lines: Vec<Line<'_>>) -> Exit {
+    match print(&lines) {
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
@@ -30,18 +68,18 @@ pub fn ls(args: Ls) -> Exit {
     }
 }
 
-fn print(shipped: &[Shipped]) -> io::Result<()> {
+fn print(lines: &[Line<'_>]) -> io::Result<()> {
     let mut output = io::BufWriter::new(io::stdout().lock());
-    let column = |width: fn(&Shipped) -> usize| shipped.iter().map(width).max().unwrap_or(0);
-    let services = column(|object| object.leaf.service.to_string().len());
-    let instances = column(|object| object.leaf.instance.as_str().len());
-    for Shipped { leaf, size, .. } in shipped {
+    let column = |width: fn(&Leaf) -> usize| lines.iter().map(|line| width(line.leaf)).max().unwrap_or(0);
+    let services = column(|leaf| leaf.service.to_string().len());
+    let instances = column(|leaf| leaf.instance.as_str().len());
+    for Line { leaf, size, note } in lines {
         let (service, instance) = (leaf.service.to_string(), leaf.instance.as_str());
         let (first, last) = (leaf.first.to_string(), leaf.last.to_string());
         let (first, last) = (&first[..19], &last[..19]);
         writeln!(
             output,
-            "{service:services$}  {first}Z  {last}Z  {instance:instances$}  {}-{}  {size:>12}",
+            "{service:services$}  {first}Z  {last}Z  {instance:instances$}  {}-{}  {size:>12}{note}",
             leaf.stream, leaf.seq
         )?;
     }

@@ -14,12 +14,16 @@ pub mod status;
 pub mod uninstall;
 mod work;
 
-use crate::archive::Places;
-use crate::cli::ReadArgs;
+use std::io::ErrorKind;
+
+use crate::archive::{Places, local};
+use crate::cli::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
+use crate::model::names::Service;
 use crate::model::problem;
 use crate::report::steps::{self, Verbosity};
+use crate::spool::Locals;
 use crate::store::{self, Store, StoreError};
 use crate::sys::signals::Stop;
 
@@ -71,4 +75,24 @@ fn unreadable(error: &StoreError) -> Exit {
 fn complain(what: &str, hint: Option<&str>) {
     let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
     steps::complain(&format!("{what}{hint}"));
+}
+
+/// Lists what a reading command is to read on this machine; neither the configuration nor the store is asked.
+fn local(verbose: u8, args: &LocalArgs, service: Option<&Service>) -> Result<Locals, Exit> {
+    steps::tell(verbosity(verbose));
+    local::list(&args.state_dir, service).map_err(|failure| {
+        let hint = match failure.source.kind() {
+            ErrorKind::PermissionDenied => Some("it is root's alone: do it as root (sudo)"),
+            ErrorKind::NotFound => Some("no run has made it yet, or it is another directory: see --state-dir"),
+            _ => None,
+        };
+        complain(&problem::chain(&failure), hint);
+        Exit::Failed
+    })
+}
+
+/// Complains of what could not be told from the spool.
+fn tell_unread(locals: &Locals) -> Exit {
+    locals.unread.iter().for_each(|why| steps::complain(why));
+    if locals.unread.is_empty() { Exit::Done } else { Exit::Failed }
 }

@@ -9,7 +9,6 @@ use crate::exit::Exit;
 use crate::model::names::Instance;
 use crate::model::splay;
 use crate::report::{self, Report, steps};
-use crate::spool::Spool;
 use crate::sys::clock;
 use crate::sys::priority;
 use crate::sys::signals::{self, Stop};
@@ -31,7 +30,7 @@ pub fn run(args: cli::Run) -> Exit {
         let form = if json { Form::Json } else { Form::Lines };
         return super::plan::print(&settings, &settings.own_directories(), form);
     }
-    let ready = signals::prepare().and_then(|stop| Ok((stop, Spool::open(&settings.state_dir)?)));
+    let ready = signals::prepare().and_then(|stop| Ok((stop, work::open_spool(&settings)?)));
     let (stop, mut spool) = match ready {
         Ok(ready) => ready,
         Err(failure) => {

@@ -7,7 +7,7 @@
 //! ```
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
@@ -24,7 +24,7 @@ use crate::model::time::Moment;
 use crate::report::{self, Item, Report};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::{Outcome, Rotation};
-use crate::ship::{self, Shipped};
+use crate::ship::{self, Shipped, Terms};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Failure;
@@ -33,13 +33,13 @@ use crate::sys::signals::Stop;
 
 /// Joins what a command line says with the configuration. A mistake was complained of.
 pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>) -> Result<Settings, Problem> {
-    let cli::Writer::Reopens = args.writer;
     let flags = Flags {
         logs: args.logs,
         to: args.store.to,
         config: args.store.config,
         instance: args.instance,
         splay,
+        writer: args.writer,
         state_dir: args.state_dir,
     };
     Settings::load(flags).map_err(|error| {
@@ -56,6 +56,13 @@ pub(super) fn not_begun(json: bool, started: Moment, problem: Problem) -> Exit {
         let _ = report::print_json(&report);
     }
     exit
+}
+
+/// Opens the spool, which keeps of what was shipped what the settings say.
+pub(super) fn open_spool(settings: &Settings) -> Result<Spool, Failure> {
+    let mut spool = Spool::open(&settings.state_dir)?;
+    spool.keep(settings.keep);
+    Ok(spool)
 }
 
 /// A state directory that is of no use.
@@ -106,6 +113,14 @@ pub(super) fn ended(report: &Report, json: bool) -> Exit {
 /// How often a run goes over all again at the most, each time because shipping has made room for what had none.
 const MOST_PASSES: usize = 20;
 
+/// How often a run goes over all again at the most, each time because it goes on with logs of which it has taken a slice.
+pub(super) const MOST_SLICES: usize = 1000;
+
+pub(super) fn goes_on(path: &Path, why: &str) -> Problem {
+    let what = format!("{why}; the next run goes on behind what was taken of it");
+    Problem::new(Effect::Waits, path, what)
+}
+
 /// What a command works with, once it has the lock.
 pub(super) struct Work<'a> {
     pub(super) settings: &'a Settings,
@@ -121,6 +136,8 @@ struct Pass {
     no_room: Vec<Problem>,
     /// Whether there is more of it now.
     made_room: bool,
+    /// Logs of which a slice was taken, and that go on.
+    more: Vec<PathBuf>,
     /// The logs that there are.
     logs: Vec<PathBuf>,
 }
@@ -136,30 +153,55 @@ impl Work<'_> {
     pub(super) fn in_passes(&self, spool: &mut Spool) -> Result<Report, Failure> {
         let mut report = Report::of_problems(self.started, Vec::new());
         let mut stuck = HashSet::new();
+        let (mut only, mut slices) = (None, 0);
         for pass in 1.. {
-            let Pass { no_room, made_room, logs } = self.once(spool, &mut report, &mut stuck)?;
+            let Pass { no_room, made_room, more, logs } = self.once(spool, &only, &mut report, &mut stuck)?;
             if pass == 1 {
                 report.problems.extend(keep_logrotate_off(self.settings, logs));
             }
-            if no_room.is_empty() || !made_room || pass == MOST_PASSES || self.stop.requested() {
+            if self.stop.requested() {
                 report.problems.extend(no_room);
+                report.problems.extend(more.iter().map(|path| goes_on(path, "stopped by a signal")));
                 break;
             }
-            log::info!("shipping has made room in the spool for {} logs that had none", no_room.len());
+            if !no_room.is_empty() && made_room && pass - slices < MOST_PASSES {
+                log::info!("shipping has made room in the spool for {} logs that had none", no_room.len());
+                only = None;
+            } else if !more.is_empty() && slices < MOST_SLICES {
+                // What has no room will have none now either, but the slices do: it is told by the pass that looks again.
+                log::info!("{} large logs go on behind what was taken of them", more.len());
+                slices += 1;
+                only = no_room.is_empty().then(|| more.into_iter().collect());
+            } else {
+                report.problems.extend(no_room);
+                report
+                    .problems
+                    .extend(more.iter().map(|path| goes_on(path, "more is written to it than one run takes")));
+                break;
+            }
         }
         report.problems.extend(put_aside(spool));
         Ok(report)
     }
 
     /// Recovers, takes what is there, and ships. `stuck` are streams of which a segment could not be shipped in this run:
-    /// it is not tried again, and none goes before it.
-    fn once(&self, spool: &mut Spool, report: &mut Report, stuck: &mut HashSet<StreamId>) -> Result<Pass, Failure> {
+    /// it is not tried again, and none goes before it. `only` are the logs in use that are taken, where not all are.
+    fn once(
+        &self,
+        spool: &mut Spool,
+        only: &Option<HashSet<PathBuf>>,
+        report: &mut Report,
+        stuck: &mut HashSet<StreamId>,
+    ) -> Result<Pass, Failure> {
         let Self { settings, stop, .. } = self;
         let mut recovered = spool.recover()?;
         let mut discovery = discover::discover(settings, &settings.own_directories());
         report.found(&mut discovery.problems);
         report.empty = discovery.empty.len();
         let logs = discovery.logs();
+        if let Some(only) = only {
+            discovery.keep_only(only);
+        }
         if nothing_to_do(&recovered, &discovery, spool)? {
             log::info!("nothing to do; {} logs are empty", discovery.empty.len());
             return Ok(Pass { logs, ..Pass::default() });
@@ -168,20 +210,22 @@ impl Work<'_> {
         let machine = ec2::facts(settings, Want::ForKeys, spool.root());
         report.instance = Some(machine.name(&host::name()));
         let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room, .. } =
+        let Outcome { sealed, mut problems, no_room, mut more, .. } =
             Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
         report.found(&mut problems);
         to_ship.extend(sealed);
         let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));
-        let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &settings.s3, stop);
+        let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &Terms::of(settings), stop);
         stuck.extend(waiting.iter().map(|sealed| sealed.segment.name.stream));
+        // While the store is away, bytes are as safe in the log as in the spool, and take no room twice.
+        more.retain(|path| !waiting.iter().any(|sealed| sealed.segment.path == *path));
         report.shipped.extend(items(&confirmed));
         report.waiting = items(&[behind, waiting].concat());
         report.found(&mut problems);
         report.problems.extend(drop_leftovers(spool, &recovered.shipped));
         let made_room = !(confirmed.is_empty() && recovered.shipped.is_empty());
-        Ok(Pass { no_room, made_room, logs })
+        Ok(Pass { no_room, made_room, more, logs })
     }
 }
 

@@ -10,6 +10,7 @@ use super::plan::{Asked, Trouble};
 use super::{Plan, Result, problem, signed};
 use crate::config::{self, ConfigError, File, LogSet, Pattern};
 use crate::model::destination::Destination;
+use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
 use crate::model::path_text::to_text;
 
@@ -25,6 +26,8 @@ pub struct Said {
     pub logs: Vec<String>,
     /// This machine's name.
     pub instance: Option<Instance>,
+    /// For how long shipped segments stay on the machine too.
+    pub keep: Option<KeepTime>,
 }
 
 /// What is planned with the configuration, and what it says then.
@@ -121,6 +124,10 @@ fn kept(host: &Host, said: &Said, file: &File) -> Plan {
         let there = file.machine.instance.as_ref().map_or("not set".to_owned(), Instance::to_string);
         differs.push(differ("`instance.id`", there, instance.to_string()));
     }
+    let keeps = file.keep.map(|keep| keep.time);
+    if let Some(time) = said.keep.filter(|asked| keeps != Some(*asked)) {
+        differs.push(differ("`keep`", keeps.map_or("not set".to_owned(), |time| time.to_string()), time.to_string()));
+    }
     match differs.is_empty() {
         true => Plan::default(),
         false => Plan::note(format!(
@@ -136,10 +143,16 @@ fn render(said: &Said) -> String {
     let paths: String = said.logs.iter().map(|log| format!("    {},\n", quoted(log))).collect();
     let instance =
         said.instance.as_ref().map_or(String::new(), |id| format!("\n[instance]\nid = {}\n", quoted(id.as_str())));
+    let keep = said.keep.map_or(String::new(), |time| {
+        format!(
+            "\n# Shipped segments stay here until they are that old: logferry cat --local\nkeep = {}\n",
+            quoted(&time.to_string())
+        )
+    });
     format!(
         "# What logferry ships, and where to. Change it as you like: from then on it is yours, and only uninstall --purge\n\
          # removes it. To see what a run makes of it: logferry run --dry-run\n\
-         to = {}\n{instance}\n[[logs]]\npaths = [\n{paths}]\n",
+         to = {}\n{keep}{instance}\n[[logs]]\npaths = [\n{paths}]\n",
         quoted(&to)
     )
 }
@@ -197,9 +210,11 @@ mod tests {
                 if path.contains("[[") { Pattern::Literal(path.into()).text().expect("text") } else { path.to_owned() };
             let to = Destination::parse("file:///srv/a%22b").expect("a directory");
             let instance = Instance::parse("web-1").ok();
-            let said = Said { to: Some(to), logs: vec![path.clone(), "/second".to_owned()], instance };
+            let keep = KeepTime::parse("36h").ok();
+            let said = Said { to: Some(to), logs: vec![path.clone(), "/second".to_owned()], instance, keep };
             let file = File::parse(Path::new("x"), render(&said)).expect(&path);
             assert_eq!((file.to, file.machine.instance), (said.to, said.instance));
+            assert_eq!(file.keep.map(|keep| keep.time), said.keep);
             let texts: Vec<_> = file.sets[0].paths.iter().filter_map(Pattern::text).collect();
             assert_eq!(texts, said.logs);
         }

@@ -53,7 +53,7 @@ impl Wanted {
         instance: Option<crate::model::names::Instance>,
     ) -> std::result::Result<Said, ConfigError> {
         let logs = logs.iter().map(|log| log_text(host, log).map_err(|why| ConfigError::new("LOG", why)));
-        Ok(Said { to, logs: logs.collect::<std::result::Result<_, _>>()?, instance })
+        Ok(Said { to, logs: logs.collect::<std::result::Result<_, _>>()?, instance, keep: None })
     }
 }
 

@@ -79,9 +79,20 @@ impl Until<'_> {
     }
 }
 
-/// How often a copy looks whether the log has grown meanwhile. A writer that is faster than the compressor could keep
-/// it busy for ever; what it leaves is read after the unlink, when the writer has turned to a new file.
-const PASSES: usize = 4;
+/// How far a copy goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// To the end that the log has when the copy begins: what its writer adds meanwhile is left to the next copy. A writer
+    /// that is faster than the compressor would else keep it busy for ever.
+    ItsEnd,
+    /// To that byte of the log, which must have so many.
+    Byte(u64),
+}
+
+/// What the last bytes of a segment are known by: their CRC-32.
+pub(super) fn ending(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes)
+}
 
 /// Copies what the log holds behind the part's end. Returns how many bytes that were.
 pub(super) fn copy(
@@ -89,24 +100,36 @@ pub(super) fn copy(
     buffer: &mut Buffer,
     part: &mut Part,
     log: &File,
+    to: To,
     until: Until<'_>,
 ) -> Result<u64, CopyError> {
-    let mut copied = 0;
-    for _ in 0..PASSES {
-        let status = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?;
-        let Status { size, allocated, .. } = status;
-        if status.is_hollow() {
-            return Err(CopyError::Hollow { size, allocated });
-        }
-        if size < part.taken() && part.raw() > 0 {
-            return Err(CopyError::Truncated);
-        }
-        if size <= part.taken() {
-            break;
-        }
-        copied += copy_up_to(encoder, buffer, part, log, size, until)?;
+    let size = look(part, log)?;
+    let end = match to {
+        To::ItsEnd => size,
+        To::Byte(end) if end > size => return Err(CopyError::Truncated),
+        To::Byte(end) => end,
+    };
+    if end <= part.taken() {
+        return Ok(0);
     }
-    Ok(copied)
+    let copied = copy_up_to(encoder, buffer, part, log, end, until)?;
+    // Whether it was truncated meanwhile.
+    let size = look(part, log)?;
+    match to {
+        To::Byte(end) if end > size => Err(CopyError::Truncated),
+        _ => Ok(copied),
+    }
+}
+
+/// The size of a log that still has what was read of it, as far as that can be told from its size.
+fn look(part: &Part, log: &File) -> Result<u64, CopyError> {
+    let status = Status::of_file(log).doing("look at", &part.segment().path).map_err(CopyError::Log)?;
+    let Status { size, allocated, .. } = status;
+    match () {
+        () if status.is_hollow() => Err(CopyError::Hollow { size, allocated }),
+        () if size < part.taken() && part.raw() > 0 => Err(CopyError::Truncated),
+        () => Ok(size),
+    }
 }
 
 fn copy_up_to(

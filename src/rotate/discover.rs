@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{LogSet, Pattern, Settings};
+use crate::config::{LogSet, Pattern, Settings, Writer};
 use crate::model::names::Service;
 use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
@@ -37,6 +37,10 @@ pub struct Found {
     pub size: u64,
     /// How urgent it is.
     pub priority: Priority,
+    /// The user that it belongs to.
+    pub owner: u32,
+    /// How its writer lets go of it.
+    pub writer: Writer,
 }
 
 /// A claimed file: an earlier run took it out of use and did not come to the end.
@@ -48,6 +52,8 @@ pub struct ClaimedFile {
     pub claimed: ClaimedName,
     /// The log's name.
     pub log: OsString,
+    /// What it is when it is looked at.
+    pub status: Status,
     /// Whether somebody else may have made it up.
     pub foreign: bool,
 }
@@ -77,6 +83,11 @@ impl Discovery {
         logs.sort();
         logs.dedup();
         logs
+    }
+
+    /// Leaves out logs in use, but for some.
+    pub fn keep_only(&mut self, logs: &HashSet<PathBuf>) {
+        self.found.retain(|found| logs.contains(&found.path));
     }
 }
 
@@ -237,7 +248,8 @@ impl Search<'_> {
             Ok(Some(Entry { kind: Kind::Regular, status })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
                     let foreign = is_foreign(dir, &log, &status);
-                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log, foreign });
+                    let dir = dir.path().to_owned();
+                    self.discovery.claimed.push(ClaimedFile { dir, claimed, log, status, foreign });
                 }
             }
             // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
@@ -282,9 +294,10 @@ impl Search<'_> {
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
                 let treated = self.treated(set, path);
-                let (service, priority) = (treated.service.service(path), treated.priority);
-                let (path, identity, size) = (path.to_owned(), status.identity, status.size);
-                self.discovery.found.push(Found { path, service, identity, size, priority });
+                let (service, writer) = (treated.service.service(path), treated.writer.clone());
+                let (path, Status { identity, size, owner, .. }) = (path.to_owned(), *status);
+                let priority = treated.priority;
+                self.discovery.found.push(Found { path, service, identity, size, priority, owner, writer });
             }
         }
     }

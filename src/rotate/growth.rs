@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::Rotation;
+use super::queues::{Item, Queues};
 use super::watch::Change;
-use super::{Item, Queues, Rotation};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, SegmentName};

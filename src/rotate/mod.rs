@@ -6,28 +6,46 @@
 //! ```text
 //! what earlier runs left ─┐
 //! growth of held inodes ──┼─> items, a queue for each log ─> rounds: one item of each log ─> drain, side by side ─> seal
-//! logs discovered ────────┘
+//! logs discovered ────────┘   each with the way in which it is taken (choose.rs)
+//!
+//! of a large log, or one with limits, a slice in each run or pass (share.rs, slices.rs)
+//!
+//! in each round, by way:   reopens   rename, copy, unlink, drain, seal      (reopens.rs, drain.rs)
+//!                          asks      rename, signal or command, copy, seal, unlink        (asks.rs)
+//!                          closed    what nobody writes any more                        (closed.rs)
+//!                          holds     copied in place, its head given back                (holds.rs)
 //! ```
 //!
 //! A log has more than one item only after a crash (its claimed file, and the fresh one beside it). They go one after
 //! another, since a segment begins with the offset and the digest of the one before it; all other logs go together, so
 //! that the settle time is paid once.
 
+mod adopt;
+mod asking;
+mod asks;
+mod batch;
 mod begin;
+mod budget;
+pub mod choose;
 mod claim;
+mod closed;
+mod continued;
 mod copy;
 pub mod discover;
 mod drain;
 pub mod growth;
+mod holds;
+pub mod known_writers;
 mod leftovers;
+mod queues;
 mod reopens;
 pub mod room;
 pub mod rounds;
+mod share;
+mod slices;
 pub mod watch;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::OsString;
-use std::fs::File;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,13 +57,19 @@ use crate::model::key::KeyDirectory;
 use crate::model::meter::Meter;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner};
+use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner, Taken};
 use crate::model::time::Moment;
-use crate::spool::{Held, Recovered, Spool};
+use crate::model::way::Way;
+use crate::spool::{Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
+use crate::sys::procfs::Holders;
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
+use choose::Chosen;
 use discover::{Discovery, Found};
+use queues::{Item, Queues};
+use share::Share;
+use slices::{Slice, Then};
 use watch::Watch;
 
 /// What taking the logs came to.
@@ -59,36 +83,17 @@ pub struct Outcome {
     pub no_room: Vec<Problem>,
     /// Logs of which something is left that must come before whatever else there is of them.
     pub blocked: HashSet<PathBuf>,
-}
-
-/// One piece of a log's bytes that is to become a segment.
-enum Item {
-    /// A claimed file that an earlier run left; its segment was begun then.
-    Claimed(Box<Segment>),
-    /// A claimed file that no record speaks of.
-    Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString },
-    /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
-    /// end meanwhile.
-    Growth { path: PathBuf, held: Held, log: File },
-    /// A log in use.
-    Fresh(Found),
-}
-
-impl Item {
-    fn path(&self) -> PathBuf {
-        match self {
-            Self::Claimed(segment) => segment.path.clone(),
-            Self::Adopted { dir, log, .. } => dir.join(log),
-            Self::Growth { path, .. } => path.clone(),
-            Self::Fresh(found) => found.path.clone(),
-        }
-    }
+    /// Logs of which a slice was taken, and that go on when the others, and shipping, have had their turn.
+    pub more: Vec<PathBuf>,
 }
 
 /// How many items of one log a run takes, one after another. Each may take the settle time and more, and nothing is
 /// shipped before all are sealed: who could fill a directory with files by claimed names must not hold up all other
 /// logs for hours.
 const ROUNDS: usize = 16;
+
+/// Logs up to this many bytes are taken in the order of their paths, larger ones after them, by size.
+const SMALL: u64 = 64 * 1024 * 1024;
 
 /// Everything that taking logs needs.
 pub struct Rotation<'a> {
@@ -111,6 +116,8 @@ pub struct Rotation<'a> {
     encoder: Encoder,
     buffer: copy::Buffer,
     outcome: Outcome,
+    /// Who was seen to have logs open for writing, where it matters.
+    holders: Holders,
 }
 
 impl<'a> Rotation<'a> {
@@ -119,8 +126,8 @@ impl<'a> Rotation<'a> {
         let instance = machine.name(&host::name());
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
-        let (meter, drained_by, watch, outcome) = (Arc::default(), None, None, Outcome::default());
-        Self { spool, settings, machine, instance, stop, meter, drained_by, watch, encoder, buffer, outcome }
+        let (meter, outcome, holders, drained_by, watch) = Default::default();
+        Self { spool, settings, machine, instance, stop, meter, drained_by, watch, encoder, buffer, outcome, holders }
     }
 
     /// Counts what is read.
@@ -146,18 +153,23 @@ impl<'a> Rotation<'a> {
         let mut queues = Queues::default();
         leftovers::sort_out(&mut self, std::mem::take(&mut recovered.unfinished), &mut queues);
         std::mem::take(&mut recovered.blocked).into_iter().for_each(|path| queues.block(path));
-        self.adopt(discovery.claimed, &mut queues);
+        let adopted = self.adoptable(discovery.claimed, &mut queues);
+        let as_found: Vec<Found> = adopted.iter().map(|file| self.as_found(file)).collect();
+        let looked_for = discovery.found.iter().chain(&as_found);
+        self.holders = choose::look(looked_for, &queues.asked());
+        self.adopt(adopted, as_found, &mut queues);
         growth::find(&mut self, &mut queues);
-        for found in discovery.found {
-            queues.push(found.path.clone(), Item::Fresh(found));
-        }
+        let mut found = discovery.found;
+        // A large one must not hold up the others.
+        found.sort_by_key(|found| found.size.max(SMALL));
+        self.add_found(found, &mut queues);
         for failure in std::mem::take(&mut recovered.failed) {
             let problem = Problem::from_error(Effect::Waits, &failure.path, &failure);
             self.problem(problem.hint("this segment waits in the spool; the others are not held up by it"));
         }
         for _ in 0..ROUNDS {
             let Some(round) = queues.next_round() else { break };
-            for path in reopens::take(&mut self, round) {
+            for path in self.take(round) {
                 // What could not be taken must come before whatever else there is of that log.
                 queues.block(path);
             }
@@ -167,17 +179,73 @@ impl<'a> Rotation<'a> {
         self.outcome
     }
 
-    /// Claimed files that were found but that no unfinished segment speaks of: the state directory was lost or changed.
-    fn adopt(&mut self, claimed: Vec<discover::ClaimedFile>, queues: &mut Queues) {
-        for discover::ClaimedFile { dir, claimed, log, foreign } in claimed {
-            match () {
-                () if queues.knows(&claimed) => {}
-                () if foreign => {
-                    let what = "refused: it has the name of a claimed log, but belongs to another user than that log";
-                    let problem = Problem::new(Effect::Failed, dir.join(claimed.as_os_str()), what);
-                    self.problem(problem.hint("its owner has put it there: remove it"));
+    /// Takes one item of each log, each in its way. Returns the logs of which something is left that must come first.
+    fn take(&mut self, round: Vec<Item>) -> Vec<PathBuf> {
+        type Take = fn(&mut Rotation<'_>, Vec<Item>) -> Vec<PathBuf>;
+        let (mut reopens, mut asks, mut closed, mut holds) = <(Vec<Item>, Vec<Item>, Vec<Item>, Vec<Item>)>::default();
+        let (round, slices, mut left) = self.in_shares(round);
+        for item in round {
+            match item.way() {
+                Way::Reopens => reopens.push(item),
+                Way::Signal { .. } | Way::Command { .. } => asks.push(item),
+                Way::Closed => closed.push(item),
+                Way::Holds { .. } => holds.push(item),
+            }
+        }
+        let ways: [(Vec<Item>, Take); 4] =
+            [(reopens, reopens::take), (asks, asks::take), (closed, closed::take), (holds, holds::take)];
+        let some = ways.into_iter().filter(|(items, _)| !items.is_empty());
+        left.extend(some.flat_map(|(items, take)| take(self, items)));
+        // The small ones first.
+        left.extend(slices::take(self, slices));
+        left
+    }
+
+    /// What of a round is taken whole, and the slices that are taken of the rest; last, logs whose share is not known.
+    fn in_shares(&mut self, round: Vec<Item>) -> (Vec<Item>, Vec<Slice>, Vec<PathBuf>) {
+        let (mut whole, mut slices, mut left) = <(Vec<Item>, Vec<Slice>, Vec<PathBuf>)>::default();
+        for item in round {
+            let Item::Fresh(found, way) = item else {
+                whole.push(item);
+                continue;
+            };
+            match self.share_of(&found, &way) {
+                Ok(Share::All) => whole.push(Item::Fresh(found, way)),
+                Ok(Share::Slice(most)) => slices.push(Slice { found, way, most, then: Then::More }),
+                Ok(Share::Limited(most)) => slices.push(Slice { found, way, most, then: Then::NextRun }),
+                Err(failure) => {
+                    self.failed(&found.path, &failure);
+                    left.push(found.path);
                 }
-                () => queues.push(dir.join(&log), Item::Adopted { dir, claimed, log }),
+            }
+        }
+        (whole, slices, left)
+    }
+
+    /// How much of a log is taken now. Logs that are taken in their place know that themselves, and files that nobody writes
+    /// are taken whole.
+    fn share_of(&mut self, found: &Found, way: &Way) -> Result<Share> {
+        if !way.claims() {
+            return Ok(Share::All);
+        }
+        let owner = self.owner_of(found);
+        continued::look(self, found, &owner)?;
+        self.share(found, &owner)
+    }
+
+    /// Puts the logs that were discovered on the list, each with the way in which it is taken.
+    fn add_found(&mut self, found: Vec<Found>, queues: &mut Queues) {
+        for found in found {
+            // What comes before it is not taken now; the reason was told.
+            if queues.is_blocked(&found.path) {
+                continue;
+            }
+            match choose::choose(&found, &self.holders) {
+                Ok(Chosen { way, why }) => {
+                    log::info!("{}: taken as {way}, since {why}", found.path.display());
+                    queues.push(found.path.clone(), Item::Fresh(found, way));
+                }
+                Err(undecided) => self.problem(undecided.problem(&found.path)),
             }
         }
     }
@@ -205,10 +273,11 @@ impl<'a> Rotation<'a> {
 
     /// The segment that comes next in the stream of a log.
     fn next_segment(&mut self, begin: Beginning) -> Result<Segment> {
-        let Beginning { path, service, claimed, source, directory } = begin;
+        let Beginning { path, service, claimed, mut source, directory, size, way } = begin;
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
+        source.from = self.position(&owner, &source, size)?.max(source.from);
         let now = clock::now();
         let name = match head {
             Some(head) => head.name,
@@ -221,7 +290,7 @@ impl<'a> Rotation<'a> {
         Ok(Segment {
             name,
             path,
-            claimed: Some(claimed),
+            claimed,
             service,
             instance,
             host,
@@ -233,6 +302,8 @@ impl<'a> Rotation<'a> {
             directory,
             claimed_at: now,
             first,
+            way,
+            taken: Taken::Away,
         })
     }
 
@@ -242,6 +313,22 @@ impl<'a> Rotation<'a> {
         let nothing = Facts::default();
         let facts = if *instance == self.instance { &self.machine } else { &nothing };
         self.settings.layout.directory(&Values { service, first, instance, host, facts })
+    }
+
+    /// Where in a file its next segment begins: behind what is in segments already.
+    fn position(&mut self, owner: &StreamOwner, source: &Source, size: u64) -> Result<u64> {
+        match self.spool.position(owner, source.file)? {
+            position if position <= size => Ok(position),
+            position => {
+                let what = format!(
+                    "it was truncated by someone else: {position} bytes of it had been taken, and it has {size}; what is in it \
+                     now is taken from its start"
+                );
+                let problem = Problem::new(Effect::Noted, &owner.path, what);
+                self.problem(problem.hint("find out what else handles this log: logrotate, a cron job"));
+                Ok(0)
+            }
+        }
     }
 
     /// The first segment of a stream that no other log has: among thousands of logs two may well draw the same name.
@@ -270,50 +357,11 @@ fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
 struct Beginning {
     path: PathBuf,
     service: Service,
-    claimed: ClaimedName,
+    /// None for a log that stays in its place.
+    claimed: Option<ClaimedName>,
     source: Source,
     directory: Identity,
-}
-
-/// What is to be done, a queue for each log.
-#[derive(Default)]
-struct Queues {
-    order: Vec<PathBuf>,
-    items: HashMap<PathBuf, VecDeque<Item>>,
-    blocked: HashSet<PathBuf>,
-    /// Claimed files that a record of the spool speaks of. Their names are random, so that the same one by another path
-    /// (a link to its directory) is known too.
-    recorded: HashSet<ClaimedName>,
-}
-
-impl Queues {
-    fn push(&mut self, path: PathBuf, item: Item) {
-        if !self.items.contains_key(&path) {
-            self.order.push(path.clone());
-        }
-        self.items.entry(path).or_default().push_back(item);
-    }
-
-    /// Leaves a log alone for the rest of this run.
-    fn block(&mut self, path: PathBuf) {
-        self.blocked.insert(path);
-    }
-
-    /// Takes note that a record speaks of a claimed file.
-    fn record(&mut self, segment: &Segment) {
-        self.recorded.extend(segment.claimed.clone());
-    }
-
-    /// Whether a record speaks of that claimed file.
-    fn knows(&self, claimed: &ClaimedName) -> bool {
-        self.recorded.contains(claimed)
-    }
-
-    /// The first item of each log that is left; `None` when none is.
-    fn next_round(&mut self) -> Option<Vec<Item>> {
-        let Self { order, items, blocked, .. } = self;
-        let open = order.iter().filter(|path| !blocked.contains(*path));
-        let round: Vec<Item> = open.filter_map(|path| items.get_mut(path)?.pop_front()).collect();
-        (!round.is_empty()).then_some(round)
-    }
+    /// The file's size in bytes.
+    size: u64,
+    way: Way,
 }

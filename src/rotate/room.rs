@@ -27,6 +27,8 @@ pub(super) struct Limits {
 #[derive(Clone, Copy)]
 pub(super) struct Room {
     left: u64,
+    /// What the file system has, without what must stay free.
+    on_disk: u64,
     limits: Limits,
     free: u64,
     used: u64,
@@ -43,8 +45,8 @@ impl Limits {
         // Without a limit there is nothing to add up.
         let used = if self.max_spool.is_some() { spool.used()? } else { 0 };
         let allowed = self.max_spool.map_or(u64::MAX, |max| max.saturating_sub(used));
-        let left = allowed.min(free.saturating_sub(self.min_free).saturating_sub(FOR_RECORDS));
-        Ok(Room { left, limits: self, free, used })
+        let on_disk = free.saturating_sub(self.min_free).saturating_sub(FOR_RECORDS);
+        Ok(Room { left: allowed.min(on_disk), on_disk, limits: self, free, used })
     }
 
     /// Fails where the file system has less than what must stay free: the last look before an unlink.
@@ -64,9 +66,15 @@ impl Room {
         self.left
     }
 
+    /// Whether more room on the disk would be more room.
+    pub(super) fn is_short_of_disk(&self) -> bool {
+        self.left == self.on_disk
+    }
+
     /// A part of that size was made.
     pub(super) fn take(&mut self, bytes: u64) {
         self.left = self.left.saturating_sub(bytes);
+        self.on_disk = self.on_disk.saturating_sub(bytes);
         self.used += bytes;
     }
 

@@ -20,7 +20,7 @@ use crate::store::{self, Object, Put, Store, StoreError, Uploads};
 use crate::sys::fault::{self, Point};
 
 /// How many segments are put into a store at once: latency, not bandwidth, is what small objects wait for.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
 /// Where segments are handed over to be shipped.
 pub struct Dock<'scope, 'env> {
@@ -106,7 +106,7 @@ impl Drop for Dock<'_, '_> {
 
 impl Quay {
     fn open(to: &Destination, how: &How<'_>) -> Self {
-        let berth = match store::open(to, how.options, how.stop) {
+        let berth = match store::open_throttled(to, how.terms.options, &how.terms.throttle, how.stop) {
             Ok(store) => Berth::Open { line: Arc::new(Line::open(how.behind)), store: Arc::from(store), threads: 0 },
             Err(error) => Berth::Closed(error, Vec::new()),
         };

@@ -13,36 +13,46 @@
 
 mod doubts;
 mod held;
+mod kept;
+mod local;
 mod part;
 mod record;
 mod recovery;
 mod shelf;
 mod streams;
 mod survey;
+mod tally;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use held::Held;
+pub use local::{Local, Locals, Stays};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
 pub use shelf::Shelf;
 pub use streams::Head;
 pub use survey::{Survey, survey};
+pub use tally::Tally;
 
 use crate::model::doubt::Doubt;
-use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
+use crate::model::keep::Keep;
+use crate::model::problem;
+use crate::model::segment::{ClaimedName, Ended, Identity, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
+use crate::sys::clock;
 use crate::sys::dir::{Dir, Private};
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
+use kept::Kept;
 use streams::{Streams, Unknown};
+use tally::Tallies;
 
 /// What is in a state directory, in the order in which it is made.
-const SUBDIRECTORIES: [&str; 6] = ["spool", "held", "damaged", "gaps", "streams", "doubts"];
+const SUBDIRECTORIES: [&str; 7] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -53,6 +63,8 @@ pub struct Spool {
     gaps: Dir,
     doubts: Doubts,
     streams: Streams,
+    kept: Kept,
+    tallies: Tallies,
     damage: Vec<Damage>,
 }
 
@@ -63,11 +75,19 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let [segments, held, damaged, gaps, streams, doubts] = SUBDIRECTORIES.map(|name| root.private_subdir(name));
+        let [segments, held, damaged, gaps, streams, doubts, kept] =
+            SUBDIRECTORIES.map(|name| root.private_subdir(name));
         let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
-        let (streams, doubts) = (Streams::new(streams?), Doubts::new(doubts?));
+        let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
         let segments = Arc::new(segments);
-        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, damage: Vec::new() })
+        let (tallies, damage) = Default::default();
+        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, tallies, damage })
+    }
+
+    /// From now on, what the store has confirmed stays as `keep` says; before that, nothing stays, and nothing that an
+    /// earlier run kept is removed.
+    pub fn keep(&mut self, keep: Option<Keep>) {
+        self.kept.set(keep);
     }
 
     /// Fails where [`Self::open`] would, without making anything; gives the state directory, or the one that it is going to
@@ -113,6 +133,59 @@ impl Spool {
     pub fn head(&mut self, owner: &StreamOwner) -> Result<Option<Head>> {
         let head = self.streams.head(owner);
         self.or_aside(head)
+    }
+
+    /// How many bytes of a file are in segments already: what the newest segment of the owner says, if it ended in that file
+    /// and the file goes on (`continued`); 0 for any other file.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn position(&mut self, owner: &StreamOwner, file: Identity) -> Result<u64> {
+        let newest = self.streams.newest(&OwnerTag::of(owner));
+        let begins_anew = self.tallies.begins_anew(file);
+        let goes_on = |last: &SealedSegment| {
+            let same = last.segment.source.file.is_same_but_for_device(&file);
+            last.seal.ended == Ended::Continued && same && !begins_anew
+        };
+        Ok(self.or_aside(newest)?.filter(goes_on).map_or(0, |last| last.taken()))
+    }
+
+    /// Has a file taken from its start, whatever the newest segment says: what that says of it is not so any more.
+    pub fn begin_anew(&mut self, file: Identity) {
+        self.tallies.begin_anew(file);
+    }
+
+    /// The newest segment of an owner; `None` where its stream is to be a new one.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
+        let newest = self.streams.newest(&OwnerTag::of(owner));
+        self.or_aside(newest)
+    }
+
+    /// What was taken of a log since [`Self::begin_tally`].
+    pub fn tally(&self, log: &Path) -> Option<Tally> {
+        self.tallies.of(log)
+    }
+
+    /// Begins to count what is taken of a log, for as long as this spool is open.
+    pub fn begin_tally(&mut self, log: &Path, tally: Tally) -> Tally {
+        self.tallies.begin(log, tally)
+    }
+
+    /// Takes note that it was told that there is more of a log.
+    pub fn tally_told(&mut self, log: &Path) {
+        self.tallies.tell(log);
+    }
+
+    /// The segment that was made of a claimed file, if that was the last one of its stream: the file was to be unlinked after
+    /// the seal, and the run did not come to that.
+    ///
+    /// # Errors
+    /// Where the records that were kept can't be listed.
+    pub fn sealed_from(&self, claimed: &ClaimedName) -> Result<Option<SealedSegment>> {
+        self.streams.last_of(|sealed| sealed.segment.claimed.as_ref() == Some(claimed))
     }
 
     /// Writes down what a segment is going to be. Nothing of its log may be touched before [`Self::sync`].
@@ -208,11 +281,12 @@ impl Spool {
     ///
     /// # Errors
     /// Where any of it can't be written; the part then is there to be salvaged or sealed by the next run.
-    pub fn seal(&mut self, part: Part, last: Moment, ended: crate::model::segment::Ended) -> Result<SealedSegment> {
+    pub fn seal(&mut self, part: Part, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let sealed = part.finish(last, ended)?;
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
+        self.tallies.count(&sealed);
         Ok(sealed)
     }
 
@@ -233,7 +307,7 @@ impl Spool {
         Shelf::of(&self.segments)
     }
 
-    /// Drops segments that were marked as shipped.
+    /// Drops segments that were marked as shipped; some of them stay under `kept/`.
     ///
     /// # Errors
     /// Where something can't be removed; the next run does it then.
@@ -245,6 +319,7 @@ impl Spool {
         // must not leave what would be taken for damage.
         self.segments.sync()?;
         fault::reached(Point::MarksDurable);
+        self.kept.take(&self.segments, shipped);
         for sealed in shipped {
             let name = sealed.segment.name;
             self.segments.unlink_if_there(upload_file(name))?;
@@ -258,7 +333,25 @@ impl Spool {
             self.segments.unlink_if_there(shipped_file(sealed.segment.name))?;
             fault::reached(Point::Dropped);
         }
+        self.clear_out_kept();
         Ok(())
+    }
+
+    /// Removes what was kept long enough, and what is too much. Where it can't be, the next run does it: nothing waits for
+    /// it.
+    fn clear_out_kept(&self) {
+        if let Err(failure) = self.kept.clear_out(&self.segments, clock::now()) {
+            log::info!("{}", problem::chain(&failure));
+        }
+    }
+
+    /// Removes kept segments, the oldest first, until that many bytes are gone or none is left; gives how many went. The
+    /// store has all of them.
+    ///
+    /// # Errors
+    /// Where they can't be listed or removed.
+    pub fn make_room(&self, bytes: u64) -> Result<u64> {
+        self.kept.make_room(&self.segments, bytes)
     }
 
     /// What earlier runs left, brought into one of the known states.
@@ -266,7 +359,9 @@ impl Spool {
     /// # Errors
     /// Where the directories can't be listed; one damaged file is no error, but put aside and named.
     pub fn recover(&mut self) -> Result<Recovered> {
-        recovery::recover(self)
+        let recovered = recovery::recover(self)?;
+        self.clear_out_kept();
+        Ok(recovered)
     }
 
     /// Inodes that a writer may still hold.

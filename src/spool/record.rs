@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::segment::{Seal, SealedSegment, Segment};
+use crate::model::segment::{Ended, Seal, SealedSegment, Segment, Taken};
+use crate::model::way::Way;
 
 /// The version of a record that says nothing but what the first version of the format knows.
 const FIRST: u32 = 1;
@@ -10,8 +11,12 @@ const FIRST: u32 = 1;
 /// That of a record with a `key_directory`: who does not know it would put the segment under another key.
 const WITH_KEY_DIRECTORY: u32 = 2;
 
+/// That of a record of a log that is not taken by renaming and unlinking it: who does not know that would unlink it while
+/// its writer still has it open, or take the same bytes once more.
+const WITH_WAY: u32 = 3;
+
 /// The newest version that this program understands.
-const NEWEST: u32 = WITH_KEY_DIRECTORY;
+const NEWEST: u32 = WITH_WAY;
 
 /// What is written of a segment.
 #[derive(Serialize, Deserialize)]
@@ -28,12 +33,13 @@ pub struct Record {
 impl Record {
     /// Of a segment that was begun.
     pub fn open(segment: Segment) -> Self {
-        Self { version: version(&segment), segment, seal: None }
+        Self { version: version(&segment, None), segment, seal: None }
     }
 
     /// Of a segment that is complete.
     pub fn sealed(sealed: SealedSegment) -> Self {
-        Self { version: version(&sealed.segment), segment: sealed.segment, seal: Some(sealed.seal) }
+        let SealedSegment { segment, seal } = sealed;
+        Self { version: version(&segment, Some(&seal)), segment, seal: Some(seal) }
     }
 
     /// The text of the file.
@@ -69,10 +75,18 @@ impl Record {
     }
 }
 
+/// Whether it is the rest of a log of which something was taken in its place: the first versions took all of a claimed file.
+fn goes_on_behind_others(segment: &Segment) -> bool {
+    segment.claimed.is_some() && segment.source.from > 0
+}
+
 /// The oldest version that has all that the record of a segment says: so an older program goes on with what it understands.
-fn version(segment: &Segment) -> u32 {
-    match segment.key_directory {
-        Some(_) => WITH_KEY_DIRECTORY,
-        None => FIRST,
+fn version(segment: &Segment, seal: Option<&Seal>) -> u32 {
+    let goes_on = seal.is_some_and(|seal| seal.ended == Ended::Continued);
+    match () {
+        () if goes_on || goes_on_behind_others(segment) => WITH_WAY,
+        () if segment.way != Way::Reopens || segment.taken != Taken::Away => WITH_WAY,
+        () if segment.key_directory.is_some() => WITH_KEY_DIRECTORY,
+        () => FIRST,
     }
 }

@@ -126,10 +126,7 @@ fn sort_out(spool: &mut Spool, name: SegmentName, files: &Files, recovered: &mut
         }
         (Some(seal), Files { sealed: true, .. }) => take_sealed(spool, SealedSegment { segment, seal }, recovered)?,
         (Some(seal), Files { part: true, .. }) => take_cut_short(spool, segment, seal, recovered)?,
-        (Some(seal), _) => {
-            let why = "its segment is gone: only the record is left";
-            put_bytes_aside(spool, &SealedSegment { segment, seal }, why)?;
-        }
+        (Some(seal), _) => take_record_alone(spool, SealedSegment { segment, seal }, recovered)?,
         (None, Files { sealed: true, .. }) => {
             // A power loss undid the renaming of the record, but not that of the part: the seal is made anew.
             spool.segments.rename_into(sealed_file(name), &spool.segments, part_file(name))?;
@@ -152,6 +149,17 @@ fn take_sealed(spool: &mut Spool, sealed: SealedSegment, recovered: &mut Recover
     }
     recovered.sealed.push(sealed);
     Ok(())
+}
+
+/// A record that is all there is in the spool: its segment was confirmed, and is among those that are kept already; or it is
+/// gone.
+fn take_record_alone(spool: &mut Spool, sealed: SealedSegment, recovered: &mut Recovered) -> Result<()> {
+    if spool.kept.holds(&sealed)? {
+        spool.streams.advance(sealed.clone());
+        recovered.shipped.push(sealed);
+        return Ok(());
+    }
+    put_bytes_aside(spool, &sealed, "its segment is gone: only the record is left")
 }
 
 /// A part whose final record is written: all that is missing is its new name, if its bytes are the sealed ones.

@@ -23,6 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::Digest as _;
 use walkdir::{DirEntry, WalkDir};
 
+use super::throttle::Throttle;
 use super::{CHECKED, Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::digest::Digest;
 use crate::model::key::{Leaf, ObjectKey};
@@ -43,19 +44,20 @@ const FILE_MODE: u32 = 0o640;
 /// A directory.
 pub(super) struct DirectoryStore {
     root: Dir,
+    throttle: Throttle,
     stop: Stop,
     /// Directories below it whose names this run has made durable.
     durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl DirectoryStore {
-    pub(super) fn open(path: &Path, stop: Stop) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, throttle: Throttle, stop: Stop) -> Result<Self, StoreError> {
         let root = Dir::open(path).map_err(|failure| {
             let is_none = failure.is(io::ErrorKind::NotFound) || failure.is(io::ErrorKind::NotADirectory);
             let kind = if is_none { Kind::NoStore } else { kind(&failure) };
             StoreError::new("use the store", format!("file://{}", path.display()), kind, failure)
         })?;
-        Ok(Self { root, stop, durable: Mutex::default() })
+        Ok(Self { root, throttle, stop, durable: Mutex::default() })
     }
 
     /// The directory of a key, made if it is missing, and durable: one that is there may have been made a moment ago, by
@@ -138,30 +140,6 @@ impl DirectoryStore {
 }
 
 impl DirectoryStore {
-    /// Writes the body, verifies what was written, and makes it durable. A large one is broken off when we are to stop: its
-    /// hidden file goes, and nothing of it is left.
-    fn write_body(&self, object: &Object<'_>, to: &Temporary<'_>, uploads: &dyn Uploads) -> Result<(), StoreError> {
-        let mut sha = sha2::Sha256::new();
-        let mut offset = 0;
-        while offset < object.length {
-            if offset > 0 && self.stop.requested() {
-                return Err(StoreError::new("write", object.key, Kind::Stopped, self.stop.why()));
-            }
-            let count = usize::try_from(object.length - offset).map_or(PIECE, |left| left.min(PIECE));
-            let piece = object.read(offset, count)?;
-            sha.update(&piece);
-            to.write(&piece).map_err(|failure| local(object, failure))?;
-            offset += count as u64;
-            uploads.sent(count as u64);
-        }
-        if Digest(sha.finalize().into()) != object.sha256 {
-            return Err(object.damaged());
-        }
-        to.sync().map_err(|failure| local(object, failure))
-    }
-}
-
-impl DirectoryStore {
     /// Writes a body as a put does, and gives it its name if that is free. A put that finds its object there tells nothing
     /// of a full or read-only file system, so the body is written each time.
     fn probe_in_place(&self, key: &ObjectKey) -> Result<Put, StoreError> {
@@ -201,6 +179,33 @@ impl DirectoryStore {
         }
         let _ = self.root.remove_subdir(TRIED);
         Ok(())
+    }
+}
+
+impl DirectoryStore {
+    /// Writes the body, no faster than it may, verifies what was written, and makes it durable. A large one is broken off
+    /// when we are to stop: its hidden file goes, and nothing of it is left.
+    fn write_body(&self, object: &Object<'_>, to: &Temporary<'_>, uploads: &dyn Uploads) -> Result<(), StoreError> {
+        let most = self.throttle.frame().unwrap_or(PIECE);
+        let stopped = || StoreError::new("write", object.key, Kind::Stopped, self.stop.why());
+        let mut sha = sha2::Sha256::new();
+        let mut offset = 0;
+        while offset < object.length {
+            if offset > 0 && self.stop.requested() {
+                return Err(stopped());
+            }
+            let count = usize::try_from(object.length - offset).map_or(most, |left| left.min(most));
+            self.throttle.wait(count, &self.stop).map_err(|_| stopped())?;
+            let piece = object.read(offset, count)?;
+            sha.update(&piece);
+            to.write(&piece).map_err(|failure| local(object, failure))?;
+            offset += count as u64;
+            uploads.sent(count as u64);
+        }
+        if Digest(sha.finalize().into()) != object.sha256 {
+            return Err(object.damaged());
+        }
+        to.sync().map_err(|failure| local(object, failure))
     }
 }
 

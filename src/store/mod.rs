@@ -7,6 +7,7 @@
 mod directory;
 mod retry;
 pub(crate) mod s3;
+mod throttle;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,6 +21,7 @@ use crate::model::key::ObjectKey;
 use crate::model::metadata::Metadata;
 use crate::model::s3_options::S3Options;
 use crate::sys::signals::Stop;
+pub use throttle::Throttle;
 
 /// A place for objects that are written once.
 pub trait Store: Send + Sync {
@@ -300,10 +302,25 @@ impl StoreError {
 /// # Errors
 /// Where a directory can't be opened, or the client can't be set up.
 pub fn open(to: &Destination, options: &S3Options, stop: &Stop) -> Result<Box<dyn Store>, StoreError> {
+    open_throttled(to, options, &Throttle::default(), stop)
+}
+
+/// As [`open`]; the bodies of all objects that are put at once go no faster than `throttle` allows. A directory is no
+/// exception: it may well be a mount over the network.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_throttled(
+    to: &Destination,
+    options: &S3Options,
+    throttle: &Throttle,
+    stop: &Stop,
+) -> Result<Box<dyn Store>, StoreError> {
+    let (throttle, stop) = (throttle.clone(), stop.clone());
     match to {
-        Destination::Directory(path) => Ok(Box::new(directory::DirectoryStore::open(path, stop.clone())?)),
+        Destination::Directory(path) => Ok(Box::new(directory::DirectoryStore::open(path, throttle, stop)?)),
         Destination::S3 { bucket, prefix } => {
-            Ok(Box::new(s3::S3Store::open(bucket.clone(), prefix.clone(), options.clone(), stop.clone())?))
+            Ok(Box::new(s3::S3Store::open(bucket.clone(), prefix.clone(), options.clone(), throttle, stop)?))
         }
     }
 }

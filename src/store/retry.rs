@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::throttle::Throttle;
 use super::{Kind, StoreError};
 use crate::model::backoff::Backoff;
 use crate::sys::random;
@@ -31,28 +32,38 @@ const SLOWEST: f64 = 50_000.0;
 /// How often a request looks whether it is asked to stop.
 const ATTENTION: Duration = Duration::from_millis(100);
 
+/// How long one try of a request may take.
+#[derive(Clone, Copy)]
+pub(super) struct Allowance {
+    limit: Duration,
+    /// How much of it is only because we send no faster ourselves: that says nothing of the store.
+    ours: Duration,
+}
+
 /// Tries requests again.
 pub(super) struct Retry {
     /// How long a request may take, but for its body.
     timeout: Duration,
+    throttle: Throttle,
     budget: AtomicU32,
     stop: Stop,
 }
 
 impl Retry {
-    pub(super) fn new(timeout: Duration, stop: Stop) -> Self {
-        Self { timeout, budget: AtomicU32::new(BUDGET), stop }
+    pub(super) fn new(timeout: Duration, throttle: Throttle, stop: Stop) -> Self {
+        Self { timeout, throttle, budget: AtomicU32::new(BUDGET), stop }
     }
 
     /// How long a request with a body of that many bytes may take.
-    pub(super) fn time_for(&self, bytes: usize) -> Duration {
-        self.timeout + Duration::from_secs_f64(bytes as f64 / SLOWEST)
+    pub(super) fn time_for(&self, bytes: usize) -> Allowance {
+        let ours = self.throttle.longest(bytes as u64);
+        Allowance { limit: self.timeout + Duration::from_secs_f64(bytes as f64 / SLOWEST) + ours, ours }
     }
 
     /// How long the store may take to join the parts of an upload; "several minutes", says the reference of
     /// CompleteMultipartUpload.
-    pub(super) fn time_to_join(&self) -> Duration {
-        self.timeout * 10
+    pub(super) fn time_to_join(&self) -> Allowance {
+        Allowance { limit: self.timeout * 10, ours: Duration::ZERO }
     }
 
     /// Makes a request once, in bounded time, even if we were asked to stop: for clearing up. Where the time is over, there
@@ -74,13 +85,13 @@ impl Retry {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        self.run_within(self.timeout, request).await
+        self.run_within(Allowance { limit: self.timeout, ours: Duration::ZERO }, request).await
     }
 
     /// As [`Self::run`], for a request each try of which may take longer.
     pub(super) async fn run_within<T, F>(
         &self,
-        limit: Duration,
+        Allowance { limit, ours }: Allowance,
         mut request: impl FnMut() -> F,
     ) -> Result<T, StoreError>
     where
@@ -98,9 +109,8 @@ impl Retry {
             };
             tried += 1;
             let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);
-            let wait = BACKOFF
-                .wait_after(tried, random)
-                .filter(|_| error.kind.is_passing() && begin.elapsed() < self.timeout * PATIENCE && self.spend());
+            let is_soon = begin.elapsed() < self.timeout * PATIENCE + ours * tried;
+            let wait = BACKOFF.wait_after(tried, random).filter(|_| error.kind.is_passing() && is_soon && self.spend());
             let Some(wait) = wait else { return Err(error) };
             log::info!(
                 "try {tried} failed, again in {} ms: {}",

@@ -11,13 +11,13 @@ mod client;
 pub(crate) mod error;
 pub(crate) mod http;
 mod multipart;
+mod paced;
 mod probe;
 
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
@@ -26,7 +26,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use tokio::runtime::Runtime;
 
-use super::retry::Retry;
+use super::retry::{Allowance, Retry};
+use super::throttle::Throttle;
 use super::{Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::destination::Bucket;
 use crate::model::digest::Digest;
@@ -51,11 +52,17 @@ pub(super) struct S3Store {
 }
 
 impl S3Store {
-    pub(super) fn open(bucket: Bucket, prefix: String, options: S3Options, stop: Stop) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        bucket: Bucket,
+        prefix: String,
+        options: S3Options,
+        throttle: Throttle,
+        stop: Stop,
+    ) -> Result<Self, StoreError> {
         let failed = |error| StoreError::new("set up the client for", bucket.as_str(), Kind::Local, error);
         let runtime = client::runtime().map_err(failed)?;
-        let client = runtime.block_on(client::client(options.timeout())).map_err(failed)?;
-        let (retry, conditional) = (Retry::new(options.timeout(), stop), AtomicBool::new(true));
+        let client = runtime.block_on(client::client(options.timeout(), &throttle)).map_err(failed)?;
+        let (retry, conditional) = (Retry::new(options.timeout(), throttle, stop), AtomicBool::new(true));
         Ok(Self { runtime, client, bucket, prefix, options, retry, conditional })
     }
 
@@ -89,7 +96,7 @@ impl S3Store {
     async fn conditionally<T, F>(
         &self,
         key: &ObjectKey,
-        limit: Duration,
+        limit: Allowance,
         request: impl Fn(Option<String>) -> F,
     ) -> Result<T, StoreError>
     where

@@ -86,6 +86,10 @@ points! {
     Discovered = "discovered",
     /// A log was opened; its record is about to be written.
     Opened = "opened",
+    /// The record of a slice is durable.
+    SliceBegun = "slice-begun",
+    /// A slice is copied, and not sealed.
+    SliceCopied = "slice-copied",
     /// The records of a batch are durable.
     RecordsDurable = "records-durable",
     /// Something has the claimed name; whether it is the log is not known yet.
@@ -114,6 +118,16 @@ points! {
     InFlightRead = "in-flight-read",
     /// The unlinks of a batch are durable.
     UnlinksDurable = "unlinks-durable",
+
+    // Asking writers (rotate/asks.rs).
+    /// The writers of a batch were asked to let go.
+    WritersAsked = "writers-asked",
+    /// A writer has let go, and all of its log is copied.
+    ReleaseSeen = "release-seen",
+    /// A claimed file whose segment is sealed was unlinked.
+    TakenUnlinked = "taken-unlinked",
+    /// That it was unlinked is durable.
+    TakenUnlinkDurable = "taken-unlink-durable",
 
     // Sealing (rotate/drain.rs, spool/part.rs, spool/mod.rs).
     /// A log is drained, its segment about to be sealed.
@@ -166,12 +180,18 @@ points! {
     // Dropping (spool/mod.rs).
     /// The marks of what was shipped are durable.
     MarksDurable = "marks-durable",
+    /// A segment that stays has its name among those that are kept, not durable.
+    Kept = "kept",
+    /// The names of those that are kept are durable.
+    KeptDurable = "kept-durable",
     /// A stream has the record of its last segment.
     RecordKept = "record-kept",
     /// The streams' records are durable.
     StreamsDurable = "streams-durable",
     /// A shipped segment was removed.
     Dropped = "dropped",
+    /// A segment that was kept long enough was removed.
+    KeptRemoved = "kept-removed",
 }
 
 impl Point {

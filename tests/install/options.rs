@@ -123,3 +123,17 @@ fn at_low_priority_a_run_leaves_processor_and_disk_to_others() {
         stopped.go_on().quiet();
     }
 }
+
+#[test]
+fn a_local_copy_is_kept_where_it_is_asked_for() {
+    let image = Image::new();
+    install_with(&image, &[], &["--keep", "24h"]);
+    let configuration = image.read("etc/logferry.toml");
+    assert!(configuration.contains("\nkeep = \"24h\"\n"), "{configuration}");
+    // Asked for as it is, there is nothing to say; otherwise, what is there stays, and that is said.
+    assert!(!install_with(&image, &[], &["--keep", "1d"]).contains("kept"));
+    let said = install_with(&image, &[], &["--keep", "7d"]);
+    assert!(said.contains("`keep` is 24h there, 168h was asked for"), "{said}");
+    let wrong = finish(image.command("install", ["--keep", "for ever"]).args(["--to", super::image::TO])).expect(2);
+    assert!(wrong.stderr.contains("is not a time such as"), "{}", wrong.stderr);
+}

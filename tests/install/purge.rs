@@ -156,3 +156,16 @@ fn what_is_noted_of_the_end_of_an_instance_goes_with_the_rest() {
     image.uninstall(&["--purge"]).expect(0);
     assert_same(&before, &image.state(), "purged");
 }
+
+#[test]
+fn segments_that_the_store_has_too_are_removed_without_a_word() {
+    let image = Image::new();
+    let before = image.state();
+    image.install(&[]).expect(0);
+    image.sandbox.config_file("keep = \"24h\"\n");
+    image.sandbox.write_log("web.log", "shipped, and kept\n");
+    finish(&mut run(&image, &image.sandbox.directory())).quiet();
+    assert_eq!(std::fs::read_dir(image.path(STATE).join("kept")).expect("a directory").count(), 1);
+    image.uninstall(&["--purge"]).expect(0);
+    assert_same(&before, &image.state(), "purged");
+}

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::Kind;
+use crate::cmd::work::MOST_SLICES;
 
 /// What the last pass came to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Came {
     /// Whether bytes of logs were taken.
     pub(super) took: bool,
+    /// Whether there is more in large logs of which a slice was taken.
+    pub(super) goes_on: bool,
     /// Whether something was shipped, or dropped, that makes room for what had none.
     pub(super) made_room: bool,
     /// Whether something waits that may go by itself the next time.
@@ -20,8 +23,10 @@ pub(super) struct Came {
 /// How things stand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
-    /// How many passes were made.
+    /// How many passes were made, but for those that only went on with large logs.
     pub(super) passes: u32,
+    /// How many of those were made.
+    pub(super) slices: usize,
     /// How long writers that hold their logs in silence were waited for.
     pub(super) watched: Duration,
     /// Whether a signal asked us to stop.
@@ -58,7 +63,7 @@ pub(super) enum Next {
 
 /// Decides what comes after a pass.
 pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
-    let Now { passes, watched, asked, to_take, to_ship } = *now;
+    let Now { passes, slices, watched, asked, to_take, to_ship } = *now;
     let pause = pause_after(passes);
     let is_time = |left: Option<Duration>| left.is_none_or(|left| left > pause);
     let most = match (kind, to_take) {
@@ -69,6 +74,9 @@ pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
     let again = |goes_on: bool| if goes_on { Next::Again(pause) } else { Next::Enough };
     match () {
         () if asked => Next::Enough,
+        () if came.goes_on && slices < MOST_SLICES && to_take.is_none_or(|left| !left.is_zero()) => {
+            Next::Again(Duration::ZERO)
+        }
         () if came.waits && (came.made_room || came.took) && passes < MOST => again(is_time(to_take)),
         // Only a deadline says how long to try a store that is away.
         () if came.waits => again(to_ship.is_some() && is_time(to_ship)),
@@ -95,13 +103,13 @@ fn pause_after(passes: u32) -> Duration {
 mod tests {
     use super::*;
 
-    const NOTHING: Came = Came { took: false, made_room: false, waits: false, is_held: false };
+    const NOTHING: Came = Came { took: false, goes_on: false, made_room: false, waits: false, is_held: false };
     const TOOK: Came = Came { took: true, made_room: true, ..NOTHING };
     const AWAY: Came = Came { waits: true, ..NOTHING };
     const HELD: Came = Came { is_held: true, ..NOTHING };
 
     fn now(passes: u32, watched: Duration, left: Option<Duration>) -> Now {
-        Now { passes, watched, asked: false, to_take: left, to_ship: left }
+        Now { passes, slices: 0, watched, asked: false, to_take: left, to_ship: left }
     }
 
     /// How many passes there are when all come to the same, and how long it takes; nobody who is watched does anything.
@@ -152,6 +160,18 @@ mod tests {
         assert_eq!(passes(HELD, Kind::Usual, Some(90)).0, 1);
         assert_eq!(passes(HELD, Kind::Last, None).1, LONGEST_WATCH);
         assert_eq!(passes(HELD, Kind::Last, Some(60)).1, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn large_logs_go_on_at_once_while_there_is_time_and_not_for_ever() {
+        let came = Came { goes_on: true, waits: true, ..TOOK };
+        let usual = now(9, Duration::ZERO, Some(Duration::from_millis(5)));
+        assert_eq!(after(&came, Kind::Usual, &usual), Next::Again(Duration::ZERO));
+        assert_eq!(after(&came, Kind::Usual, &now(1, Duration::ZERO, Some(Duration::ZERO))), Next::Enough);
+        assert_eq!(
+            after(&came, Kind::Last, &Now { slices: MOST_SLICES, ..now(20, Duration::ZERO, None) }),
+            Next::Enough
+        );
     }
 
     #[test]

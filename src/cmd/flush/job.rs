@@ -51,7 +51,7 @@ impl Job {
 
     /// All of it, but for being over in time.
     pub(super) fn work(self) -> Flushed {
-        let mut spool = match Spool::open(&self.settings.state_dir) {
+        let mut spool = match work::open_spool(&self.settings) {
             Ok(spool) => spool,
             Err(failure) => return self.not_begun(&failure),
         };
@@ -91,7 +91,7 @@ impl Job {
                 Ok(came) => came,
                 Err(failure) => break Err(failure),
             };
-            match again::after(&came, self.kind, &self.now(passes.count(), watched)) {
+            match again::after(&came, self.kind, &self.now(&passes, watched)) {
                 Next::Again(pause) => self.stop.sleep(pause),
                 Next::Watch { least, most } => {
                     let begin = Instant::now();
@@ -110,11 +110,12 @@ impl Job {
         report
     }
 
-    fn now(&self, passes: u32, watched: Duration) -> again::Now {
+    fn now(&self, passes: &Passes<'_>, watched: Duration) -> again::Now {
         let now = Instant::now();
         let left = |until: Instant| until.saturating_duration_since(now);
         again::Now {
-            passes,
+            passes: passes.count(),
+            slices: passes.slices(),
             watched,
             asked: self.stop.asked(),
             to_take: self.timetable().map(|times| left(times.take_until)),

@@ -19,7 +19,7 @@ use crate::rotate::discover::{self, Discovery};
 use crate::rotate::rounds::{self, Round};
 use crate::rotate::watch::Watch;
 use crate::rotate::{Outcome, Rotation};
-use crate::ship::{self, Behind, Dock, How, Order};
+use crate::ship::{self, Behind, Dock, How, Order, Terms};
 use crate::spool::Spool;
 use crate::sys::failure::Result;
 use crate::sys::host;
@@ -37,6 +37,10 @@ pub(super) struct Passes<'a> {
     watch: Watch,
     behind: Behind,
     count: u32,
+    /// How many of them only went on with large logs.
+    slices: usize,
+    /// Large logs of which a slice was taken: the next pass goes on with them, and takes nothing else.
+    goes_on: HashSet<PathBuf>,
     report: Report,
     /// What holds for the last pass only: that something waits, or could not be shipped. The next one tries it again.
     passing: Vec<Problem>,
@@ -48,6 +52,7 @@ struct Taken {
     took: bool,
     no_room: Vec<Problem>,
     blocked: HashSet<PathBuf>,
+    more: HashSet<PathBuf>,
     confirmed: bool,
 }
 
@@ -66,14 +71,21 @@ impl<'a> Passes<'a> {
             watch: Watch::default(),
             behind,
             count: 0,
+            slices: 0,
+            goes_on: HashSet::new(),
             report: Report::of_problems(work.started, Vec::new()),
             passing: Vec::new(),
         }
     }
 
-    /// How many there were.
+    /// How many there were, but for those that only went on with large logs.
     pub(super) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// How many there were that only went on with large logs.
+    pub(super) fn slices(&self) -> usize {
+        self.slices
     }
 
     /// Waits until a writer that holds its log in silence has written to it and at least so long, or until all have let
@@ -97,7 +109,11 @@ impl<'a> Passes<'a> {
     /// Goes over all once.
     pub(super) fn once(&mut self, spool: &mut Spool) -> Result<Came> {
         let is_first = self.count == 0;
-        self.count += 1;
+        let only = std::mem::take(&mut self.goes_on);
+        match only.is_empty() {
+            true => self.count += 1,
+            false => self.slices += 1,
+        }
         self.passing.clear();
         let mut recovered = spool.recover()?;
         // What came later than a flush that has no time for it was not asked for.
@@ -106,6 +122,9 @@ impl<'a> Passes<'a> {
             false => Discovery::default(),
         };
         self.add(std::mem::take(&mut discovery.problems));
+        if !only.is_empty() {
+            discovery.keep_only(&only);
+        }
         if work::nothing_to_do(&recovered, &discovery, spool)? {
             return Ok(self.came(&Taken::default()));
         }
@@ -125,7 +144,8 @@ impl<'a> Passes<'a> {
         self.report.instance = Some(machine.name(&host::name()));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
         let (ship, order) = (self.ship.clone(), Order::Urgent(&priority));
-        let how = How { options: &settings.s3, order, behind: self.behind, stop: &ship, meter: self.meter };
+        let terms = Terms::of(settings);
+        let how = How { terms: &terms, order, behind: self.behind, stop: &ship, meter: self.meter };
         let (taken, shipped) = ship::alongside(&spool.shelf(), &how, |dock| {
             dock.add(sealed);
             self.take(spool, dock, rounds, &machine)
@@ -134,7 +154,11 @@ impl<'a> Passes<'a> {
         self.report.shipped.extend(work::items(&shipped.confirmed));
         self.report.waiting = work::items(&shipped.waiting);
         self.passing.extend(shipped.problems);
-        let taken = taken?;
+        let mut taken = taken?;
+        // While the store is away, bytes are as safe in the log as in the spool, and take no room twice.
+        taken.more.retain(|path| !shipped.waiting.iter().any(|sealed| sealed.segment.path == *path));
+        self.passing.extend(taken.more.iter().map(|path| work::goes_on(path, "more is in it than one pass takes")));
+        self.goes_on = std::mem::take(&mut taken.more);
         Ok(Taken { confirmed: taken.confirmed || !shipped.confirmed.is_empty(), ..taken })
     }
 
@@ -150,7 +174,8 @@ impl<'a> Passes<'a> {
     fn came(&self, taken: &Taken) -> Came {
         let is_held = !self.take.requested() && self.watch.is_held();
         let waits = self.passing.iter().any(|problem| problem.effect == Effect::Waits);
-        Came { took: taken.took, made_room: taken.confirmed, waits, is_held }
+        let goes_on = !self.goes_on.is_empty();
+        Came { took: taken.took, goes_on, made_room: taken.confirmed, waits, is_held }
     }
 
     /// Takes round after round, and hands over what each has sealed.
@@ -171,11 +196,12 @@ impl<'a> Passes<'a> {
             let (logs, known) = (discovery.found.len() as u64, recovered.blocked.clone());
             let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take);
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
-            let Outcome { sealed, problems, no_room, blocked } = rotation.run(&mut recovered, discovery);
+            let Outcome { sealed, problems, no_room, blocked, more } = rotation.run(&mut recovered, discovery);
             self.meter.taken(logs);
             taken.took |= !sealed.is_empty();
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);
+            taken.more.extend(more);
             self.sort(problems);
             self.report.sealed.extend(work::items(&sealed));
             dock.add(sealed);

@@ -11,9 +11,11 @@ use aws_types::service_config::ServiceConfigKey;
 use tokio::runtime::Runtime;
 
 use super::http::{Error, Stack};
+use super::paced::Pace;
+use crate::store::throttle::Throttle;
 
-/// No request takes longer than this and ten times the timeout: the bounds that count are those of
-/// [`crate::store::retry`], which are shorter for all but the largest parts.
+/// No request takes longer than this, ten times the timeout, and what a limit to our own speed adds to the largest part of
+/// all: the bounds that count are those of [`crate::store::retry`], which are shorter for all but the largest parts.
 const LONGEST_REQUEST: Duration = Duration::from_secs(300);
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 
@@ -22,10 +24,14 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
 }
 
-/// The client, for a store that may take `timeout` to answer.
-pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
+/// The largest part that there can be: a ten-thousandth of the largest object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>), in bytes.
+const LARGEST_PART: u64 = (50 << 40) / 10_000;
+
+/// The client, for a store that may take `timeout` to answer and that is sent no more than `throttle` allows.
+pub(super) async fn client(timeout: Duration, throttle: &Throttle) -> Result<Client, Error> {
     let stack = Stack::of_environment()?;
-    let longest = LONGEST_REQUEST + timeout * 10;
+    let longest = LONGEST_REQUEST + timeout * 10 + throttle.longest(LARGEST_PART);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(LONGEST_CONNECT)
         .read_timeout(longest)
@@ -35,7 +41,7 @@ pub(super) async fn client(timeout: Duration) -> Result<Client, Error> {
     let config = aws_sdk_s3::config::Builder::from(&sdk)
         // Servers of one's own have no regions; S3 answers with the right one, which the message then shows.
         .region(sdk.region().cloned().unwrap_or(Region::from_static("us-east-1")))
-        .http_client(stack.proxied())
+        .http_client(Pace::around(stack.proxied(), throttle))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::disabled())
         // A body in memory gets a header with the checksum that its request names, and never a trailer.

@@ -1,0 +1,62 @@
+//! What is remembered of logs only as long as the spool is open: how much was taken of those that have limits, and which
+//! files are not what their stream's record says.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::model::segment::{Ended, Identity, SealedSegment};
+use crate::model::time::Moment;
+
+/// What was taken of one log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tally {
+    /// When it was taken before that; `None` where it never was.
+    pub since: Option<Moment>,
+    /// Whether it went on behind its stream's last segment even then.
+    pub lagged: bool,
+    /// How many raw bytes were sealed.
+    pub taken: u64,
+    /// Whether it was told that there is more.
+    pub told: bool,
+}
+
+/// Of all logs.
+#[derive(Default)]
+pub(super) struct Tallies {
+    logs: HashMap<PathBuf, Tally>,
+    anew: HashSet<Identity>,
+}
+
+impl Tallies {
+    pub(super) fn of(&self, log: &Path) -> Option<Tally> {
+        self.logs.get(log).copied()
+    }
+
+    pub(super) fn begin(&mut self, log: &Path, tally: Tally) -> Tally {
+        *self.logs.entry(log.to_owned()).or_insert(tally)
+    }
+
+    pub(super) fn tell(&mut self, log: &Path) {
+        if let Some(tally) = self.logs.get_mut(log) {
+            tally.told = true;
+        }
+    }
+
+    /// Counts a segment that was sealed. A file that began anew goes on from there.
+    pub(super) fn count(&mut self, sealed: &SealedSegment) {
+        if let Some(tally) = self.logs.get_mut(&sealed.segment.path) {
+            tally.taken += sealed.seal.length;
+        }
+        if sealed.seal.ended == Ended::Continued {
+            self.anew.remove(&sealed.segment.source.file);
+        }
+    }
+
+    pub(super) fn begin_anew(&mut self, file: Identity) {
+        self.anew.insert(file);
+    }
+
+    pub(super) fn begins_anew(&self, file: Identity) -> bool {
+        self.anew.contains(&file)
+    }
+}

@@ -1,0 +1,248 @@
+//! `max_rate`, `max_bytes_per_run`, and large logs in slices: what is over stays in the log, all of it arrives in the end, in
+//! order, and small logs don't wait for large ones.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
+
+use crate::support::proof::{self, Comparison, Content, Stored};
+use crate::support::{Bucket, Ended, Sandbox, Writer, finish};
+
+/// A sandbox whose logs have these limits.
+fn limited(limits: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let logs = sandbox.path("log");
+    sandbox.config_file(&format!("settle = \"30ms\"\n[[logs]]\npaths = \"{}\"\n{limits}\n", logs.display()));
+    sandbox
+}
+
+fn run(sandbox: &Sandbox) -> Ended {
+    sandbox.run(["run", "--json"]).expect(0)
+}
+
+/// The segments that a run sealed: how many bytes, and how they ended.
+fn sealed(ended: &Ended) -> Vec<(u64, String)> {
+    let report: serde_json::Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    let items = report["sealed"].as_array().expect("a list").iter();
+    let of = |item: &serde_json::Value| {
+        (item["raw_bytes"].as_u64().expect("a number"), item["ended"].as_str().expect("a text").to_owned())
+    };
+    items.map(of).collect()
+}
+
+fn objects(sandbox: &Sandbox) -> Vec<Stored> {
+    proof::of_directory(&sandbox.path("store"))
+}
+
+#[track_caller]
+fn assert_all(sandbox: &Sandbox, contents: &[Content]) {
+    let Comparison { lost, doubled, gaps } = proof::compare_all(objects(sandbox), contents);
+    assert_eq!((lost, doubled), (0, 0), "{gaps:?}");
+    sandbox.nothing_left_behind();
+}
+
+fn lines(of: &str, bytes: usize) -> String {
+    let mut text = String::new();
+    for number in 1.. {
+        let line = format!("{number} a line of {of}, like all the others in it\n");
+        if text.len() + line.len() > bytes {
+            break;
+        }
+        text.push_str(&line);
+    }
+    text
+}
+
+#[test]
+fn a_flood_is_taken_in_slices_and_none_of_it_is_lost() {
+    const LIMIT: u64 = 1 << 20;
+    let sandbox = limited("max_bytes_per_run = \"1MiB\"");
+    let args = ["--writes-of", "80,4096", "--idle-after", "12000000"];
+    let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
+    let mut continued = 0;
+    let mut claimed = false;
+    for _ in 0..100 {
+        let all = sealed(&run(&sandbox));
+        let slices: Vec<_> = all.iter().filter(|(_, ended)| ended == "continued").collect();
+        let bytes: u64 = slices.iter().map(|(bytes, _)| bytes).sum();
+        assert!(bytes <= LIMIT, "{all:?}");
+        // At full speed far more than the limit waits: then a slice is nearly all that is allowed.
+        assert!(slices.iter().all(|(bytes, _)| *bytes > LIMIT - 70_000), "{all:?}");
+        continued += slices.len();
+        claimed |= all.len() > slices.len();
+        if claimed && all.is_empty() {
+            break;
+        }
+    }
+    assert!(continued >= 3, "it was hardly ever more than the limit: {continued} slices");
+    let written = writer.stop();
+    run(&sandbox);
+    let contents: Vec<_> = written.iter().map(Content::from).collect();
+    for object in objects(&sandbox).iter().filter(|object| object.metadata["ended"] == "continued") {
+        assert_eq!(object.raw.last(), Some(&b'\n'), "{}: a slice ends at a line end", object.key);
+    }
+    assert_all(&sandbox, &contents);
+}
+
+/// A run at a time that is that far from now.
+fn run_at(sandbox: &Sandbox, offset: &str) -> Ended {
+    let binary = sandbox.logferry();
+    let mut run = Command::new("faketime");
+    run.args(["-f", offset]).arg(binary.get_program()).args(["run", "--json"]).env_clear();
+    run.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("NO_FAKE_STAT", "1");
+    let found = Command::new("faketime").arg("--version").output();
+    found.expect("faketime is there: apt-get install faketime");
+    finish(&mut run).expect(0)
+}
+
+#[test]
+fn a_rate_counts_from_when_the_log_was_taken_last() {
+    let sandbox = limited("max_rate = \"100kB/s\"");
+    let text = lines("web", 3_000_000);
+    let begin = std::time::Instant::now();
+    sandbox.write_log("web.log", &text);
+    // Of a log that was never taken, from its birth.
+    let mut taken = 0;
+    for (offset, seconds) in [("+10", 10), ("+15", 15), ("+22", 22)] {
+        let run = run_at(&sandbox, offset);
+        let [(bytes, ended)]: [(u64, String); 1] = sealed(&run).try_into().expect("one segment");
+        assert_eq!(ended, "continued");
+        taken += bytes;
+        // In all of the time since the log was born: that much, but for what was left at a line's end each time.
+        let most = seconds * 100_000 + u64::try_from(begin.elapsed().as_millis()).expect("a small number") * 100;
+        assert!(taken <= most && taken + 3 * 65_536 > seconds * 100_000, "{taken} bytes by {offset}");
+    }
+    let last = sealed(&run_at(&sandbox, "+1h"));
+    assert_eq!(last, [(text.len() as u64 - taken, "released".to_owned())]);
+    assert_all(&sandbox, &[Content::new("web", text)]);
+}
+
+#[test]
+fn what_limits_leave_is_told_when_it_begins_and_is_no_failure() {
+    let sandbox = limited("max_bytes_per_run = \"64KiB\"");
+    let text = lines("web", 300_000);
+    sandbox.write_log("web.log", &text);
+    let told = sandbox.run(["run"]).expect(0).stderr;
+    assert!(told.contains("web.log: its limits") && told.contains("nothing is lost"), "{told}");
+    assert!(told.contains("229.") || told.contains("228."), "how much is left: {told}");
+    // From then on, only those who ask are told.
+    sandbox.run(["run"]).quiet();
+    let told = sandbox.run(["run", "-v"]).expect(0).stderr;
+    assert!(told.contains("web.log: its limits"), "{told}");
+    for _ in 0..2 {
+        sandbox.run(["run"]).quiet();
+    }
+    assert_all(&sandbox, &[Content::new("web", text)]);
+    assert_eq!(objects(&sandbox).len(), 5);
+    // When it begins anew, it is told anew.
+    sandbox.write_log("web.log", lines("web", 300_000));
+    assert!(sandbox.run(["run"]).expect(0).stderr.contains("its limits"));
+}
+
+#[test]
+fn a_log_without_line_ends_is_cut_at_the_limit() {
+    let sandbox = limited("max_bytes_per_run = \"100kB\"");
+    let text = "x".repeat(250_000);
+    sandbox.write_log("web.log", &text);
+    let runs: Vec<_> = (0..3).flat_map(|_| sealed(&run(&sandbox))).map(|(bytes, _)| bytes).collect();
+    assert_eq!(runs, [100_000, 100_000, 50_000]);
+    assert_all(&sandbox, &[Content::new("web", text)]);
+}
+
+#[test]
+fn the_limits_of_one_log_are_none_of_another() {
+    let sandbox = Sandbox::new();
+    let (noisy, others) = (sandbox.log("noisy.log"), sandbox.path("log"));
+    sandbox.config_file(&format!(
+        "[[logs]]\npaths = \"{}\"\nmax_bytes_per_run = \"64KiB\"\n[[logs]]\npaths = \"{}\"\n",
+        noisy.display(),
+        others.display()
+    ));
+    let (text, other) = (lines("noisy", 200_000), lines("web", 200_000));
+    sandbox.write_log("noisy.log", &text);
+    sandbox.write_log("web.log", &other);
+    let mut first: Vec<_> = sealed(&run(&sandbox)).into_iter().map(|(_, ended)| ended).collect();
+    first.sort();
+    assert_eq!(first, ["continued", "released"]);
+    for _ in 0..3 {
+        run(&sandbox);
+    }
+    assert_all(&sandbox, &[Content::new("noisy", text), Content::new("web", other)]);
+}
+
+/// A log of which a slice was taken; its first bytes, and those of the slice.
+fn sliced() -> (Sandbox, String) {
+    let sandbox = limited("max_bytes_per_run = \"64KiB\"");
+    sandbox.write_log("web.log", lines("web", 100_000));
+    run(&sandbox);
+    let slice = String::from_utf8(objects(&sandbox).remove(0).raw).expect("text");
+    assert!(slice.len() < 65_537 && slice.ends_with('\n'), "{}", slice.len());
+    (sandbox, slice)
+}
+
+#[test]
+fn a_log_that_someone_truncates_between_slices_is_taken_from_its_start() {
+    // Shorter than what was taken of it; and grown beyond that again.
+    for (length, what) in [(1_000, "it was truncated"), (69_000, "it was truncated")] {
+        let (sandbox, slice) = sliced();
+        let other = lines("what came after", length);
+        File::options().write(true).truncate(true).open(sandbox.log("web.log")).expect("the same file");
+        let mut log = File::options().append(true).open(sandbox.log("web.log")).expect("the same file");
+        log.write_all(other.as_bytes()).expect("it is written");
+        drop(log);
+        let told = run(&sandbox).stderr;
+        assert!(told.contains(what) && told.contains("hint: find out what else"), "{length}: {told}");
+        while !sealed(&run(&sandbox)).is_empty() {}
+        assert_all(&sandbox, &[Content::new("web", slice + &other)]);
+    }
+}
+
+#[test]
+fn a_log_that_someone_replaces_between_slices_is_taken_from_its_start_and_the_loss_is_told() {
+    let (sandbox, slice) = sliced();
+    std::fs::rename(sandbox.log("web.log"), sandbox.path("away")).expect("a rename");
+    sandbox.write_log("web.log", "a new file\n");
+    let ended = sandbox.run(["run"]).expect(1);
+    assert!(ended.stderr.contains("another file is there since the last run"), "{}", ended.stderr);
+    sandbox.run(["run"]).quiet();
+    assert_all(&sandbox, &[Content::new("web", slice + "a new file\n")]);
+}
+
+#[test]
+fn without_limits_any_more_the_rest_is_taken_behind_the_slices() {
+    let (sandbox, _) = sliced();
+    sandbox.config_file("");
+    sandbox.run_all().quiet();
+    assert_all(&sandbox, &[Content::new("web", lines("web", 100_000))]);
+    assert_eq!(objects(&sandbox).len(), 2);
+}
+
+#[test]
+fn small_logs_do_not_wait_for_a_large_one() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file("settle = \"30ms\"\nlevel = 1\n");
+    let bucket = Bucket::new(&sandbox);
+    let block = lines("the large log", 1_000_000);
+    let mut large = File::create(sandbox.log("a-large.log")).expect("a log");
+    for _ in 0..300 {
+        large.write_all(block.as_bytes()).expect("it is written");
+    }
+    drop(large);
+    for n in 0..10 {
+        sandbox.write_log(format!("small-{n}.log"), "small\n");
+    }
+    bucket.run_all(&sandbox).quiet();
+    let puts: Vec<_> = bucket.server.requests().iter().map(|request| request.path.clone()).collect();
+    let first_of_large = puts.iter().position(|path| path.contains("a-large")).expect("a put");
+    assert!(puts[..first_of_large.max(10)].iter().filter(|path| path.contains("small-")).count() >= 7, "{puts:?}");
+    let objects = proof::of_bucket(&sandbox.path("s3/logs"));
+    let (large, small): (Vec<_>, Vec<_>) = objects.into_iter().partition(|object| object.key.contains("a-large"));
+    assert_eq!((large.len(), small.len()), (2, 10));
+    let streams: Vec<_> = proof::streams(large).into_values().collect();
+    assert_eq!(streams.len(), 1);
+    let segments = &streams[0];
+    assert_eq!(segments[0].metadata["ended"], "continued");
+    let all = segments.iter().flat_map(|segment| &segment.raw);
+    assert!(all.eq(block.as_bytes().iter().cycle().take(300 * block.len())), "other bytes than were written");
+    sandbox.nothing_left_behind();
+}
