@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod destination;
 pub mod digest;
 pub mod doubt;
+pub mod family;
 pub mod finding;
 pub mod key;
 pub mod metadata;

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{LogSet, Pattern, Settings};
+use crate::model::family::{self, Name};
 use crate::model::names::Service;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
@@ -372,57 +373,11 @@ fn is_rotated(name: &OsStr, dir: &Dir) -> bool {
 }
 
 fn is_rotated_beside(name: &OsStr, is_there: impl Fn(&OsStr) -> bool) -> bool {
-    const SET_ASIDE: [&[u8]; 16] = [
-        b".gz", b".bz2", b".xz", b".zst", b".lz4", b".lzma", b".Z", b".zip", b".tgz", b".tar", b".old", b".bak",
-        b".orig", b".save", b".swp", b"~",
-    ];
-    let name = name.as_bytes();
-    let has_sibling = |without: Vec<u8>| is_there(OsStr::from_bytes(&without));
-    SET_ASIDE.iter().any(|end| name.ends_with(end))
-        || has_number(name)
-        || has_date(name)
-        || without_inner_date(name).is_some_and(has_sibling)
-        || behind_log(name).is_some_and(has_sibling)
-}
-
-/// `web.log.1`: a short number behind the last dot, and a name before it.
-fn has_number(name: &[u8]) -> bool {
-    let Some(dot) = name.iter().rposition(|&b| b == b'.') else { return false };
-    let number = &name[dot + 1..];
-    dot > 0 && (1..=3).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
-}
-
-/// `web.log-20261120`, also with the hour (logrotate's `dateext` and `hourly`), and `web.log.20261120`.
-fn has_date(name: &[u8]) -> bool {
-    let at = name.iter().rposition(|b| b"-.".contains(b));
-    at.is_some_and(|at| at > 0 && is_date(&name[at + 1..]))
-}
-
-/// `web.log` for `web-20261120.log` (logrotate's `dateext` with `extension .log`).
-fn without_inner_date(name: &[u8]) -> Option<Vec<u8>> {
-    let dot = name.iter().rposition(|&b| b == b'.')?;
-    let dash = name[..dot].iter().rposition(|b| b"-.".contains(b))?;
-    is_date(&name[dash + 1..dot]).then(|| [&name[..dash], &name[dot..]].concat())
-}
-
-/// `web.log` for whatever follows it behind a dash or a dot: `web.log-2026-11-20`, `web.log.1700000000`.
-fn behind_log(name: &[u8]) -> Option<Vec<u8>> {
-    let at = memchr::memmem::rfind(name, b".log")? + b".log".len();
-    name.get(at).is_some_and(|b| b"-.".contains(b)).then(|| name[..at].to_vec())
-}
-
-/// A year of this or the last century, a month and a day, perhaps an hour.
-fn is_date(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else { return false };
-    if !(text.len() == 8 || text.len() == 10) || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return false;
+    match family::read(name) {
+        Name::Plain => false,
+        Name::Aside(log) => log.is_none_or(|log| is_there(&log)),
+        Name::Rotated(rotated) => rotated.is_certain() || is_there(&rotated.log),
     }
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(0);
-    let hour = if text.len() == 10 { number(8..10) } else { 0 };
-    (1900..2100).contains(&number(0..4))
-        && (1..=12).contains(&number(4..6))
-        && (1..=31).contains(&number(6..8))
-        && hour < 24
 }
 
 #[cfg(test)]
@@ -464,6 +419,5 @@ mod tests {
             assert!(!is_rotated_beside(OsStr::new(name), |_| false), "{name}");
         }
         assert!(is_rotated_beside(OsStr::new("web-20261120.log"), |sibling| sibling == "web.log"));
-        assert_eq!(without_inner_date(b"web-20261120.log"), Some(b"web.log".to_vec()));
     }
 }
