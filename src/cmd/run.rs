@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::plan::Form;
 use crate::cli;
-use crate::config::{Flags, NamedBy, Settings};
+use crate::config::{Backlog, Flags, NamedBy, Settings};
 use crate::ec2;
 use crate::exit::Exit;
 use crate::install::Logs;
@@ -112,13 +112,14 @@ fn no_state(settings: &Settings, failure: &Failure) -> Problem {
 }
 
 fn flags(args: cli::Run) -> Flags {
-    let cli::Writer::Reopens = args.writer;
     Flags {
         logs: args.logs,
         to: args.store.to,
         config: args.store.config,
         instance: args.instance,
         splay: args.splay,
+        writer: args.writer,
+        backlog: Backlog::of_flag(args.backlog),
         state_dir: args.state_dir,
     }
 }
@@ -228,7 +229,8 @@ fn wait(instance: &Instance, settings: &Settings, stop: &Stop) {
 fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {
     let Recovered { unfinished, sealed, shipped, failed, blocked: _ } = recovered;
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
-    Ok(left && discovery.found.is_empty() && discovery.claimed.is_empty() && spool.held()?.is_empty())
+    let found = discovery.found.is_empty() && discovery.families.is_empty();
+    Ok(left && found && discovery.claimed.is_empty() && spool.held()?.is_empty())
 }
 
 /// Drops segments that an earlier run shipped and did not come to drop.

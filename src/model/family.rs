@@ -198,6 +198,23 @@ impl Rotated {
         self.age.stamp.as_ref().and_then(Stamp::begins)
     }
 
+    /// What its file is called while somebody is making another one of it, or another one by which it is replaced: the
+    /// compressed file, or what it was compressed from; and svlogd's `.t` beside its `.u`.
+    pub fn twins(&self) -> Vec<OsString> {
+        let with = |end: &str| {
+            let mut name = self.unpacked.clone();
+            name.push(end);
+            name
+        };
+        if let Some(label) = self.unpacked.as_bytes().strip_suffix(b".u").filter(|_| self.log == CURRENT) {
+            return vec![OsString::from_vec([label, b".t"].concat())];
+        }
+        match self.packing {
+            Packing::None => [".gz", ".zst", ".bz2", ".xz"].map(with).to_vec(),
+            _ => vec![self.unpacked.clone()],
+        }
+    }
+
     /// Whether the same file, compressed or not, may have both names.
     pub fn is_twin_of(&self, other: &Self) -> bool {
         self.unpacked == other.unpacked && self.packing != other.packing

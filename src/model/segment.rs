@@ -11,6 +11,7 @@ use super::key::{Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
 use super::path_text::{self, serde_path};
 use super::time::Moment;
+use super::way::Way;
 
 /// The version of records and metadata that this program writes.
 pub const FORMAT: u32 = 1;
@@ -75,6 +76,8 @@ pub enum Ended {
     Settled,
     /// The run was cut short between unlink and release; what was on disk is here.
     Interrupted,
+    /// The log goes on in the stream's next segment: its file is still in use, or more of it waits.
+    Continued,
 }
 
 impl fmt::Display for Ended {
@@ -83,7 +86,26 @@ impl fmt::Display for Ended {
             Self::Released => "released",
             Self::Settled => "settled",
             Self::Interrupted => "interrupted",
+            Self::Continued => "continued",
         })
+    }
+}
+
+/// Where a log is while its bytes are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taken {
+    /// It is taken out of use: claimed, or it was unlinked before.
+    #[default]
+    Away,
+    /// It stays under its name.
+    InPlace,
+}
+
+impl Taken {
+    /// Whether it is what a record that says nothing of it means.
+    pub fn is_away(&self) -> bool {
+        *self == Self::Away
     }
 }
 
@@ -96,7 +118,8 @@ pub struct Segment {
     /// The log's path.
     #[serde(with = "serde_path")]
     pub path: PathBuf,
-    /// The name in the log's directory that the log is claimed under; none for the growth of an unlinked inode.
+    /// The name in the log's directory that the log is claimed under; none for the growth of an unlinked inode, and for a
+    /// log that stays in its place.
     pub claimed: Option<ClaimedName>,
     /// What the log is about.
     pub service: Service,
@@ -119,6 +142,16 @@ pub struct Segment {
     pub claimed_at: Moment,
     /// When its first byte can have been written: the inode's birth, else the previous claim, else this one.
     pub first: Moment,
+    /// How its writer lets go of the log. Records of the first version don't say it: they knew one way only.
+    #[serde(default, skip_serializing_if = "is_the_first_way")]
+    pub way: Way,
+    /// Where the log is while this segment is written.
+    #[serde(default, skip_serializing_if = "Taken::is_away")]
+    pub taken: Taken,
+}
+
+fn is_the_first_way(way: &Way) -> bool {
+    *way == Way::Reopens
 }
 
 /// A claimed log's name in its directory: `.web.log.<stamp>.claimed`.
@@ -198,6 +231,15 @@ pub struct SealedSegment {
     pub segment: Segment,
     /// What was fixed at the seal.
     pub seal: Seal,
+}
+
+impl Segment {
+    /// The name that its file had in the log's directory before it was claimed: the log's own, but for one that was
+    /// rotated.
+    pub fn own_name(&self) -> std::ffi::OsString {
+        let claimed = self.claimed.as_ref().and_then(|claimed| ClaimedName::parse(claimed.as_os_str()));
+        claimed.map_or_else(|| self.path.file_name().unwrap_or_default().to_owned(), |(_, name)| name)
+    }
 }
 
 impl SealedSegment {

@@ -13,11 +13,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{LogSet, Pattern, Settings};
+use super::families::{self, Families, Family, Wanted};
+use crate::config::{LogSet, Pattern, Settings, Writer};
 use crate::model::family::{self, Name};
 use crate::model::names::Service;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
+use crate::model::time::Moment;
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
@@ -35,6 +37,12 @@ pub struct Found {
     pub identity: Identity,
     /// Its size in bytes then.
     pub size: u64,
+    /// The user that it belongs to.
+    pub owner: u32,
+    /// When it was last changed.
+    pub modified: Moment,
+    /// How its writer lets go of it.
+    pub writer: Writer,
 }
 
 /// A claimed file: an earlier run took it out of use and did not come to the end.
@@ -46,8 +54,25 @@ pub struct ClaimedFile {
     pub claimed: ClaimedName,
     /// The log's name.
     pub log: OsString,
+    /// What it is when it is looked at.
+    pub status: Status,
     /// Whether somebody else may have made it up.
     pub foreign: bool,
+}
+
+impl ClaimedFile {
+    /// The log that it is of: where it was rotated before it was claimed, the one that it was then.
+    pub fn of_log(&self) -> PathBuf {
+        self.dir.join(self.rotated().map_or_else(|| self.log.clone(), |rotated| rotated.log))
+    }
+
+    /// What its name before the claim says, where that is the name of a rotated file.
+    pub fn rotated(&self) -> Option<family::Rotated> {
+        match family::read(&self.log) {
+            Name::Rotated(rotated) if rotated.is_certain() => Some(rotated),
+            _ => None,
+        }
+    }
 }
 
 /// What was found.
@@ -61,6 +86,8 @@ pub struct Discovery {
     pub problems: Vec<Problem>,
     /// The logs that were empty.
     pub empty: Vec<PathBuf>,
+    /// Rotated files that are to be taken, by the logs that they were.
+    pub families: Vec<Family>,
     /// How many files were left alone since they are compressed or rotated already.
     pub rotated: usize,
 }
@@ -70,7 +97,7 @@ impl Discovery {
     /// their writers make anew.
     pub fn logs(&self) -> Vec<PathBuf> {
         let found = self.found.iter().map(|found| found.path.clone());
-        let claimed = self.claimed.iter().map(|claimed| claimed.dir.join(&claimed.log));
+        let claimed = self.claimed.iter().map(ClaimedFile::of_log);
         let mut logs: Vec<PathBuf> = found.chain(claimed).chain(self.empty.iter().cloned()).collect();
         logs.sort();
         logs.dedup();
@@ -97,6 +124,7 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
         seen: HashMap::new(),
         seen_through: HashSet::new(),
         claimed: HashSet::new(),
+        families: Families::default(),
         discovery: Discovery::default(),
     };
     for set in &settings.sets {
@@ -105,7 +133,10 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
         }
     }
     fault::reached(Point::Discovered);
-    let mut discovery = search.discovery;
+    let Search { mut discovery, families, .. } = search;
+    // What has rotated siblings is still being written to, even if nobody has it open just now.
+    discovery.found.retain(|found| !families.is_current(&found.path));
+    discovery.families = families.in_order();
     discovery.claimed.sort_by(|a, b| (&a.dir, &a.claimed).cmp(&(&b.dir, &b.claimed)));
     discovery
 }
@@ -120,6 +151,7 @@ struct Search<'a> {
     seen_through: HashSet<PathBuf>,
     /// Device and inode of the claimed files.
     claimed: HashSet<(u64, u64)>,
+    families: Families,
     discovery: Discovery,
 }
 
@@ -159,10 +191,12 @@ impl Search<'_> {
             Ok(None) => log::debug!("{}: there is none", path.display()),
             Err(failure) => self.not_looked_at(path, &failure),
         }
-        if self.seen_through.insert(parent.to_path_buf()) {
-            for name in dir.names().unwrap_or_default() {
+        let first = self.seen_through.insert(parent.to_path_buf());
+        for name in dir.names().unwrap_or_default() {
+            if first {
                 self.note_claimed(set, &dir, &name);
             }
+            self.note_rotated(set, &dir, &name);
         }
     }
 
@@ -204,7 +238,8 @@ impl Search<'_> {
                     Err(failure) => self.not_looked_through(&path, &failure),
                 },
                 Ok(Some(entry)) => {
-                    if !self.note_claimed(set, dir, &name) && wanted(&path) {
+                    let noted = self.note_claimed(set, dir, &name) || self.note_rotated(set, dir, &name);
+                    if !noted && wanted(&path) {
                         self.consider(set, dir, &name, &entry, named);
                     }
                 }
@@ -231,11 +266,12 @@ impl Search<'_> {
         let Some((claimed, log)) = ClaimedName::parse(name) else { return false };
         // The name's own status, not that of what a link leads to: nobody may hide another one's claimed file.
         match dir.look(name) {
-            _ if !set.covers(&dir.path_of(&log)) => {}
+            _ if !set.covers(&dir.path_of(&log)) && !self.was_rotated(set, dir, &log) => {}
             Ok(Some(Entry { kind: Kind::Regular, status })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
                     let foreign = is_foreign(dir, &log, &status);
-                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log, foreign });
+                    let dir = dir.path().to_owned();
+                    self.discovery.claimed.push(ClaimedFile { dir, claimed, log, status, foreign });
                 }
             }
             // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
@@ -251,6 +287,35 @@ impl Search<'_> {
         true
     }
 
+    /// Whether a log that was claimed under that name is one that the set takes as a rotated one.
+    fn was_rotated(&self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
+        match family::read(name) {
+            Name::Rotated(rotated) => rotated.is_certain() && set.covers(&dir.path_of(&rotated.log)),
+            Name::Plain | Name::Aside(_) => false,
+        }
+    }
+
+    /// Takes note of a rotated file that is to be taken; false when it is none.
+    fn note_rotated(&mut self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
+        let configured = &self.settings.treated_as;
+        let Some(Wanted { rotated, log, treated }) = families::wanted(set, configured, dir, name) else { return false };
+        match dir.look(name) {
+            Ok(Some(entry)) => match families::refusal(&entry, name) {
+                Some((why, hint)) => {
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    self.discovery.problems.push(problem.hint(hint));
+                }
+                None => {
+                    let (service, file) = (treated.service.service(&log), families::file(dir, name, rotated, &entry));
+                    self.families.add(log, service, families::left_by(treated), file);
+                }
+            },
+            Ok(None) => {}
+            Err(failure) => self.not_looked_at(&dir.path_of(name), &failure),
+        }
+        true
+    }
+
     fn consider(&mut self, set: &LogSet, dir: &Dir, name: &OsStr, entry: &Entry, named: Named) {
         let path = &dir.path_of(name);
         let by_name = named == Named::ByName;
@@ -260,8 +325,13 @@ impl Search<'_> {
         if !by_name && is_hidden(name) && named != (Named::ByPattern { hidden: true }) {
             return;
         }
+        if families::rotate_themselves(self.treated(set, path)) && families::is_state_of_a_logger(dir, name) {
+            log::debug!("{}: left alone, as its writer needs it", path.display());
+            return;
+        }
         if is_rotated(name, dir) {
-            if by_name {
+            // By its own name it was noted already where it is to be taken.
+            if by_name && families::wanted(set, &self.settings.treated_as, dir, name).is_none() {
                 self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
             }
             self.discovery.rotated += 1;
@@ -279,17 +349,17 @@ impl Search<'_> {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
-                let service = self.service(set, path);
-                let (path, identity, size) = (path.to_owned(), status.identity, status.size);
-                self.discovery.found.push(Found { path, service, identity, size });
+                let treated = self.treated(set, path);
+                let (service, writer) = (treated.service.service(path), treated.writer.clone());
+                let (path, Status { identity, size, owner, modified, .. }) = (path.to_owned(), *status);
+                self.discovery.found.push(Found { path, service, identity, size, owner, modified, writer });
             }
         }
     }
 
-    /// What a log is about: as the set says; where the log is an argument, as the configured set that covers it says.
-    fn service(&self, set: &LogSet, path: &Path) -> Service {
-        let treated = self.settings.treated_as.iter().find(|configured| configured.covers(path));
-        treated.unwrap_or(set).service.service(path)
+    /// The set that says how a log is treated: its own; where the log is an argument, the configured one that covers it.
+    fn treated<'s>(&'s self, set: &'s LogSet, path: &Path) -> &'s LogSet {
+        self.settings.treated_as.iter().find(|configured| configured.covers(path)).unwrap_or(set)
     }
 
     fn not_looked_at(&mut self, path: &Path, failure: &Failure) {
@@ -345,7 +415,7 @@ fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, Stri
     }
 }
 
-fn is_hidden(name: &OsStr) -> bool {
+pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
 

@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::discover::is_hidden;
 use crate::config::{Backlog, LogSet, Writer};
-use crate::model::family::{self, Name, Rotated, oldest_first};
+use crate::model::family::{self, Name, Packing, Rotated, oldest_first};
 use crate::model::names::Service;
+use crate::model::segment::ClaimedName;
 use crate::model::way::Way;
 use crate::sys::dir::{Dir, Entry};
-use crate::sys::file::Status;
+use crate::sys::file::{Kind, Status};
 
 /// The rotated files of one log that are to be taken, the oldest first.
 #[derive(Clone, Debug)]
@@ -22,8 +24,19 @@ pub struct Family {
     pub path: PathBuf,
     /// What it is about.
     pub service: Service,
+    /// Who has rotated them.
+    pub left_by: LeftBy,
     /// The files.
     pub files: Vec<RotatedFile>,
+}
+
+/// Who has rotated the files of a family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeftBy {
+    /// The log's writer: the newest one may still be in use.
+    Writer,
+    /// Something else, such as logrotate.
+    Logrotate,
 }
 
 /// A rotated file.
@@ -50,28 +63,22 @@ pub(super) struct Families {
     by_log: BTreeMap<PathBuf, Family>,
     /// Device and inode of their files: several patterns may lead to one.
     seen: HashSet<(u64, u64)>,
-    /// Logs of sets whose writers rotate them: they are in use, whatever a name says.
-    rotate_themselves: HashSet<PathBuf>,
 }
 
 impl Families {
     /// Takes note of a file.
-    pub(super) fn add(&mut self, log: PathBuf, service: Service, file: RotatedFile) {
+    pub(super) fn add(&mut self, log: PathBuf, service: Service, left_by: LeftBy, file: RotatedFile) {
         let identity = file.status.identity;
         if self.seen.insert((identity.dev, identity.ino)) {
-            let family = self.by_log.entry(log.clone()).or_insert(Family { path: log, service, files: Vec::new() });
+            let family = Family { path: log.clone(), service, left_by, files: Vec::new() };
+            let family = self.by_log.entry(log).or_insert(family);
             family.files.push(file);
         }
     }
 
-    /// Takes note that a log is one that its writer rotates itself.
-    pub(super) fn rotates_itself(&mut self, log: PathBuf) {
-        self.rotate_themselves.insert(log);
-    }
-
-    /// Whether a log is in use since its writer has rotated files of it that are still there.
+    /// Whether a log's own writer has rotated files of it that are still there: it goes on with the log itself.
     pub(super) fn is_current(&self, log: &Path) -> bool {
-        self.rotate_themselves.contains(log)
+        self.by_log.get(log).is_some_and(|family| family.left_by == LeftBy::Writer)
     }
 
     /// All of them, each in the order of age.
@@ -89,25 +96,68 @@ pub(super) fn rotate_themselves(set: &LogSet) -> bool {
     set.writer == Writer::Way(Way::Closed)
 }
 
+/// Who rotates the logs of a set.
+pub(super) fn left_by(set: &LogSet) -> LeftBy {
+    if rotate_themselves(set) { LeftBy::Writer } else { LeftBy::Logrotate }
+}
+
+/// Why a rotated file can't be taken, and what to do.
+pub(super) fn refusal(Entry { kind, status }: &Entry, name: &OsStr) -> Option<(String, String)> {
+    let refused = |why: String, hint: &str| Some((format!("refused: {why}"), hint.to_owned()));
+    match kind {
+        Kind::Regular if status.links > 1 => {
+            let why = format!("it has {} hard links: what is taken would still be there", status.links);
+            refused(why, "remove the other links: find / -xdev -samefile FILE")
+        }
+        Kind::Regular if name.len() > ClaimedName::LONGEST_LOG => {
+            let why = format!("its name has {} bytes, which leaves no room for the claimed name", name.len());
+            refused(why, "shorten it")
+        }
+        Kind::Regular => match family::packing_of(name) {
+            Packing::Other(end) => {
+                let why = format!("it is compressed in a way that is not read here ({end})");
+                refused(why, "decompress it, or exclude it")
+            }
+            _ => None,
+        },
+        _ => refused(
+            "it has the name of a rotated log, but is not a regular file".to_owned(),
+            "remove it, or exclude it",
+        ),
+    }
+}
+
+/// A rotated file that is to be taken.
+pub(super) struct Wanted<'s> {
+    /// What its name says.
+    pub(super) rotated: Rotated,
+    /// The log that it was.
+    pub(super) log: PathBuf,
+    /// The set that says how it is treated.
+    pub(super) treated: &'s LogSet,
+}
+
 /// What a file of that name is, if the set says that rotated ones are taken and it is one. By its own path or by that of
 /// its log the set must cover it; none that is excluded by either.
-pub(super) fn wanted(set: &LogSet, treated: &LogSet, dir: &Dir, name: &OsStr) -> Option<Rotated> {
-    let themselves = rotate_themselves(treated);
-    if !themselves && set.backlog == Backlog::Left && treated.backlog == Backlog::Left {
-        return None;
-    }
+pub(super) fn wanted<'s>(set: &'s LogSet, configured: &'s [LogSet], dir: &Dir, name: &OsStr) -> Option<Wanted<'s>> {
     let Name::Rotated(rotated) = family::read(name) else { return None };
     let (own, log) = (dir.path_of(name), dir.path_of(&rotated.log));
+    let treated = configured.iter().find(|set| set.covers(&log) || set.covers(&own)).unwrap_or(set);
+    let themselves = rotate_themselves(treated);
+    if is_hidden(name) || !themselves && set.backlog == Backlog::Left && treated.backlog == Backlog::Left {
+        return None;
+    }
     let excluded = [set, treated].iter().any(|set| set.excludes(&own) || set.excludes(&log));
     let covered = set.covers(&own) || set.covers(&log);
     let certain = themselves || rotated.is_certain() || matches!(dir.look(&rotated.log), Ok(Some(_)));
-    (covered && !excluded && certain).then_some(rotated)
+    (covered && !excluded && certain).then_some(Wanted { rotated, log, treated })
 }
 
 /// What svlogd, multilog and s6-log keep beside their rotated files: the log in use, their lock and what they remember.
 pub(super) fn is_state_of_a_logger(dir: &Dir, name: &OsStr) -> bool {
     let is_there = |name: &str| matches!(dir.look(name), Ok(Some(_)));
-    const STATE: [&str; 8] = ["lock", "state", "newstate", "previous", "processed", "newprocessed", "config", "newcurrent"];
+    const STATE: [&str; 8] =
+        ["lock", "state", "newstate", "previous", "processed", "newprocessed", "config", "newcurrent"];
     name == family::CURRENT || STATE.iter().any(|state| name == *state) && is_there(family::CURRENT)
 }
 

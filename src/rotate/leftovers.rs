@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
 //! | it is there, but shorter | a part that begins with it | a power loss took the rest: the part is kept, the file unlinked |
-//! | the log is there, the same file | a part or none | it was never claimed, or someone took it back: discard |
+//! | the log is there, the same file | a part or none | it was never claimed, was given back, or stays in its place: discard |
 //! | something else by the claimed name | a part or none | a regular file with a part: left alone and named; else as if it was not there |
 //! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
 //! | neither | none | the log was never touched, or is gone: forget it |
@@ -14,10 +14,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::claim::{self, Standing};
+use super::closed;
 use super::{Item, Queues, Rotation};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, Segment};
+use crate::model::segment::{Ended, Segment, Taken};
+use crate::model::way::Way;
 use crate::spool::Unfinished;
 use crate::sys::clock;
 use crate::sys::dir::{Dir, Entry};
@@ -36,6 +38,7 @@ enum Verdict {
 pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>, queues: &mut Queues) {
     for unfinished in unfinished {
         let (path, name) = (unfinished.segment.path.clone(), unfinished.segment.name);
+        let queue = closed::queue_of(&unfinished.segment);
         queues.record(&unfinished.segment);
         match sort_out_one(rotation, unfinished, queues) {
             Ok(()) => {}
@@ -45,7 +48,7 @@ pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>,
                     "an earlier run took this log and did not come to its end; it waits. If that directory is gone for \
                      good, move {name}.json and {name}.part out of the spool"
                 )));
-                queues.block(path);
+                queues.block(queue);
             }
         }
     }
@@ -56,9 +59,10 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
     match judge(rotation, &segment, has_part)? {
         Verdict::CopyAgain if has_part && removed_as_shorter(rotation, &segment)? => salvage(rotation, segment),
         Verdict::CopyAgain => {
-            let path = segment.path.clone();
+            let (path, before) = (segment.path.clone(), segment.way.clone());
+            let segment = Segment { way: rotation.way_of_claimed(&path, before), ..segment };
             log::info!("{}: claimed by an earlier run, copied again", path.display());
-            queues.push(path, Item::Claimed(segment));
+            queues.push(closed::queue_of(&segment), Item::Claimed(segment));
             Ok(())
         }
         Verdict::Discard => {
@@ -71,10 +75,13 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
 
 fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<Verdict> {
     let no_claim = if has_part { Verdict::Salvage } else { Verdict::Discard };
-    let Some(claimed) = &segment.claimed else { return Ok(no_claim) };
-    let (parent, name) = split(&segment.path);
+    if segment.claimed.is_none() && segment.taken == Taken::Away {
+        return Ok(no_claim);
+    }
+    let (parent, name) = (split(&segment.path).0, segment.own_name());
     let dir = Dir::open(&parent)?;
-    match dir.look(claimed.as_os_str())? {
+    let claimed = segment.claimed.as_ref().map(|claimed| dir.look(claimed.as_os_str())).transpose()?.flatten();
+    match claimed {
         Some(found) if is_claimed_one(&found, segment) || found.kind == Kind::Regular && has_part => {
             return Ok(Verdict::CopyAgain);
         }
@@ -93,7 +100,7 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
         // Without a birth time it may be a new file by the number of the old one.
         Some(log) if has_part && log.status.identity.born.is_none() => {
             let part = rotation.spool.salvage_part(segment.clone())?;
-            let same = part.is_beginning_of(&dir.open_read(&name)?)?;
+            let same = part.is_piece_of(&dir.open_read(&name)?)?;
             Ok(if same { Verdict::Discard } else { Verdict::Salvage })
         }
         Some(_) => Ok(Verdict::Discard),
@@ -112,7 +119,7 @@ fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool
         Err(failure) if failure.is(io::ErrorKind::InvalidData) => return Ok(false),
         other => other?,
     };
-    let shorter = status.size < part.raw() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
+    let shorter = status.size < part.taken() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
     if !shorter || claim::standing(&dir, claimed, &log)? != Standing::Claimed {
         return Ok(false);
     }
@@ -144,6 +151,9 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
         };
     }
     let modified = part.modified()?;
+    if part.segment().way == Way::Closed {
+        return closed::seal_unlinked(rotation, part, modified);
+    }
     rotation.spool.doubt(&doubt_about(part.segment())?)?;
     let sealed = rotation.spool.seal(part, modified, Ended::Interrupted)?;
     let length = sealed.seal.length;

@@ -31,7 +31,7 @@ pub use streams::Head;
 pub use survey::{Survey, survey};
 
 use crate::model::doubt::Doubt;
-use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
+use crate::model::segment::{ClaimedName, Ended, Identity, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::{Dir, Private};
 use crate::sys::failure::{Context, Result};
@@ -111,6 +111,37 @@ impl Spool {
     pub fn head(&mut self, owner: &StreamOwner) -> Result<Option<Head>> {
         let head = self.streams.head(owner);
         self.or_aside(head)
+    }
+
+    /// The newest segment of an owner; `None` where there is none, or where its record is damaged and was put aside.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
+        let newest = self.streams.newest(&OwnerTag::of(owner));
+        self.or_aside(newest)
+    }
+
+    /// How many bytes of a file are in segments already: what the newest segment of the owner says, if it ended in that file
+    /// and the file goes on (`continued`); 0 for any other file.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn position(&mut self, owner: &StreamOwner, file: Identity) -> Result<u64> {
+        let newest = self.streams.newest(&OwnerTag::of(owner));
+        let goes_on = |last: &SealedSegment| {
+            last.seal.ended == Ended::Continued && last.segment.source.file.is_same_but_for_device(&file)
+        };
+        Ok(self.or_aside(newest)?.filter(goes_on).map_or(0, |last| last.taken()))
+    }
+
+    /// The segment that was made of a claimed file, if that was the last one of its stream: the file was to be unlinked after
+    /// the seal, and the run did not come to that.
+    ///
+    /// # Errors
+    /// Where the records that were kept can't be listed.
+    pub fn sealed_from(&self, claimed: &ClaimedName) -> Result<Option<SealedSegment>> {
+        self.streams.last_of(|sealed| sealed.segment.claimed.as_ref() == Some(claimed))
     }
 
     /// Writes down what a segment is going to be. Nothing of its log may be touched before [`Self::sync`].
@@ -206,7 +237,7 @@ impl Spool {
     ///
     /// # Errors
     /// Where any of it can't be written; the part then is there to be salvaged or sealed by the next run.
-    pub fn seal(&mut self, part: Part, last: Moment, ended: crate::model::segment::Ended) -> Result<SealedSegment> {
+    pub fn seal(&mut self, part: Part, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let sealed = part.finish(last, ended)?;
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
