@@ -13,6 +13,7 @@ mod support;
 
 mod attacks;
 mod check;
+mod closed;
 mod conformance;
 mod crashes;
 mod damage;

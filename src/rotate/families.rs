@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::discover::is_hidden;
@@ -48,6 +49,15 @@ pub struct RotatedFile {
     pub rotated: Rotated,
     /// Which file it was when it was looked at, its size, and when it was last changed.
     pub status: Status,
+}
+
+impl fmt::Display for LeftBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Writer => "its writer",
+            Self::Logrotate => "logrotate, or something like it,",
+        })
+    }
 }
 
 impl Family {

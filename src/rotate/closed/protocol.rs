@@ -18,6 +18,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::NotTaken;
 use super::{Closed, Wanted};
@@ -40,6 +41,10 @@ use crate::sys::filesystem::{self, FileSystem};
 use crate::sys::lease::{self, Writers};
 use crate::sys::{clock, procfs, random};
 use crate::unpack::{self, Unsound};
+
+/// How long a compressor may need from opening a file to making the one that it compresses it to. One that opened a file
+/// before it was claimed goes on with it: the two would hold the same bytes. Who only reads it (`tail -f`) makes none.
+const UNTIL_IT_SHOWS: Duration = Duration::from_millis(50);
 
 type Taken<T> = std::result::Result<T, NotTaken>;
 
@@ -172,6 +177,9 @@ impl Closed<'_, '_> {
         let after = Status::of_file(log).doing("look at", dir.path_of(&own))?;
         if (after.size, after.modified) != (before.size, before.modified) {
             return Err(NotTaken::Waits { what: "it was changed while it was copied".to_owned(), hint: None });
+        }
+        if lease::is_open_elsewhere(log) {
+            std::thread::sleep(UNTIL_IT_SHOWS);
         }
         if let Some(twin) = twin_of(dir, &own)? {
             let what = format!("{} is being made of it; both wait", twin.display());
