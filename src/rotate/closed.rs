@@ -18,12 +18,13 @@ use std::path::{Path, PathBuf};
 
 pub(super) use protocol::seal_unlinked;
 
+use super::Rotation;
 use super::choose;
 use super::discover::Found;
 use super::families::{Family, LeftBy, RotatedFile};
 use super::leftovers::split;
+use super::queues::Item;
 use super::room::Limits;
-use super::{Item, Rotation};
 use crate::config::Writer;
 use crate::model::family::{self, Name, Rotated};
 use crate::model::names::Service;

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use super::{Item, Rotation};
+use super::Rotation;
+use super::queues::Item;
 use crate::model::problem::{Effect, Problem};
 
 /// Whether a log can be taken in its place: whether its file system can take the head of a file away.
