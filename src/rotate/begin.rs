@@ -8,12 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::Beginning;
 use super::batch::Batches;
 use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
+use super::{Beginning, asks};
 use crate::model::names::StreamId;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
@@ -87,6 +87,9 @@ impl Batches<'_, '_> {
         let size = Status::of_file(&log).doing("look at", &found.path)?.size;
         let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory, size, way };
         let segment = self.rotation.next_segment(beginning)?;
+        if segment.source.from == size {
+            return Err(NotClaimed::Nothing);
+        }
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
     }
@@ -116,7 +119,10 @@ impl Batches<'_, '_> {
         }
         let path = parent.join(&name);
         let service = self.rotation.service_of(&path);
-        let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
+        // Where all of it was sealed and somebody has written to it since, only that is left.
+        let from = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
+        let source = Source { file: status.identity, from: from.unwrap_or_default() };
+        let directory = dir.status()?.identity;
         let beginning = Beginning { path, service, claimed, source, directory, size: status.size, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;

@@ -19,6 +19,7 @@
 //! that the settle time is paid once.
 
 mod adopt;
+mod asking;
 mod asks;
 mod batch;
 mod begin;
@@ -196,7 +197,7 @@ impl<'a> Rotation<'a> {
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
-        source.from = self.position(&owner, &source, size)?;
+        source.from = self.position(&owner, &source, size)?.max(source.from);
         let now = clock::now();
         let name = match head {
             Some(head) => head.name,

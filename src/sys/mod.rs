@@ -15,6 +15,7 @@ pub mod lease;
 pub mod lock;
 pub mod pattern;
 pub mod priority;
+pub mod process;
 pub mod procfs;
 pub mod random;
 mod rename;
