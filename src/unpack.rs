@@ -83,12 +83,14 @@ impl<'f> Unpacked<'f> {
         while done < buffer.len() {
             match self.reader.read(&mut buffer[done..]) {
                 Ok(0) => break,
-                Ok(count) => done += count,
+                Ok(count) => {
+                    done += count;
+                    self.made += count as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.judged(error)),
             }
         }
-        self.made += done as u64;
         match self.made > self.most && self.packing != Packing::None {
             true => Err(Unsound::Content(format!(
                 "it unpacks to more than {} bytes, which no log of its size does",
@@ -125,6 +127,27 @@ pub fn verify(file: &File, packing: Packing, stop: &dyn Fn() -> bool) -> Result<
         }
         if unpacked.fill(&mut buffer)? < buffer.len() {
             return Ok(unpacked.made);
+        }
+    }
+}
+
+/// Whether a compressed file holds just the bytes of another one. `stop` is asked now and then.
+///
+/// # Errors
+/// What is wrong with the compressed one, as far as it was read.
+pub fn same(plain: &File, packed: &File, packing: Packing, stop: &dyn Fn() -> bool) -> Result<bool, Unsound> {
+    let (mut one, mut other) = (Unpacked::of(plain, Packing::None)?, Unpacked::of(packed, packing)?);
+    let (mut ours, mut theirs) = (vec![0; BUFFER], vec![0; BUFFER]);
+    loop {
+        if stop() {
+            return Err(Unsound::Stopped);
+        }
+        let (a, b) = (one.fill(&mut ours)?, other.fill(&mut theirs)?);
+        if ours[..a] != theirs[..b] {
+            return Ok(false);
+        }
+        if a < BUFFER {
+            return Ok(true);
         }
     }
 }

@@ -53,3 +53,21 @@ fn stored(sandbox: &Sandbox) -> Vec<Stored> {
     stored.sort_by_key(|object| (object.says("path").to_owned(), object.number("seq")));
     stored
 }
+
+/// Fails the test unless both are the same; tells where they part.
+#[track_caller]
+fn assert_same(read: &[u8], written: &[u8]) {
+    let at = read.iter().zip(written).position(|(a, b)| a != b);
+    let shown = |bytes: &[u8]| {
+        let at = at.unwrap_or(0);
+        String::from_utf8_lossy(&bytes[at.saturating_sub(60).min(bytes.len())..(at + 60).min(bytes.len())]).into_owned()
+    };
+    assert!(
+        read == written,
+        "{} bytes read, {} written; they part at {at:?}:\n{}\n--- written:\n{}",
+        read.len(),
+        written.len(),
+        shown(read),
+        shown(written)
+    );
+}

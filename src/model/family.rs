@@ -198,21 +198,19 @@ impl Rotated {
         self.age.stamp.as_ref().and_then(Stamp::begins)
     }
 
-    /// What its file is called while somebody is making another one of it, or another one by which it is replaced: the
-    /// compressed file, or what it was compressed from; and svlogd's `.t` beside its `.u`.
-    pub fn twins(&self) -> Vec<OsString> {
-        let with = |end: &str| {
+    /// What somebody may be making of a file that is not compressed: the same one, compressed. Of svlogd's `.u`, what its
+    /// processor makes of it (`.t`).
+    pub fn made_of_it(&self) -> Vec<(OsString, Packing)> {
+        let with = |(end, packing): (&str, Packing)| {
             let mut name = self.unpacked.clone();
             name.push(end);
-            name
+            (name, packing)
         };
         if let Some(label) = self.unpacked.as_bytes().strip_suffix(b".u").filter(|_| self.log == CURRENT) {
-            return vec![OsString::from_vec([label, b".t"].concat())];
+            return vec![(OsString::from_vec([label, b".t"].concat()), Packing::None)];
         }
-        match self.packing {
-            Packing::None => [".gz", ".zst", ".bz2", ".xz"].map(with).to_vec(),
-            _ => vec![self.unpacked.clone()],
-        }
+        let packings = PACKINGS.into_iter().filter(|_| self.packing == Packing::None);
+        packings.map(with).collect()
     }
 
     /// Whether the same file, compressed or not, may have both names.

@@ -13,6 +13,7 @@
 mod error;
 mod protocol;
 mod stream;
+mod twins;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, Segment};
 use crate::model::time::Moment;
 use crate::model::way::Way;
+use crate::sys::lease::{self, Writers};
 use crate::sys::procfs;
 use error::NotTaken;
 
@@ -111,9 +113,12 @@ impl Closed<'_, '_> {
                 continue;
             }
             let wanted = Wanted { path, log, service, identity, size, modified, rotated: Some(rotated) };
-            let taken = match files.iter().find(|other| other.rotated.is_twin_of(rotated)) {
-                Some(twin) => Err(self.twins(file, twin)),
-                None => self.file(&wanted),
+            let taken = match self.rotated(&wanted) {
+                // What was compressed just now comes before all that is younger, and the next run finds it.
+                Err(NotTaken::Redundant { name, .. }) if !files.iter().any(|file| file.path.ends_with(&name)) => {
+                    Err(NotTaken::gone())
+                }
+                taken => taken,
             };
             // The newest one of a writer that names its log after the day is the log that it writes.
             let is_newest = place + 1 == files.len() && *left_by == LeftBy::Writer;
@@ -125,6 +130,15 @@ impl Closed<'_, '_> {
             if !self.goes_on(path, taken) {
                 return self.left.push(log.clone());
             }
+        }
+    }
+
+    /// A rotated file. A compressor that came to its end just when its source got its name back has not found that: then
+    /// it is looked at once more.
+    fn rotated(&mut self, wanted: &Wanted<'_>) -> Result<(), NotTaken> {
+        match self.file(wanted) {
+            Err(NotTaken::AtWork { twin, .. }) if lease::writers(&twin) == Writers::None => self.file(wanted),
+            taken => taken,
         }
     }
 
@@ -158,7 +172,7 @@ impl Closed<'_, '_> {
         let Err(error) = taken else { return true };
         let goes_on = error.goes_on();
         match error {
-            NotTaken::Nothing => log::debug!("{}: nothing to take", path.display()),
+            NotTaken::Nothing | NotTaken::Redundant { .. } => log::debug!("{}: nothing to take", path.display()),
             NotTaken::Current => log::debug!("{}: left alone, as its writer goes on with it", path.display()),
             NotTaken::Failed(failure) => self.rotation.failed(path, &failure),
             other => self.rotation.problem(other.problem(path)),
@@ -176,16 +190,6 @@ impl Closed<'_, '_> {
                 who.as_deref().unwrap_or("some process")
             ),
             "nothing to do if that is a compressor at work, or a writer that is about to open a new log",
-        )
-    }
-
-    /// A file and the same one compressed: one of them is being made of the other.
-    fn twins(&self, file: &RotatedFile, twin: &RotatedFile) -> NotTaken {
-        let names = [file, twin].map(|file| file.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        NotTaken::waits(
-            format!("{} and {} are both there: one is being made of the other; both wait", names[0], names[1]),
-            "nothing to do if a compressor is at work; else it was cut short: remove the one that is not whole \
-             (gzip -t, zstd -t)",
         )
     }
 }

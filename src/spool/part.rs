@@ -84,6 +84,15 @@ impl Part {
         }
     }
 
+    /// Gives the part the time at which its log was last changed, for a run that has only the part: durable with the next
+    /// [`Self::sync`].
+    ///
+    /// # Errors
+    /// Where it can't be set.
+    pub fn set_modified(&self, modified: Moment) -> Result<()> {
+        self.file.set_modified(modified.to_system_time()).doing("set the time of", &self.path)
+    }
+
     /// Whether a file has just the bytes that this segment holds where the segment begins in it: for file systems that keep
     /// no birth time, where an inode's number is not enough to know it by.
     ///

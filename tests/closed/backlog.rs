@@ -1,6 +1,7 @@
 //! What is taken, in which order, and what holds it up.
 
 use std::fs::File;
+use std::io::Write;
 
 use logferry::sys::fault::Point;
 
@@ -87,9 +88,10 @@ fn what_someone_still_writes_waits_and_so_does_what_came_after_it() {
 fn a_file_that_is_being_compressed_waits_with_its_twin() {
     let sandbox = Sandbox::new();
     let all = history(&sandbox);
-    let twin = rotated(&sandbox, "web.log.1.gz", "fo", 10);
+    let half = super::gzip(b"four\n");
+    let twin = sandbox.write_log("web.log.1.gz", &half[..half.len() / 2]);
     let ended = run_backlog(&sandbox).expect(75);
-    assert!(ended.stderr.contains("both there") && ended.stderr.contains("hint:"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("web.log.1.gz is beside it") && ended.stderr.contains("hint:"), "{}", ended.stderr);
     assert!(sandbox.log("web.log.1").exists() && twin.exists() && sandbox.log("web.log").exists());
     std::fs::remove_file(twin).expect("gzip was cut short");
     run_backlog(&sandbox).quiet();
@@ -104,14 +106,48 @@ fn a_compressor_that_shows_itself_while_a_file_is_copied_keeps_it() {
     run.arg("run").arg("--backlog").arg(sandbox.log("*.log"));
     // Three were taken; the fourth is claimed, and was opened by a compressor before that.
     let stopped = Stopped::at(Point::CopiesDurable, 4, run);
-    let twin = rotated(&sandbox, "web.log.1.gz", "four\n", 10);
+    let twin = sandbox.write_log("web.log.1.gz", "");
+    let mut compressor = File::options().append(true).open(&twin).expect("a file");
     let ended = stopped.go_on().expect(75);
     assert!(ended.stderr.contains("web.log.1.gz is being made of it"), "{}", ended.stderr);
     assert!(sandbox.log("web.log.1").exists(), "it has its name back: {:?}", sandbox.files("log"));
+    assert_eq!(cat(&sandbox, "web"), "one\ntwo\r\nwithout an end three\n");
+    compressor.write_all(&super::gzip(b"four\n")).expect("written");
+    drop(compressor);
     std::fs::remove_file(sandbox.log("web.log.1")).expect("the compressor has come to its end");
-    assert!(twin.exists());
     run_backlog(&sandbox).quiet();
     assert_eq!(cat(&sandbox, "web"), all);
+}
+
+#[test]
+fn what_a_compressor_did_not_come_to_remove_is_taken_once() {
+    // It was cut short before that.
+    let sandbox = Sandbox::new();
+    let all = history(&sandbox);
+    rotated(&sandbox, "web.log.1.gz", "four\n", 10);
+    run_backlog(&sandbox).quiet();
+    assert_eq!(cat(&sandbox, "web"), all);
+    assert!(sandbox.files("log").is_empty());
+    // It did not find it under its name.
+    let sandbox = Sandbox::new();
+    let all = history(&sandbox);
+    let mut run = sandbox.logferry();
+    run.arg("run").arg("--backlog").arg(sandbox.log("*.log"));
+    let stopped = Stopped::at(Point::CopiesDurable, 4, run);
+    rotated(&sandbox, "web.log.1.gz", "four\n", 10);
+    stopped.go_on().expect(75);
+    assert_eq!(sandbox.files("log"), [sandbox.log("web.log"), sandbox.log("web.log.1.gz")]);
+    run_backlog(&sandbox).quiet();
+    assert_eq!(cat(&sandbox, "web"), all);
+}
+
+#[test]
+fn two_that_have_only_their_names_in_common_are_both_taken() {
+    let sandbox = Sandbox::new();
+    rotated(&sandbox, "web.log.1.gz", "one\n", 20);
+    rotated(&sandbox, "web.log.1", "two\n", 10);
+    run_backlog(&sandbox).quiet();
+    assert_eq!(cat(&sandbox, "web"), "one\ntwo\n");
 }
 
 #[test]
@@ -156,8 +192,8 @@ fn a_file_that_logrotate_renames_between_a_kill_and_the_next_run_is_taken_once()
                 std::fs::rename(from, sandbox.log(format!("web.log.{}{end}", number + 1))).expect("a rename");
             }
         }
-        run_backlog(&sandbox);
-        assert_eq!(cat(&sandbox, "web"), all, "{order}");
+        let ended = run_backlog(&sandbox);
+        assert_eq!(cat(&sandbox, "web"), all, "{order}: {ended:?}");
         sandbox.nothing_left_behind();
     }
 }

@@ -12,16 +12,17 @@ const TIMES: usize = 9;
 fn rotate(sandbox: &Sandbox, options: &str) -> String {
     let log = sandbox.log("web.log");
     let (config, state) = (sandbox.path("logrotate.conf"), sandbox.path("logrotate.state"));
-    std::fs::write(&config, format!("{} {{ rotate 20 nocreate\n{options}\n}}\n", log.display()))
+    std::fs::write(&config, format!("{} {{\nrotate 20\nnocreate\n{options}\n}}\n", log.display()))
         .expect("a configuration");
     let mut all = String::new();
     for day in 1..=TIMES {
         let text = (0..day * 50).map(|line| format!("day {day}, line {line}\r\n")).collect::<String>();
         sandbox.write_log("web.log", &text);
         all += &text;
-        let at = format!("2026-11-{:02} 03:00:00", day + 10);
-        let mut logrotate = Command::new("faketime");
-        logrotate.args(["-f", &at, "/usr/sbin/logrotate", "-f", "-s"]).arg(&state).arg(&config);
+        let at = format!("@2026-11-{:02} 03:00:00", day + 10);
+        let mut logrotate = Command::new("/usr/sbin/logrotate");
+        logrotate.args(["-f", "-s"]).arg(&state).arg(&config);
+        logrotate.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1").env("FAKETIME", at);
         finish(&mut logrotate).quiet();
     }
     sandbox.write_log("web.log", "in use\n");
@@ -33,7 +34,7 @@ fn numbered_compressed_delayed_and_dated_files_come_back_in_order() {
     for options in
         ["nocompress", "compress", "compress\ndelaycompress", "dateext\ncompress", "dateext\ndelaycompress\ncompress"]
     {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         let all = rotate(&sandbox, options);
         let left = sandbox.files("log");
         assert_eq!(left.len(), TIMES + 1, "{options}: {left:?}");
@@ -46,7 +47,7 @@ fn numbered_compressed_delayed_and_dated_files_come_back_in_order() {
 
 #[test]
 fn runs_between_the_rotations_of_a_logrotate_that_goes_on_lose_and_double_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     let (config, state) = (sandbox.path("logrotate.conf"), sandbox.path("logrotate.state"));
     let log = sandbox.log("web.log");
     std::fs::write(&config, format!("{} {{ rotate 9\ncompress\nmissingok\nnocreate\n}}\n", log.display()))

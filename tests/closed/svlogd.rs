@@ -43,7 +43,7 @@ fn start(dir: &Path) -> Child {
 
 #[test]
 fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     let dir = sandbox.log("web");
     std::fs::create_dir(&dir).expect("a directory");
     // 20 kB a file, and none is ever deleted by svlogd itself (svlogd(8), "LOG DIRECTORY").
@@ -75,8 +75,7 @@ fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
     let mut all = sandbox.run(["cat", "web"]).expect(0).stdout;
     // The log in use stays, though nobody has it open any more.
     all.extend(std::fs::read(dir.join("current")).expect("the log in use"));
-    assert_eq!(all.len(), written.len());
-    assert!(all == written, "the same bytes in another order");
+    super::assert_same(&all, &written);
     let objects = stored(&sandbox);
     assert!(objects.iter().all(|object| object.says("path").ends_with("/web/current")));
     assert!(objects.iter().all(|object| object.says("ended") == "released"));
@@ -99,7 +98,7 @@ fn what_a_processor_is_at_work_on_is_left_to_it() {
     sandbox.write_log("state", "processor's");
     let run = || sandbox.run(["run".into(), "--writer=closed".into(), sandbox.path("log").into_os_string()]);
     let ended = run().expect(75);
-    assert!(ended.stderr.contains(".t is being made of it"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(".t is beside it"), "{}", ended.stderr);
     assert_eq!(sandbox.run(["cat", "log"]).expect(0).text(), "first\n");
     std::fs::remove_file(sandbox.log(format!("{}.t", labels[1]))).expect("a file");
     run().quiet();

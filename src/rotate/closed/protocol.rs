@@ -18,7 +18,6 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 
 use super::error::NotTaken;
 use super::{Closed, Wanted};
@@ -28,7 +27,7 @@ use crate::model::segment::{ClaimedName, Ended, Identity, Segment, Source};
 use crate::model::time::Moment;
 use crate::model::way::Way;
 use crate::rotate::begin::not_ours;
-use crate::rotate::claim::{self, Standing};
+use crate::rotate::claim::{self, NotClaimed, Standing};
 use crate::rotate::copy::{self, CopyError, Until};
 use crate::rotate::leftovers::split;
 use crate::rotate::{Beginning, Rotation, repack};
@@ -42,10 +41,6 @@ use crate::sys::lease::{self, Writers};
 use crate::sys::{clock, procfs, random};
 use crate::unpack::{self, Unsound};
 
-/// How long a compressor may need from opening a file to making the one that it compresses it to. One that opened a file
-/// before it was claimed goes on with it: the two would hold the same bytes. Who only reads it (`tail -f`) makes none.
-const UNTIL_IT_SHOWS: Duration = Duration::from_millis(50);
-
 type Taken<T> = std::result::Result<T, NotTaken>;
 
 impl Closed<'_, '_> {
@@ -54,8 +49,13 @@ impl Closed<'_, '_> {
         let (parent, name) = split(wanted.path);
         let dir = Dir::open(&parent)?;
         self.limits.room(self.rotation.spool)?.require_for(self.rotation.spool, wanted.size)?;
-        let log = claim::open(&dir, &name, wanted.identity)?;
+        let log = match claim::open(&dir, &name, wanted.identity) {
+            // It may have been renamed, or compressed: what comes after it must not come before it.
+            Err(NotClaimed::Nothing) if wanted.rotated.is_some() => return Err(NotTaken::gone()),
+            opened => opened?,
+        };
         self.require_closed(&dir, &name, &log, wanted.identity)?;
+        self.require_no_source(&dir, &log, &name)?;
         self.require_whole(wanted.path, &log, packing_of(&name))?;
         fault::reached(Point::Opened);
         let segment = self.begin(wanted, &dir, &name)?;
@@ -69,7 +69,7 @@ impl Closed<'_, '_> {
         dir.sync()?;
         fault::reached(Point::ClaimsDurable);
         match wanted.rotated.is_some() && segment.source.from >= wanted.size {
-            true => self.remove_taken(&dir, &segment),
+            true => Ok(self.remove_taken(&dir, &segment)?),
             false => self.carry_out(segment, &dir, &log),
         }
     }
@@ -132,10 +132,7 @@ impl Closed<'_, '_> {
     fn carry_out(&mut self, segment: Segment, dir: &Dir, log: &File) -> Taken<()> {
         let (part, modified) = match self.copied(&segment, dir, log) {
             Ok(copied) => copied,
-            Err(error) => {
-                self.give_back(&segment, dir);
-                return Err(error);
-            }
+            Err(error) => return Err(self.broken_off(&segment, dir, error)),
         };
         let claimed = segment.claimed.as_ref().expect("it has its claimed name");
         fault::reached(Point::BeforeUnlink);
@@ -143,8 +140,7 @@ impl Closed<'_, '_> {
             // If the name is gone all the same, the part is all there is: it must not be discarded.
             Err(failure) if !matches!(dir.look(claimed.as_os_str()), Ok(None)) => {
                 drop(part);
-                self.give_back(&segment, dir);
-                return Err(failure.into());
+                return Err(self.broken_off(&segment, dir, failure.into()));
             }
             _ => {}
         }
@@ -168,6 +164,7 @@ impl Closed<'_, '_> {
             return Err(NotTaken::Nothing);
         }
         fault::reached(Point::Copied);
+        part.set_modified(before.modified)?;
         part.sync()?;
         fault::reached(Point::CopyDurable);
         self.rotation.spool.sync()?;
@@ -178,13 +175,7 @@ impl Closed<'_, '_> {
         if (after.size, after.modified) != (before.size, before.modified) {
             return Err(NotTaken::Waits { what: "it was changed while it was copied".to_owned(), hint: None });
         }
-        if lease::is_open_elsewhere(log) {
-            std::thread::sleep(UNTIL_IT_SHOWS);
-        }
-        if let Some(twin) = twin_of(dir, &own)? {
-            let what = format!("{} is being made of it; both wait", twin.display());
-            return Err(NotTaken::waits(what, "nothing to do: the next run takes it when that is done"));
-        }
+        self.require_nothing_made_of_it(dir, &own, log)?;
         match claim::standing(dir, claimed, log)? {
             Standing::Claimed => Ok((part, after.modified)),
             Standing::Moved | Standing::Deleted => Err(not_ours(dir, claimed).into()),
@@ -202,7 +193,7 @@ impl Closed<'_, '_> {
         copied.map_err(|error| match error {
             CopyError::Log(failure) | CopyError::Part(failure) => NotTaken::Failed(failure),
             CopyError::TooLarge => NotTaken::Failed(room.exceeded(self.rotation.spool)),
-            CopyError::Stopped => NotTaken::Waits { what: "stopped by a signal; it waits".to_owned(), hint: None },
+            CopyError::Stopped => NotTaken::stopped(),
             error @ CopyError::Truncated => NotTaken::Waits { what: error.to_string(), hint: None },
             error @ CopyError::Hollow { .. } => {
                 NotTaken::Refused { what: error.to_string(), hint: "save what you need of it, then remove it" }
@@ -246,34 +237,47 @@ impl Closed<'_, '_> {
                 hint: "it stays where it is, and what came after it is taken; repair it, or exclude it",
             }),
             Err(Unsound::Unread(error)) => Err(Failure::new("read", path, error).into()),
-            Err(Unsound::Stopped) => {
-                Err(NotTaken::Waits { what: "stopped by a signal; it waits".to_owned(), hint: None })
+            Err(Unsound::Stopped) => Err(NotTaken::stopped()),
+        }
+    }
+
+    /// What becomes of a claimed file that could not be taken. Its part goes first: a part without a claimed file would be
+    /// taken for what is left of a file that was unlinked.
+    fn broken_off(&mut self, segment: &Segment, dir: &Dir, error: NotTaken) -> NotTaken {
+        let undone = self.rotation.spool.discard_part(segment.name).and_then(|()| match &error {
+            NotTaken::Redundant { name, twin } => {
+                log::info!("{}: all of it is in {}", segment.path.display(), Path::new(name).display());
+                // A compressor does not sync what it has made.
+                twin.sync_all().doing("sync", dir.path_of(name))?;
+                self.remove_taken(dir, segment)
+            }
+            error if error.gives_back() => {
+                let claimed = segment.claimed.as_ref().expect("it has its claimed name");
+                dir.rename_new(claimed.as_os_str(), segment.own_name())?;
+                fault::reached(Point::GivenBack);
+                self.rotation.spool.discard(segment.name)
+            }
+            _ => Ok(()),
+        });
+        match undone {
+            Ok(()) => error,
+            // Its name is taken meanwhile, for one: it stays claimed, and the next run goes on from there.
+            Err(failure) => {
+                log::info!("{}: it stays claimed: {failure}", segment.path.display());
+                match error {
+                    NotTaken::Redundant { .. } => NotTaken::Failed(failure),
+                    error => error,
+                }
             }
         }
     }
 
-    /// Gives a claimed file its name back. Its part goes first: a part without a claimed file would be taken for what is
-    /// left of a file that was unlinked. Where the name is taken meanwhile, the file stays claimed for the next run.
-    fn give_back(&mut self, segment: &Segment, dir: &Dir) {
-        let claimed = segment.claimed.as_ref().expect("it has its claimed name");
-        let given = self.rotation.spool.discard_part(segment.name).and_then(|()| {
-            dir.rename_new(claimed.as_os_str(), segment.own_name())?;
-            fault::reached(Point::GivenBack);
-            self.rotation.spool.discard(segment.name)
-        });
-        if let Err(failure) = given {
-            log::info!("{}: it stays claimed: {}", segment.path.display(), failure);
-        }
-    }
-
-    /// Removes a claimed file all of whose bytes were in segments before it was rotated.
-    fn remove_taken(&mut self, dir: &Dir, segment: &Segment) -> Taken<()> {
+    /// Removes a claimed file that is not needed: all of it was in segments before it was rotated, or is beside it.
+    fn remove_taken(&mut self, dir: &Dir, segment: &Segment) -> Result<()> {
         let claimed = segment.claimed.as_ref().expect("it has its claimed name");
         dir.unlink(claimed.as_os_str())?;
         dir.sync()?;
-        self.rotation.spool.discard(segment.name)?;
-        log::info!("{}: all of it had been taken before it was rotated; removed", segment.path.display());
-        Ok(())
+        self.rotation.spool.discard(segment.name)
     }
 }
 
@@ -293,15 +297,4 @@ fn packing_of(name: &OsStr) -> Packing {
         Name::Rotated(Rotated { packing, .. }) => packing,
         Name::Plain | Name::Aside(_) => Packing::None,
     }
-}
-
-/// What a compressor, or svlogd's processor, is making of a file by that name.
-fn twin_of(dir: &Dir, name: &OsStr) -> Result<Option<std::ffi::OsString>> {
-    let Name::Rotated(rotated) = family::read(name) else { return Ok(None) };
-    for twin in rotated.twins() {
-        if dir.look(&twin)?.is_some() {
-            return Ok(Some(twin));
-        }
-    }
-    Ok(None)
 }
