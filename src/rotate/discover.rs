@@ -136,7 +136,13 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
     let Search { mut discovery, families, .. } = search;
     // What has rotated siblings is still being written to, even if nobody has it open just now.
     discovery.found.retain(|found| !families.is_current(&found.path));
-    discovery.families = families.in_order();
+    let (families, problems) = families.settled(settings);
+    for problem in &problems {
+        // What comes before it stays where it is.
+        discovery.found.retain(|found| found.path != problem.path);
+    }
+    discovery.families = families;
+    discovery.problems.extend(problems);
     discovery.claimed.sort_by(|a, b| (&a.dir, &a.claimed).cmp(&(&b.dir, &b.claimed)));
     discovery
 }

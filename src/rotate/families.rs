@@ -4,18 +4,20 @@
 //! What a name says is [`crate::model::family`]'s; here it is looked up what else there is in the directory, and what the
 //! user wants. Nothing is opened.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::discover::is_hidden;
-use crate::config::{Backlog, LogSet, Writer};
+use crate::config::{Backlog, LogSet, Settings, Writer};
 use crate::model::family::{self, Name, Packing, Rotated, oldest_first};
 use crate::model::names::Service;
+use crate::model::problem::{Effect, Problem};
 use crate::model::segment::ClaimedName;
 use crate::model::way::Way;
 use crate::sys::dir::{Dir, Entry};
+use crate::sys::failure;
 use crate::sys::file::{Kind, Status};
 
 /// The rotated files of one log that are to be taken, the oldest first.
@@ -91,14 +93,57 @@ impl Families {
         self.by_log.get(log).is_some_and(|family| family.left_by == LeftBy::Writer)
     }
 
-    /// All of them, each in the order of age.
-    pub(super) fn in_order(self) -> Vec<Family> {
-        let ordered = |family: Family| {
-            let files = oldest_first(family.files, |file| (&file.rotated, file.status.modified));
-            Family { files, ..family }
-        };
-        self.by_log.into_values().map(ordered).collect()
+    /// All of them, each in the order of age; and what is in the way of some.
+    pub(super) fn settled(self, settings: &Settings) -> (Vec<Family>, Vec<Problem>) {
+        let (mut families, mut problems) = (Vec::new(), Vec::new());
+        for family in self.by_log.into_values() {
+            match settled(family, settings) {
+                Ok(family) => families.push(family),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        (families, problems)
     }
+}
+
+/// How often a directory is listed until two lists are the same.
+const MOST_LOOKS: usize = 10;
+
+/// The files of a family as they are together. While a directory is listed and its files are looked at, its writer may give
+/// each of them another name, so that one is missed and those after it are not: they would be taken before it.
+///
+/// # Errors
+/// The log's problem, where the files do not stay as they are, or can't be looked at.
+pub(super) fn settled(family: Family, settings: &Settings) -> Result<Family, Problem> {
+    let mut files = family.files;
+    for _ in 0..MOST_LOOKS {
+        let again = look_again(&family.path, settings)
+            .map_err(|failure| Problem::from_error(Effect::Failed, &family.path, &failure))?;
+        if names(&files) == names(&again) {
+            let files = oldest_first(again, |file| (&file.rotated, file.status.modified));
+            return Ok(Family { files, ..family });
+        }
+        files = again;
+    }
+    let what = "its rotated files are being renamed; they wait for the next run";
+    Err(Problem::new(Effect::Waits, &family.path, what))
+}
+
+fn look_again(log: &Path, settings: &Settings) -> failure::Result<Vec<RotatedFile>> {
+    let dir = Dir::open(log.parent().unwrap_or(Path::new("/")))?;
+    let mut files = Vec::new();
+    for name in dir.names()? {
+        let mut wanted = settings.sets.iter().filter_map(|set| wanted(set, &settings.treated_as, &dir, &name));
+        let Some(Wanted { rotated, .. }) = wanted.find(|wanted| wanted.log == log) else { continue };
+        if let Some(entry) = dir.look(&name)?.filter(|entry| refusal(entry, &name).is_none()) {
+            files.push(file(&dir, &name, rotated, &entry));
+        }
+    }
+    Ok(files)
+}
+
+fn names(files: &[RotatedFile]) -> BTreeSet<(&Path, u64, u64)> {
+    files.iter().map(|file| (file.path.as_path(), file.status.identity.dev, file.status.identity.ino)).collect()
 }
 
 /// Whether the writers of a set's logs rotate them themselves.
