@@ -15,7 +15,7 @@ use crate::support::proof::{self, Stored};
 use crate::support::{Ended, Sandbox};
 
 /// Makes a rotated file that was last changed so many hours ago.
-fn rotated(sandbox: &Sandbox, name: &str, bytes: impl AsRef<[u8]>, hours_ago: u64) -> PathBuf {
+pub(crate) fn rotated(sandbox: &Sandbox, name: &str, bytes: impl AsRef<[u8]>, hours_ago: u64) -> PathBuf {
     let packed = match name.rsplit('.').next() {
         Some("gz") => gzip(bytes.as_ref()),
         Some("zst") => zstd::encode_all(bytes.as_ref(), 3).expect("memory"),

@@ -2,6 +2,7 @@
 
 use super::host::{self, Report};
 use crate::cli::{self, Install};
+use crate::config::Backlog;
 use crate::exit::Exit;
 use crate::install::host::{Host, HostLock};
 use crate::install::plan::{self, Asked, Installation, Scheduler, Trouble, Wanted};
@@ -55,7 +56,7 @@ fn change(host: &Host, Installation { plan, logs, .. }: &Installation) -> Result
 }
 
 fn wanted(host: &Host, args: &Install) -> std::result::Result<Wanted, Trouble> {
-    let said = Wanted::said(host, args.to.clone(), &args.logs, args.instance.clone())?;
+    let said = Wanted::said(host, args.to.clone(), &args.logs, args.instance.clone(), Backlog::of_flag(args.backlog))?;
     let scheduler = args.scheduler.map(|scheduler| match scheduler {
         cli::Scheduler::Cron => Scheduler::Cron,
         cli::Scheduler::Systemd => Scheduler::Systemd,

@@ -8,7 +8,7 @@ use super::files::{self, Found};
 use super::host::Host;
 use super::plan::{Asked, Trouble};
 use super::{Plan, Result, problem, signed};
-use crate::config::{self, ConfigError, File, LogSet, Pattern};
+use crate::config::{self, Backlog, ConfigError, File, LogSet, Pattern};
 use crate::model::destination::Destination;
 use crate::model::names::Instance;
 use crate::model::path_text::to_text;
@@ -25,6 +25,8 @@ pub struct Said {
     pub logs: Vec<String>,
     /// This machine's name.
     pub instance: Option<Instance>,
+    /// What becomes of the files that logrotate left.
+    pub backlog: Backlog,
 }
 
 /// What is planned with the configuration, and what it says then.
@@ -121,6 +123,9 @@ fn kept(host: &Host, said: &Said, file: &File) -> Plan {
         let there = file.instance.as_ref().map_or("not set".to_owned(), Instance::to_string);
         differs.push(differ("`instance.id`", there, instance.to_string()));
     }
+    if said.backlog == Backlog::Taken && file.sets.iter().any(|set| set.backlog == Backlog::Left) {
+        differs.push(differ("`backlog`", "not true for all logs".to_owned(), "true".to_owned()));
+    }
     match differs.is_empty() {
         true => Plan::default(),
         false => Plan::note(format!(
@@ -136,10 +141,14 @@ fn render(said: &Said) -> String {
     let paths: String = said.logs.iter().map(|log| format!("    {},\n", quoted(log))).collect();
     let instance =
         said.instance.as_ref().map_or(String::new(), |id| format!("\n[instance]\nid = {}\n", quoted(id.as_str())));
+    let backlog = match said.backlog {
+        Backlog::Taken => "backlog = true\n",
+        Backlog::Left => "",
+    };
     format!(
         "# What logferry ships, and where to. Change it as you like: from then on it is yours, and only uninstall --purge\n\
          # removes it. To see what a run makes of it: logferry run --dry-run\n\
-         to = {}\n{instance}\n[[logs]]\npaths = [\n{paths}]\n",
+         to = {}\n{instance}\n[[logs]]\npaths = [\n{paths}]\n{backlog}",
         quoted(&to)
     )
 }
@@ -197,11 +206,16 @@ mod tests {
                 if path.contains("[[") { Pattern::Literal(path.into()).text().expect("text") } else { path.to_owned() };
             let to = Destination::parse("file:///srv/a%22b").expect("a directory");
             let instance = Instance::parse("web-1").ok();
-            let said = Said { to: Some(to), logs: vec![path.clone(), "/second".to_owned()], instance };
+            let said = Said {
+                to: Some(to),
+                logs: vec![path.clone(), "/second".to_owned()],
+                instance,
+                backlog: Backlog::Taken,
+            };
             let file = File::parse(Path::new("x"), render(&said)).expect(&path);
             assert_eq!((file.to, file.instance), (said.to, said.instance));
             let texts: Vec<_> = file.sets[0].paths.iter().filter_map(Pattern::text).collect();
-            assert_eq!(texts, said.logs);
+            assert_eq!((texts, file.sets[0].backlog), (said.logs, Backlog::Taken));
         }
     }
 }
