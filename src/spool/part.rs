@@ -54,6 +54,7 @@ impl Part {
         // Cutting counts as a change.
         let mut part = Self { segment, file, path, member, modified: Some(status.modified), ending: None };
         part.cut()?;
+        part.keep_time()?;
         fault::reached(Point::PartCut);
         Ok(part)
     }
@@ -89,7 +90,14 @@ impl Part {
     ///
     /// # Errors
     /// Where it can't be set.
-    pub fn set_modified(&self, modified: Moment) -> Result<()> {
+    pub fn set_modified(&mut self, modified: Moment) -> Result<()> {
+        self.modified = Some(modified);
+        self.keep_time()
+    }
+
+    /// Gives the part its time back, which each change of it takes away.
+    fn keep_time(&self) -> Result<()> {
+        let Some(modified) = self.modified else { return Ok(()) };
         self.file.set_modified(modified.to_system_time()).doing("set the time of", &self.path)
     }
 
@@ -193,6 +201,9 @@ impl Part {
 
     pub(super) fn finish(mut self, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let whole = self.member.finish(&mut self.file).doing("write", &self.path)?;
+        if let Some(modified) = self.modified {
+            self.file.set_modified(modified.to_system_time()).doing("set the time of", &self.path)?;
+        }
         fault::reached(Point::MemberEnded);
         self.file.sync_all().doing("sync", &self.path)?;
         fault::reached(Point::MemberDurable);

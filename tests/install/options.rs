@@ -129,6 +129,7 @@ fn what_logrotate_has_left_is_offered_or_asked_for() {
     let history = |image: &Image| {
         let dir = std::path::Path::new(super::image::LOGS).parent().expect("a directory").to_owned();
         let dir = dir.to_str().expect("UTF-8").to_owned();
+        std::fs::create_dir_all(image.path(&dir)).expect("a directory");
         image.write(&format!("{dir}/web.log"), "in use\n");
         image.write(&format!("{dir}/web.log.1"), "one\n");
         image.write(&format!("{dir}/web.log.2.gz"), "two\n");
