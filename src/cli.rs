@@ -102,6 +102,9 @@ pub struct Run {
     /// Which logs, and where to.
     #[command(flatten)]
     pub logs: LogArgs,
+    /// Take the files too that logrotate left of the logs (web.log.1, web.log.2.gz), the oldest first
+    #[arg(long)]
+    pub backlog: bool,
     /// Wait up to this long before starting: each instance a time of its own, always the same
     #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
     pub splay: Option<Duration>,
@@ -199,6 +202,9 @@ pub struct Check {
     /// How the logs' writers let go of them, as for run
     #[arg(long, value_name = "WAY", value_parser = config::Writer::parse)]
     pub writer: Option<config::Writer>,
+    /// Take the files too that logrotate left of the logs (web.log.1, web.log.2.gz), the oldest first
+    #[arg(long)]
+    pub backlog: bool,
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
@@ -227,6 +233,9 @@ pub struct Install {
     /// The store: s3://bucket/prefix or file:///dir; not needed where /etc/logferry.toml names it
     #[arg(long, value_name = "URL", env = "LOGFERRY_TO", value_parser = Destination::parse)]
     pub to: Option<Destination>,
+    /// Have the first run take the files too that logrotate left of these logs (web.log.1, web.log.2.gz)
+    #[arg(long)]
+    pub backlog: bool,
     /// The minute of the hour at which a run starts [default: as installed, else 7]
     #[arg(long, value_name = "MINUTE", value_parser = Minute::parse)]
     pub at: Option<Minute>,

@@ -3,6 +3,7 @@
 //! Flags win over the environment (clap sees to that), both win over the file. Nothing is touched before all of it was
 //! read and checked; a mistake names file, line and key.
 
+mod backlog;
 mod bandwidth;
 mod instance;
 mod keep;
@@ -21,6 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use backlog::Backlog;
 pub use layout::{Field, Layout, Values};
 pub use lifecycle::Lifecycle;
 pub use limits::LogLimits;
@@ -119,6 +121,8 @@ pub struct LogSet {
     pub priority: Priority,
     /// How much is taken of each.
     pub limits: LogLimits,
+    /// What becomes of the files that logrotate left of them.
+    pub backlog: Backlog,
 }
 
 impl LogSet {
@@ -283,6 +287,7 @@ fn read_set(mut section: Section<'_>, writer: &Writer, mistakes: &mut Mistakes) 
         exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
         service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
         writer: writer::read(&mut section, mistakes).unwrap_or_else(|| writer.clone()),
+        backlog: backlog::read(&mut section, mistakes),
         limits: limits::read(&mut section, mistakes),
         priority: priority::read(&mut section, mistakes),
     };
@@ -305,6 +310,8 @@ pub struct Flags {
     pub splay: Option<Duration>,
     /// `--writer`.
     pub writer: Option<Writer>,
+    /// `--backlog`.
+    pub backlog: Backlog,
     /// `--state-dir`.
     pub state_dir: PathBuf,
 }
@@ -384,11 +391,14 @@ impl Settings {
         if let Some(writer) = &flags.writer {
             configured.iter_mut().for_each(|set| set.writer = writer.clone());
         }
+        if flags.backlog == Backlog::Taken {
+            configured.iter_mut().for_each(|set| set.backlog = Backlog::Taken);
+        }
         let (sets, treated_as, named_by) = match flags.logs.is_empty() {
             true => (configured, Vec::new(), NamedBy::Configuration),
             false => {
                 let writer = flags.writer.unwrap_or(file.writer);
-                let set = set_of_arguments(&flags.logs, writer).map_err(|why| mistakes.push(why));
+                let set = set_of_arguments(&flags.logs, writer, flags.backlog).map_err(|why| mistakes.push(why));
                 (set.into_iter().collect(), configured, NamedBy::Arguments)
             }
         };
@@ -460,10 +470,10 @@ impl Settings {
 
 /// One set for the arguments. A log that the configuration names too is treated as it says there, so that a run by
 /// hand goes on with the same streams.
-fn set_of_arguments(logs: &[PathBuf], writer: Writer) -> Result<LogSet, ConfigError> {
+fn set_of_arguments(logs: &[PathBuf], writer: Writer, backlog: Backlog) -> Result<LogSet, ConfigError> {
     let paths = logs.iter().map(|log| Pattern::of_argument(log)).collect::<Result<_, _>>();
     let paths = paths.map_err(|why| ConfigError::new("LOG", why))?;
-    Ok(LogSet { paths, writer, ..LogSet::default() })
+    Ok(LogSet { paths, writer, backlog, ..LogSet::default() })
 }
 
 /// Reads a time such as `90s`, `10m` or `1h 30m`.

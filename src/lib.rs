@@ -4,7 +4,7 @@
 //! may change with any release. Dependencies point down only:
 //!
 //! ```text
-//! main -> cmd -> check -> {rotate, ship, ec2, install, archive, report} -> {gzip, spool, store} -> sys -> model
+//! main -> cmd -> check -> {rotate, ship, ec2, install, archive, report} -> {gzip, unpack, spool, store} -> sys -> model
 //! ```
 
 pub mod archive;
@@ -23,3 +23,4 @@ pub mod ship;
 pub mod spool;
 pub mod store;
 pub mod sys;
+pub mod unpack;

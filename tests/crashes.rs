@@ -171,6 +171,23 @@ fn sliced(place: &Place) -> Actors {
     actors
 }
 
+/// What logrotate left of a log, one of it compressed already by a compressor that was cut short; and the log.
+fn rotated(place: &Place) -> Actors {
+    let logs = place.sandbox.log("*.log").display().to_string();
+    place.sandbox.config_file(&format!("{SETTLE}[[logs]]\npaths = {logs:?}\nbacklog = true\n"));
+    let mut all = String::new();
+    for (hours_ago, names) in [(30, &["web.log.3.gz"][..]), (20, &["web.log.2", "web.log.2.gz"]), (10, &["web.log.1"])]
+    {
+        let text = format!("of {hours_ago} hours ago\n");
+        for name in names {
+            crate::closed::rotated(&place.sandbox, name, &text, hours_ago);
+        }
+        all += &text;
+    }
+    place.sandbox.write_log("web.log", "of now\n");
+    Actors::nobody(vec![Content::new("web", all + "of now\n")])
+}
+
 /// Too large for one request, even when it is compressed.
 fn large(place: &Place) -> Actors {
     let bytes = crate::support::noise(9_000_000);
@@ -248,6 +265,7 @@ const SCENES: &[Scene] = &[
     Scene { name: "a writer that has gone", store: Store::S3, exit: 0, prepare: gone },
     Scene { name: "a writer that does not reopen", store: Store::S3, exit: 0, prepare: grown },
     Scene { name: "logs that nobody holds, a directory as store", store: Store::Directory, exit: 0, prepare: closed },
+    Scene { name: "what logrotate left", store: Store::Directory, exit: 0, prepare: rotated },
     Scene { name: "a log of several parts", store: Store::S3, exit: 0, prepare: large },
     Scene { name: "a log cut short by a power loss", store: Store::Directory, exit: 0, prepare: shortened },
     Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },

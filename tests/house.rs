@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 6] = [
     &["main", "cli", "cmd"],
     &["check"],
     &["rotate", "ship", "ec2", "install", "archive", "report"],
-    &["config", "gzip", "spool", "store", "exit"],
+    &["config", "gzip", "unpack", "spool", "store", "exit"],
     &["sys"],
     &["model"],
 ];

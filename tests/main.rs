@@ -14,6 +14,7 @@ mod support;
 mod attacks;
 mod bandwidth;
 mod check;
+mod closed;
 mod conformance;
 mod crashes;
 mod damage;

@@ -10,6 +10,7 @@ mod choices;
 mod laws;
 
 mod config;
+mod families;
 mod keys;
 mod layout;
 mod records;

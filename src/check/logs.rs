@@ -11,6 +11,7 @@ use crate::model::path_text::{to_shell, to_text};
 use crate::model::problem::Problem;
 use crate::model::size;
 use crate::rotate::discover::{Discovery, Found};
+use crate::rotate::families::Family;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
 use crate::sys::filesystem::{FileSystem, Place};
@@ -36,7 +37,7 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
 fn pattern(Looked { pattern, discovery }: &Looked) -> Vec<Finding> {
     let refused = discovery.problems.iter().map(refused).collect();
     let mut findings = at_most(refused, &pattern.shown());
-    let some = discovery.found.len() + discovery.empty.len() + discovery.claimed.len();
+    let some = discovery.families.len() + discovery.found.len() + discovery.empty.len() + discovery.claimed.len();
     if some > 0 {
         findings.insert(0, Finding::ok(pattern.shown(), counted(discovery)));
     } else if findings.is_empty() {
@@ -53,11 +54,16 @@ fn refused(problem: &Problem) -> Finding {
 }
 
 fn counted(discovery: &Discovery) -> String {
-    let Discovery { found, empty, rotated, claimed, .. } = discovery;
+    let Discovery { found, families, empty, rotated, claimed, .. } = discovery;
     let bytes = found.iter().map(|found| found.size).sum();
     let mut parts = vec![format!("{} with {}", count(found.len(), "log"), size::show(bytes))];
     if !empty.is_empty() {
         parts.push(format!("{} empty", empty.len()));
+    }
+    if !families.is_empty() {
+        let files = families.iter().map(|family| family.files.len()).sum();
+        let bytes = families.iter().map(Family::size).sum();
+        parts.push(format!("{} with {}", count(files, "rotated file"), size::show(bytes)));
     }
     if *rotated > 0 {
         parts.push(format!("{rotated} left alone, as compressed or rotated already"));

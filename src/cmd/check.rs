@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::check::{self, Subject};
 use crate::cli;
-use crate::config::Flags;
+use crate::config::{Backlog, Flags};
 use crate::exit::Exit;
 use crate::model::finding::{Bars, Group, Verdict, gravest};
 use crate::report::checklist::{self, Paint};
@@ -54,6 +54,7 @@ fn flags(args: cli::Check) -> Flags {
         instance: args.instance,
         splay: None,
         writer: args.writer,
+        backlog: Backlog::of_flag(args.backlog),
         state_dir: args.state_dir,
     }
 }

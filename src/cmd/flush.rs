@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use super::work;
 use crate::cli;
-use crate::config::Settings;
+use crate::config::{Backlog, Settings};
 use crate::exit::Exit;
 use crate::model::left::Left;
 use crate::report::progress::Show;
@@ -47,7 +47,7 @@ pub fn flush(args: cli::Flush) -> Exit {
     let (json, started) = (args.logs.json, clock::now());
     let deadline = args.deadline.and_then(|time| begun.checked_add(time));
     let kind = if args.last { Kind::Last } else { Kind::Usual };
-    let settings = match work::settings(args.logs, None) {
+    let settings = match work::settings(args.logs, None, Backlog::Left) {
         Ok(settings) => unlimited(settings),
         Err(problem) => return work::not_begun(json, started, problem),
     };

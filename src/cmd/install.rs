@@ -2,6 +2,7 @@
 
 use super::host::{self, Report};
 use crate::cli::{self, Install};
+use crate::config::Backlog;
 use crate::exit::Exit;
 use crate::install::configuration::Said;
 use crate::install::host::{Host, HostLock};
@@ -57,8 +58,9 @@ fn change(host: &Host, Installation { plan, logs, .. }: &Installation) -> Result
 }
 
 fn wanted(host: &Host, args: &Install) -> std::result::Result<Wanted, Trouble> {
+    let backlog = Backlog::of_flag(args.backlog);
     let said = Wanted::said(host, args.to.clone(), &args.logs, args.instance.clone())?;
-    let said = Said { keep: args.keep, ..said };
+    let said = Said { keep: args.keep, backlog, ..said };
     let scheduler = args.scheduler.map(|scheduler| match scheduler {
         cli::Scheduler::Cron => Scheduler::Cron,
         cli::Scheduler::Systemd => Scheduler::Systemd,

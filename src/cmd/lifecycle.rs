@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{flush, work};
 use crate::cli;
+use crate::config::Backlog;
 use crate::ec2::imds::Imds;
 use crate::ec2::lifecycle::hook::Named;
 use crate::ec2::lifecycle::record::{self, Record};
@@ -86,7 +87,7 @@ fn stays(omens: &Omens, state_dir: &Path) -> Exit {
 /// The machine goes.
 fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens, told: &mut Told) -> Exit {
     let named = Named { hook: args.hook, group: args.group };
-    let settings = match work::settings(args.logs, None) {
+    let settings = match work::settings(args.logs, None, Backlog::Left) {
         Ok(settings) => settings,
         Err(_) => return Exit::Config,
     };

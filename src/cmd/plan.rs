@@ -9,9 +9,11 @@ use crate::exit::Exit;
 use crate::model::plan::Step;
 use crate::model::problem::Problem;
 use crate::model::segment::{SealedSegment, Segment};
+use crate::model::way::Way;
 use crate::report::{self, steps};
 use crate::rotate::choose::{self, Chosen};
-use crate::rotate::discover::{self, Discovery};
+use crate::rotate::discover::{self, ClaimedFile, Discovery};
+use crate::rotate::families::{Family, RotatedFile};
 use crate::spool::{Survey, survey};
 
 /// How the plan is printed.
@@ -42,14 +44,23 @@ pub fn print(settings: &Settings, avoid: &[PathBuf], form: Form) -> Exit {
     told.map_or(exit.max(Exit::Failed), |()| exit)
 }
 
+/// What would be taken of the rotated files of a log.
+fn rotated(Family { service, left_by, files, .. }: Family, settings: &Settings) -> impl Iterator<Item = Step> {
+    let (to, since) = (settings.to.clone(), format!("{left_by} has rotated it"));
+    files.into_iter().map(move |RotatedFile { path, status, .. }| {
+        let (to, service, since) = (to.clone(), service.clone(), since.clone());
+        Step::Take { path, bytes: status.size, service, to, way: Way::Closed, since }
+    })
+}
+
 fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
-    let Discovery { found, claimed, mut problems, .. } = discover::discover(settings, avoid);
+    let Discovery { found, families, claimed, mut problems, .. } = discover::discover(settings, avoid);
     let Survey { unfinished, sealed, .. } = survey(&settings.state_dir).unwrap_or_else(|failure| {
         problems.push(report::fatal(&settings.state_dir, &failure));
         Survey::default()
     });
     let begun: Vec<PathBuf> = unfinished.into_iter().map(|Segment { path, .. }| path).collect();
-    let adopted = claimed.into_iter().map(|claimed| claimed.dir.join(claimed.log)).filter(|path| !begun.contains(path));
+    let adopted = claimed.iter().map(ClaimedFile::of_log).filter(|path| !begun.contains(path));
     let adopted: Vec<PathBuf> = adopted.collect();
     let finish = begun.into_iter().chain(adopted).map(|path| Step::Finish { path });
     let ship = sealed.into_iter().map(|SealedSegment { segment, seal }| Step::Ship {
@@ -58,6 +69,7 @@ fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
         to: segment.to,
     });
     let mut steps: Vec<Step> = finish.chain(ship).collect();
+    steps.extend(families.into_iter().flat_map(|family| rotated(family, settings)));
     let holders = choose::look(found.iter(), &[]);
     for found in found {
         match choose::choose(&found, &holders) {

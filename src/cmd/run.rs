@@ -3,7 +3,7 @@
 use super::plan::Form;
 use super::work::{self, Doubts, Work};
 use crate::cli;
-use crate::config::Settings;
+use crate::config::{Backlog, Settings};
 use crate::ec2;
 use crate::exit::Exit;
 use crate::model::names::Instance;
@@ -21,8 +21,8 @@ pub fn run(args: cli::Run) -> Exit {
     }
     let (dry_run, json) = (args.dry_run, args.logs.json);
     let started = clock::now();
-    let splay = args.splay;
-    let settings = match work::settings(args.logs, splay) {
+    let backlog = Backlog::of_flag(args.backlog);
+    let settings = match work::settings(args.logs, args.splay, backlog) {
         Ok(settings) => settings,
         Err(problem) => return work::not_begun(json && !dry_run, started, problem),
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli;
-use crate::config::{Flags, NamedBy, Settings};
+use crate::config::{Backlog, Flags, NamedBy, Settings};
 use crate::ec2::{self, Want};
 use crate::exit::Exit;
 use crate::install::Logs;
@@ -32,7 +32,7 @@ use crate::sys::host;
 use crate::sys::signals::Stop;
 
 /// Joins what a command line says with the configuration. A mistake was complained of.
-pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>) -> Result<Settings, Problem> {
+pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>, backlog: Backlog) -> Result<Settings, Problem> {
     let flags = Flags {
         logs: args.logs,
         to: args.store.to,
@@ -40,6 +40,7 @@ pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>) -> Result<Se
         instance: args.instance,
         splay,
         writer: args.writer,
+        backlog,
         state_dir: args.state_dir,
     };
     Settings::load(flags).map_err(|error| {
@@ -257,7 +258,8 @@ pub(super) fn items(segments: &[SealedSegment]) -> Vec<Item> {
 pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {
     let Recovered { unfinished, sealed, shipped, failed, blocked: _ } = recovered;
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
-    Ok(left && discovery.found.is_empty() && discovery.claimed.is_empty() && spool.held()?.is_empty())
+    let found = discovery.found.is_empty() && discovery.families.is_empty();
+    Ok(left && found && discovery.claimed.is_empty() && spool.held()?.is_empty())
 }
 
 /// Drops segments that an earlier run shipped and did not come to drop.

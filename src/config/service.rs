@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use crate::model::family::CURRENT;
 use crate::model::names::Service;
 
 /// How a service is named after a log's path.
@@ -13,7 +14,7 @@ pub struct ServiceTemplate(Vec<Piece>);
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Piece {
     Text(String),
-    /// The file name without `.log`. Upstart's `job-instance.log` keeps the whole `job-instance`.
+    /// The file name without `.log`; of svlogd's `current`, its directory's. Upstart's `job-instance.log` keeps the whole `job-instance`.
     Stem,
     /// The name of the directory that the log is in.
     Parent,
@@ -57,7 +58,7 @@ impl ServiceTemplate {
         for piece in &self.0 {
             name.extend_from_slice(match piece {
                 Piece::Text(text) => text.as_bytes(),
-                Piece::Stem => stem(path.file_name().unwrap_or_default()),
+                Piece::Stem => stem(path),
                 Piece::Parent => path.parent().and_then(Path::file_name).unwrap_or_default().as_bytes(),
             });
         }
@@ -66,10 +67,22 @@ impl ServiceTemplate {
     }
 }
 
-/// A file name without `.log`; a file that is called just `.log` keeps its name.
-fn stem(name: &OsStr) -> &[u8] {
-    let name = name.as_bytes();
+/// A file name without `.log`; a file that is called just `.log` keeps its name. `current` is what svlogd, multilog and
+/// s6-log call every log: its directory tells them apart.
+fn stem(path: &Path) -> &[u8] {
+    let name = match path.file_name().unwrap_or_default() {
+        name if name == CURRENT => directory_of_logger(path).unwrap_or(name).as_bytes(),
+        name => name.as_bytes(),
+    };
     name.strip_suffix(b".log").filter(|stem| !stem.is_empty()).unwrap_or(name)
+}
+
+/// What a logger's directory is about: its name; for runit's and daemontools' `web/log/main`, `web`.
+fn directory_of_logger(log: &Path) -> Option<&OsStr> {
+    let dir = log.parent()?;
+    let is_of_a_service = dir.ends_with("log/main") && !dir.ends_with("var/log/main");
+    let named = if is_of_a_service { dir.parent()?.parent()? } else { dir };
+    named.file_name().or(dir.file_name())
 }
 
 #[cfg(test)]
@@ -89,6 +102,10 @@ mod tests {
         assert_eq!(service("{stem}", "/var/log/syslog"), "syslog");
         assert_eq!(service("{stem}", "/var/log/.log"), ".log");
         assert_eq!(service("{parent}", "/x.log"), "root");
+        assert_eq!(service("{stem}", "/var/log/web/current"), "web");
+        assert_eq!(service("{stem}", "/etc/sv/web/log/main/current"), "web");
+        assert_eq!(service("{stem}", "/var/log/main/current"), "main");
+        assert_eq!(service("{stem}", "/current"), "current");
     }
 
     #[test]

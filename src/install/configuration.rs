@@ -8,7 +8,7 @@ use super::files::{self, Found};
 use super::host::Host;
 use super::plan::{Asked, Trouble};
 use super::{Plan, Result, problem, signed};
-use crate::config::{self, ConfigError, File, LogSet, Pattern};
+use crate::config::{self, Backlog, ConfigError, File, LogSet, Pattern};
 use crate::model::destination::Destination;
 use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
@@ -28,6 +28,8 @@ pub struct Said {
     pub instance: Option<Instance>,
     /// For how long shipped segments stay on the machine too.
     pub keep: Option<KeepTime>,
+    /// What becomes of the files that logrotate left.
+    pub backlog: Backlog,
 }
 
 /// What is planned with the configuration, and what it says then.
@@ -128,6 +130,9 @@ fn kept(host: &Host, said: &Said, file: &File) -> Plan {
     if let Some(time) = said.keep.filter(|asked| keeps != Some(*asked)) {
         differs.push(differ("`keep`", keeps.map_or("not set".to_owned(), |time| time.to_string()), time.to_string()));
     }
+    if said.backlog == Backlog::Taken && file.sets.iter().any(|set| set.backlog == Backlog::Left) {
+        differs.push(differ("`backlog`", "not true for all logs".to_owned(), "true".to_owned()));
+    }
     match differs.is_empty() {
         true => Plan::default(),
         false => Plan::note(format!(
@@ -149,10 +154,14 @@ fn render(said: &Said) -> String {
             quoted(&time.to_string())
         )
     });
+    let backlog = match said.backlog {
+        Backlog::Taken => "backlog = true\n",
+        Backlog::Left => "",
+    };
     format!(
         "# What logferry ships, and where to. Change it as you like: from then on it is yours, and only uninstall --purge\n\
          # removes it. To see what a run makes of it: logferry run --dry-run\n\
-         to = {}\n{keep}{instance}\n[[logs]]\npaths = [\n{paths}]\n",
+         to = {}\n{keep}{instance}\n[[logs]]\npaths = [\n{paths}]\n{backlog}",
         quoted(&to)
     )
 }
@@ -211,12 +220,13 @@ mod tests {
             let to = Destination::parse("file:///srv/a%22b").expect("a directory");
             let instance = Instance::parse("web-1").ok();
             let keep = KeepTime::parse("36h").ok();
-            let said = Said { to: Some(to), logs: vec![path.clone(), "/second".to_owned()], instance, keep };
+            let (logs, backlog) = (vec![path.clone(), "/second".to_owned()], Backlog::Taken);
+            let said = Said { to: Some(to), logs, instance, keep, backlog };
             let file = File::parse(Path::new("x"), render(&said)).expect(&path);
             assert_eq!((file.to, file.machine.instance), (said.to, said.instance));
             assert_eq!(file.keep.map(|keep| keep.time), said.keep);
             let texts: Vec<_> = file.sets[0].paths.iter().filter_map(Pattern::text).collect();
-            assert_eq!(texts, said.logs);
+            assert_eq!((texts, file.sets[0].backlog), (said.logs, Backlog::Taken));
         }
     }
 }

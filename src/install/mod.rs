@@ -21,6 +21,7 @@ mod divert;
 pub mod edit;
 pub mod environment;
 mod files;
+mod history;
 pub mod host;
 pub mod logrotate;
 mod logs;

@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::files::{self, Found};
 use super::host::Host;
 use super::schedule::{self, CommandPath, Lifecycle, Minute, Schedule};
-use super::{Logs, Plan, Result, cron, logrotate, problem, program, systemd};
+use super::{Logs, Plan, Result, cron, history, logrotate, problem, program, systemd};
 use crate::config::{self, ConfigError};
 use crate::model::problem::Problem;
 
@@ -53,7 +53,8 @@ impl Wanted {
         instance: Option<crate::model::names::Instance>,
     ) -> std::result::Result<Said, ConfigError> {
         let logs = logs.iter().map(|log| log_text(host, log).map_err(|why| ConfigError::new("LOG", why)));
-        Ok(Said { to, logs: logs.collect::<std::result::Result<_, _>>()?, instance, keep: None })
+        let logs = logs.collect::<std::result::Result<_, _>>()?;
+        Ok(Said { to, logs, instance, keep: None, backlog: config::Backlog::Left })
     }
 }
 
@@ -127,6 +128,8 @@ pub fn install(
     if get("LOGFERRY_CONFIG").is_some_and(|path| Path::new(&path) != Path::new(config::DEFAULT_FILE)) {
         plan.notes.push(format!("LOGFERRY_CONFIG is set here; the hourly run reads {}", config::DEFAULT_FILE));
     }
+    // Who installs once more, and changes nothing, was told.
+    plan.notes.extend(history::note(host, &logs).filter(|_| !plan.edits.is_empty()));
     plan.notes.extend(single_logs(&wanted.said.logs));
     let asked = if by_hand.is_empty() { asked } else { Asked::NotMet };
     Ok(Installation { plan, logs, asked })

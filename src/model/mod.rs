@@ -8,6 +8,7 @@ pub mod destination;
 pub mod digest;
 pub mod doubt;
 pub mod facts;
+pub mod family;
 pub mod fate;
 pub mod finding;
 pub mod group;

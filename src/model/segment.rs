@@ -241,6 +241,15 @@ pub struct SealedSegment {
     pub seal: Seal,
 }
 
+impl Segment {
+    /// The name that its file had in the log's directory before it was claimed: the log's own, but for one that was
+    /// rotated.
+    pub fn own_name(&self) -> std::ffi::OsString {
+        let claimed = self.claimed.as_ref().and_then(|claimed| ClaimedName::parse(claimed.as_os_str()));
+        claimed.map_or_else(|| self.path.file_name().unwrap_or_default().to_owned(), |(_, name)| name)
+    }
+}
+
 impl SealedSegment {
     /// Its name in the store.
     pub fn key(&self) -> ObjectKey {

@@ -1,6 +1,7 @@
 //! Moments: UTC, nanoseconds since 1970, printed as keys and people need them.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ impl Moment {
     /// moved to the nearest one they do.
     pub fn from_timespec(seconds: i64, nanos: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+    }
+
+    /// As the system has it.
+    pub fn to_system_time(self) -> SystemTime {
+        let distance = Duration::from_nanos(self.0.unsigned_abs());
+        if self.0 < 0 { SystemTime::UNIX_EPOCH - distance } else { SystemTime::UNIX_EPOCH + distance }
     }
 
     /// Basic ISO 8601 to the second, as in keys: `20261121T005959Z`.

@@ -43,14 +43,20 @@ impl Rotation<'_> {
     pub(super) fn as_found(&self, ClaimedFile { dir, claimed, log, status, .. }: &ClaimedFile) -> Found {
         let (set, path) =
             (self.settings.set_of(&dir.join(log)).cloned().unwrap_or_default(), dir.join(claimed.as_os_str()));
-        let Status { identity, size, owner, .. } = *status;
+        let Status { identity, size, owner, modified, .. } = *status;
         let (service, priority, writer) = (set.service.service(&path), set.priority, set.writer);
-        Found { path, service, identity, size, priority, owner, writer }
+        Found { path, service, identity, size, priority, owner, modified, writer }
     }
 
     /// Puts claimed files that no record speaks of on the list.
     pub(super) fn adopt(&mut self, adopted: Vec<ClaimedFile>, as_found: Vec<Found>, queues: &mut Queues) {
-        for (ClaimedFile { dir, claimed, log, .. }, found) in adopted.into_iter().zip(as_found) {
+        for (file, found) in adopted.into_iter().zip(as_found) {
+            let rotated = file.rotated().is_some().then(|| file.of_log());
+            let ClaimedFile { dir, claimed, log, .. } = file;
+            if let Some(queue) = rotated {
+                queues.push(queue, Item::Adopted { dir, claimed, log, way: Way::Closed });
+                continue;
+            }
             let path = dir.join(&log);
             match choose::choose(&found, &self.holders) {
                 Ok(Chosen { way, .. }) => {

@@ -14,7 +14,7 @@ use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
 use super::{Beginning, asks};
-use crate::model::names::{Service, StreamId};
+use crate::model::names::StreamId;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
 use crate::model::way::Way;
@@ -63,6 +63,8 @@ impl Batches<'_, '_> {
                 self.begin_adopted(&dir, claimed, log, way).map_err(NotClaimed::from)
             }
             Item::Growth { held, log, .. } => self.begin_growth(held, log),
+            // Files that were rotated are never in use: closed.rs takes them.
+            Item::Rotated(_) => Err(NotClaimed::Nothing),
         };
         match begun {
             Ok(begun) => Some(begun),
@@ -117,7 +119,7 @@ impl Batches<'_, '_> {
             return Err(Failure::new("take", dir.path_of(claimed.as_os_str()), error));
         }
         let path = parent.join(&name);
-        let service = self.service_of(&path);
+        let service = self.rotation.service_of(&path);
         // Where all of it was sealed and somebody has written to it since, only that is left.
         let from = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
         let source = Source { file: status.identity, from: from.unwrap_or_default() };
@@ -160,11 +162,6 @@ impl Batches<'_, '_> {
         let dir = Rc::new(Dir::open(path)?);
         self.dirs.insert(path.to_owned(), Rc::clone(&dir));
         Ok(dir)
-    }
-
-    fn service_of(&self, path: &Path) -> Service {
-        let set = self.rotation.settings.set_of(path);
-        set.map_or_else(crate::config::ServiceTemplate::default, |set| set.service.clone()).service(path)
     }
 
     pub(super) fn not_taken(&mut self, path: PathBuf, error: &NotClaimed) {

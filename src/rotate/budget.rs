@@ -2,10 +2,12 @@
 
 use std::fs::File;
 
-use super::Rotation;
-use super::copy::{self, CopyError, To, Until};
+use super::copy::{self, Buffer, CopyError, To, Until};
 use super::room::{Limits, Room};
+use super::{Rotation, repack};
 use crate::config::Settings;
+use crate::gzip::Encoder;
+use crate::model::family::Packing;
 use crate::model::problem;
 use crate::spool::{Part, Spool};
 use crate::sys::failure::{Failure, Result};
@@ -90,14 +92,39 @@ impl Budget {
         log: &File,
         to: To,
     ) -> std::result::Result<(), CopyError> {
+        self.within(rotation, part, |encoder, buffer, part, until| {
+            copy::copy(encoder, buffer, part, log, to, until).map(drop)
+        })
+    }
+
+    /// Unpacks a compressed file into a part, while the room lasts.
+    pub(super) fn repack(
+        &mut self,
+        rotation: &mut Rotation<'_>,
+        part: &mut Part,
+        file: &File,
+        packing: Packing,
+    ) -> std::result::Result<(), CopyError> {
+        self.within(rotation, part, |encoder, buffer, part, until| {
+            repack::copy(encoder, buffer, part, file, packing, until)
+        })
+    }
+
+    /// Lets a part grow while the room lasts.
+    fn within(
+        &mut self,
+        rotation: &mut Rotation<'_>,
+        part: &mut Part,
+        copy: impl FnOnce(&mut Encoder, &mut Buffer, &mut Part, Until<'_>) -> std::result::Result<(), CopyError>,
+    ) -> std::result::Result<(), CopyError> {
         let mut room = self.room(rotation.spool).map_err(CopyError::Part)?;
         let before = part.packed();
         let Rotation { encoder, buffer, stop, meter, .. } = rotation;
         let until = Until::Stopped { stop, most: before.saturating_add(room.left()), meter };
-        let copied = copy::copy(encoder, buffer, part, log, to, until);
+        let copied = copy(encoder, buffer, part, until);
         room.take(part.packed() - before);
         self.room = Some(room);
-        copied.map(drop)
+        copied
     }
 
     /// Whether it is the disk that has no room, and not the spool that may hold no more.

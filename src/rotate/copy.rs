@@ -17,6 +17,13 @@ use crate::sys::signals::Stop;
 /// What a copy is made in: the bytes before the block, then the block.
 pub(super) struct Buffer(Vec<u8>);
 
+impl Buffer {
+    /// All of it.
+    pub(super) fn bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
 impl Default for Buffer {
     fn default() -> Self {
         Self(vec![0; WINDOW + BLOCK])
@@ -64,7 +71,7 @@ pub(super) enum Until<'s> {
 }
 
 impl Until<'_> {
-    fn check(self, part: &Part) -> Result<(), CopyError> {
+    pub(super) fn check(self, part: &Part) -> Result<(), CopyError> {
         match self {
             Self::Stopped { stop, .. } if stop.requested() => Err(CopyError::Stopped(stop.why())),
             Self::Stopped { most, .. } if part.packed() > most => Err(CopyError::TooLarge),

@@ -13,11 +13,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::families::{self, Families, Family, Wanted};
 use crate::config::{LogSet, Pattern, Settings, Writer};
+use crate::model::family::{self, Name};
 use crate::model::names::Service;
 use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
+use crate::model::time::Moment;
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
@@ -39,6 +42,8 @@ pub struct Found {
     pub priority: Priority,
     /// The user that it belongs to.
     pub owner: u32,
+    /// When it was last changed.
+    pub modified: Moment,
     /// How its writer lets go of it.
     pub writer: Writer,
 }
@@ -58,6 +63,21 @@ pub struct ClaimedFile {
     pub foreign: bool,
 }
 
+impl ClaimedFile {
+    /// The log that it is of: where it was rotated before it was claimed, the one that it was then.
+    pub fn of_log(&self) -> PathBuf {
+        self.dir.join(self.rotated().map_or_else(|| self.log.clone(), |rotated| rotated.log))
+    }
+
+    /// What its name before the claim says, where that is the name of a rotated file.
+    pub fn rotated(&self) -> Option<family::Rotated> {
+        match family::read(&self.log) {
+            Name::Rotated(rotated) if rotated.is_certain() => Some(rotated),
+            _ => None,
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Discovery {
@@ -69,6 +89,11 @@ pub struct Discovery {
     pub problems: Vec<Problem>,
     /// The logs that were empty.
     pub empty: Vec<PathBuf>,
+    /// Rotated files that are to be taken, by the logs that they were.
+    pub families: Vec<Family>,
+    /// Logs that are left to their writers, which rotate them and go on with them: what is in these is taken when it is
+    /// rotated.
+    pub current: Vec<PathBuf>,
     /// How many files were left alone since they are compressed or rotated already.
     pub rotated: usize,
 }
@@ -78,16 +103,17 @@ impl Discovery {
     /// their writers make anew.
     pub fn logs(&self) -> Vec<PathBuf> {
         let found = self.found.iter().map(|found| found.path.clone());
-        let claimed = self.claimed.iter().map(|claimed| claimed.dir.join(&claimed.log));
+        let claimed = self.claimed.iter().map(ClaimedFile::of_log);
         let mut logs: Vec<PathBuf> = found.chain(claimed).chain(self.empty.iter().cloned()).collect();
         logs.sort();
         logs.dedup();
         logs
     }
 
-    /// Leaves out logs in use, but for some.
+    /// Leaves out logs in use, but for some, and what came before them: that was taken.
     pub fn keep_only(&mut self, logs: &HashSet<PathBuf>) {
         self.found.retain(|found| logs.contains(&found.path));
+        self.families.clear();
     }
 }
 
@@ -110,6 +136,7 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
         seen: HashMap::new(),
         seen_through: HashSet::new(),
         claimed: HashSet::new(),
+        families: Families::default(),
         discovery: Discovery::default(),
     };
     for set in &settings.sets {
@@ -118,7 +145,18 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
         }
     }
     fault::reached(Point::Discovered);
-    let mut discovery = search.discovery;
+    let Search { mut discovery, families, .. } = search;
+    // What has rotated siblings is still being written to, even if nobody has it open just now.
+    let (current, found) = discovery.found.into_iter().partition(|found| families.is_current(&found.path));
+    discovery.found = found;
+    discovery.current.extend(current.into_iter().map(|found: Found| found.path));
+    let (families, problems) = families.settled(settings);
+    for problem in &problems {
+        // What comes before it stays where it is.
+        discovery.found.retain(|found| found.path != problem.path);
+    }
+    discovery.families = families;
+    discovery.problems.extend(problems);
     discovery.claimed.sort_by(|a, b| (&a.dir, &a.claimed).cmp(&(&b.dir, &b.claimed)));
     discovery
 }
@@ -133,6 +171,7 @@ struct Search<'a> {
     seen_through: HashSet<PathBuf>,
     /// Device and inode of the claimed files.
     claimed: HashSet<(u64, u64)>,
+    families: Families,
     discovery: Discovery,
 }
 
@@ -172,10 +211,12 @@ impl Search<'_> {
             Ok(None) => log::debug!("{}: there is none", path.display()),
             Err(failure) => self.not_looked_at(path, &failure),
         }
-        if self.seen_through.insert(parent.to_path_buf()) {
-            for name in dir.names().unwrap_or_default() {
+        let first = self.seen_through.insert(parent.to_path_buf());
+        for name in dir.names().unwrap_or_default() {
+            if first {
                 self.note_claimed(set, &dir, &name);
             }
+            self.note_rotated(set, &dir, &name);
         }
     }
 
@@ -217,7 +258,8 @@ impl Search<'_> {
                     Err(failure) => self.not_looked_through(&path, &failure),
                 },
                 Ok(Some(entry)) => {
-                    if !self.note_claimed(set, dir, &name) && wanted(&path) {
+                    let noted = self.note_claimed(set, dir, &name) || self.note_rotated(set, dir, &name);
+                    if !noted && wanted(&path) {
                         self.consider(set, dir, &name, &entry, named);
                     }
                 }
@@ -244,7 +286,7 @@ impl Search<'_> {
         let Some((claimed, log)) = ClaimedName::parse(name) else { return false };
         // The name's own status, not that of what a link leads to: nobody may hide another one's claimed file.
         match dir.look(name) {
-            _ if !set.covers(&dir.path_of(&log)) => {}
+            _ if !set.covers(&dir.path_of(&log)) && !self.was_rotated(set, dir, &log) => {}
             Ok(Some(Entry { kind: Kind::Regular, status })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
                     let foreign = is_foreign(dir, &log, &status);
@@ -265,6 +307,35 @@ impl Search<'_> {
         true
     }
 
+    /// Whether a log that was claimed under that name is one that the set takes as a rotated one.
+    fn was_rotated(&self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
+        match family::read(name) {
+            Name::Rotated(rotated) => rotated.is_certain() && set.covers(&dir.path_of(&rotated.log)),
+            Name::Plain | Name::Aside(_) => false,
+        }
+    }
+
+    /// Takes note of a rotated file that is to be taken; false when it is none.
+    fn note_rotated(&mut self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
+        let configured = &self.settings.treated_as;
+        let Some(Wanted { rotated, log, treated }) = families::wanted(set, configured, dir, name) else { return false };
+        match dir.look(name) {
+            Ok(Some(entry)) => match families::refusal(&entry, name) {
+                Some((why, hint)) => {
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    self.discovery.problems.push(problem.hint(hint));
+                }
+                None => {
+                    let (service, file) = (treated.service.service(&log), families::file(dir, name, rotated, &entry));
+                    self.families.add(log, service, families::left_by(treated), file);
+                }
+            },
+            Ok(None) => {}
+            Err(failure) => self.not_looked_at(&dir.path_of(name), &failure),
+        }
+        true
+    }
+
     fn consider(&mut self, set: &LogSet, dir: &Dir, name: &OsStr, entry: &Entry, named: Named) {
         let path = &dir.path_of(name);
         let by_name = named == Named::ByName;
@@ -274,8 +345,16 @@ impl Search<'_> {
         if !by_name && is_hidden(name) && named != (Named::ByPattern { hidden: true }) {
             return;
         }
+        if families::rotate_themselves(self.treated(set, path)) && families::is_state_of_a_logger(dir, name) {
+            log::debug!("{}: left alone, as its writer needs it", path.display());
+            if name == family::CURRENT && entry.kind == Kind::Regular && entry.status.size > 0 {
+                self.discovery.current.push(path.to_owned());
+            }
+            return;
+        }
         if is_rotated(name, dir) {
-            if by_name {
+            // By its own name it was noted already where it is to be taken.
+            if by_name && families::wanted(set, &self.settings.treated_as, dir, name).is_none() {
                 self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
             }
             self.discovery.rotated += 1;
@@ -295,9 +374,9 @@ impl Search<'_> {
             None => {
                 let treated = self.treated(set, path);
                 let (service, writer) = (treated.service.service(path), treated.writer.clone());
-                let (path, Status { identity, size, owner, .. }) = (path.to_owned(), *status);
+                let (path, Status { identity, size, owner, modified, .. }) = (path.to_owned(), *status);
                 let priority = treated.priority;
-                self.discovery.found.push(Found { path, service, identity, size, priority, owner, writer });
+                self.discovery.found.push(Found { path, service, identity, size, priority, owner, modified, writer });
             }
         }
     }
@@ -360,7 +439,7 @@ fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, Stri
     }
 }
 
-fn is_hidden(name: &OsStr) -> bool {
+pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
 
@@ -388,57 +467,11 @@ fn is_rotated(name: &OsStr, dir: &Dir) -> bool {
 }
 
 fn is_rotated_beside(name: &OsStr, is_there: impl Fn(&OsStr) -> bool) -> bool {
-    const SET_ASIDE: [&[u8]; 16] = [
-        b".gz", b".bz2", b".xz", b".zst", b".lz4", b".lzma", b".Z", b".zip", b".tgz", b".tar", b".old", b".bak",
-        b".orig", b".save", b".swp", b"~",
-    ];
-    let name = name.as_bytes();
-    let has_sibling = |without: Vec<u8>| is_there(OsStr::from_bytes(&without));
-    SET_ASIDE.iter().any(|end| name.ends_with(end))
-        || has_number(name)
-        || has_date(name)
-        || without_inner_date(name).is_some_and(has_sibling)
-        || behind_log(name).is_some_and(has_sibling)
-}
-
-/// `web.log.1`: a short number behind the last dot, and a name before it.
-fn has_number(name: &[u8]) -> bool {
-    let Some(dot) = name.iter().rposition(|&b| b == b'.') else { return false };
-    let number = &name[dot + 1..];
-    dot > 0 && (1..=3).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
-}
-
-/// `web.log-20261120`, also with the hour (logrotate's `dateext` and `hourly`), and `web.log.20261120`.
-fn has_date(name: &[u8]) -> bool {
-    let at = name.iter().rposition(|b| b"-.".contains(b));
-    at.is_some_and(|at| at > 0 && is_date(&name[at + 1..]))
-}
-
-/// `web.log` for `web-20261120.log` (logrotate's `dateext` with `extension .log`).
-fn without_inner_date(name: &[u8]) -> Option<Vec<u8>> {
-    let dot = name.iter().rposition(|&b| b == b'.')?;
-    let dash = name[..dot].iter().rposition(|b| b"-.".contains(b))?;
-    is_date(&name[dash + 1..dot]).then(|| [&name[..dash], &name[dot..]].concat())
-}
-
-/// `web.log` for whatever follows it behind a dash or a dot: `web.log-2026-11-20`, `web.log.1700000000`.
-fn behind_log(name: &[u8]) -> Option<Vec<u8>> {
-    let at = memchr::memmem::rfind(name, b".log")? + b".log".len();
-    name.get(at).is_some_and(|b| b"-.".contains(b)).then(|| name[..at].to_vec())
-}
-
-/// A year of this or the last century, a month and a day, perhaps an hour.
-fn is_date(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else { return false };
-    if !(text.len() == 8 || text.len() == 10) || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return false;
+    match family::read(name) {
+        Name::Plain => false,
+        Name::Aside(log) => log.is_none_or(|log| is_there(&log)),
+        Name::Rotated(rotated) => rotated.is_certain() || is_there(&rotated.log),
     }
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u32>().unwrap_or(0);
-    let hour = if text.len() == 10 { number(8..10) } else { 0 };
-    (1900..2100).contains(&number(0..4))
-        && (1..=12).contains(&number(4..6))
-        && (1..=31).contains(&number(6..8))
-        && hour < 24
 }
 
 #[cfg(test)]
@@ -480,6 +513,5 @@ mod tests {
             assert!(!is_rotated_beside(OsStr::new(name), |_| false), "{name}");
         }
         assert!(is_rotated_beside(OsStr::new("web-20261120.log"), |sibling| sibling == "web.log"));
-        assert_eq!(without_inner_date(b"web-20261120.log"), Some(b"web.log".to_vec()));
     }
 }

@@ -15,10 +15,12 @@ use std::path::{Path, PathBuf};
 
 use super::Rotation;
 use super::claim::{self, Standing};
+use super::closed;
 use super::queues::{Item, Queues};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Segment, Taken};
+use crate::model::way::Way;
 use crate::spool::Unfinished;
 use crate::sys::clock;
 use crate::sys::dir::{Dir, Entry};
@@ -37,6 +39,7 @@ enum Verdict {
 pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>, queues: &mut Queues) {
     for unfinished in unfinished {
         let (path, name) = (unfinished.segment.path.clone(), unfinished.segment.name);
+        let queue = closed::queue_of(&unfinished.segment);
         queues.record(&unfinished.segment);
         match sort_out_one(rotation, unfinished, queues) {
             Ok(()) => {}
@@ -46,7 +49,7 @@ pub(super) fn sort_out(rotation: &mut Rotation<'_>, unfinished: Vec<Unfinished>,
                     "an earlier run took this log and did not come to its end; it waits. If that directory is gone for \
                      good, move {name}.json and {name}.part out of the spool"
                 )));
-                queues.block(path);
+                queues.block(queue);
             }
         }
     }
@@ -60,7 +63,7 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
             let (path, before) = (segment.path.clone(), segment.way.clone());
             let segment = Segment { way: rotation.way_of_claimed(&path, before), ..segment };
             log::info!("{}: claimed by an earlier run, copied again", path.display());
-            queues.push(path, Item::Claimed(Box::new(segment)));
+            queues.push(closed::queue_of(&segment), Item::Claimed(Box::new(segment)));
             Ok(())
         }
         Verdict::Discard => {
@@ -76,7 +79,7 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
     if segment.claimed.is_none() && segment.taken == Taken::Away {
         return Ok(no_claim);
     }
-    let (parent, name) = split(&segment.path);
+    let (parent, name) = (split(&segment.path).0, segment.own_name());
     let dir = Dir::open(&parent)?;
     let claimed = segment.claimed.as_ref().map(|claimed| dir.look(claimed.as_os_str())).transpose()?.flatten();
     match claimed {
@@ -149,6 +152,9 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
         };
     }
     let modified = part.modified()?;
+    if part.segment().way == Way::Closed {
+        return closed::seal_unlinked(rotation, part, modified);
+    }
     rotation.spool.doubt(&doubt_about(part.segment())?)?;
     let sealed = rotation.spool.seal(part, modified, Ended::Interrupted)?;
     let length = sealed.seal.length;

@@ -33,12 +33,14 @@ mod continued;
 mod copy;
 pub mod discover;
 mod drain;
+pub mod families;
 pub mod growth;
 mod holds;
 pub mod known_writers;
 mod leftovers;
 mod queues;
 mod reopens;
+mod repack;
 pub mod room;
 pub mod rounds;
 mod share;
@@ -46,11 +48,11 @@ mod slices;
 pub mod watch;
 
 use std::collections::{HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{Settings, Values};
+use crate::config::{ServiceTemplate, Settings, Values};
 use crate::gzip::Encoder;
 use crate::model::facts::Facts;
 use crate::model::key::KeyDirectory;
@@ -83,6 +85,8 @@ pub struct Outcome {
     pub no_room: Vec<Problem>,
     /// Logs of which something is left that must come before whatever else there is of them.
     pub blocked: HashSet<PathBuf>,
+    /// Logs that were left to their writers, since these go on with them.
+    pub current: Vec<PathBuf>,
     /// Logs of which a slice was taken, and that go on when the others, and shipping, have had their turn.
     pub more: Vec<PathBuf>,
 }
@@ -159,6 +163,9 @@ impl<'a> Rotation<'a> {
         self.holders = choose::look(looked_for, &queues.asked());
         self.adopt(adopted, as_found, &mut queues);
         growth::find(&mut self, &mut queues);
+        for family in discovery.families {
+            queues.push(family.path.clone(), Item::Rotated(family));
+        }
         let mut found = discovery.found;
         // A large one must not hold up the others.
         found.sort_by_key(|found| found.size.max(SMALL));
@@ -225,12 +232,12 @@ impl<'a> Rotation<'a> {
     /// How much of a log is taken now. Logs that are taken in their place know that themselves, and files that nobody writes
     /// are taken whole.
     fn share_of(&mut self, found: &Found, way: &Way) -> Result<Share> {
-        if !way.claims() {
+        if matches!(way, Way::Holds { .. }) {
             return Ok(Share::All);
         }
         let owner = self.owner_of(found);
         continued::look(self, found, &owner)?;
-        self.share(found, &owner)
+        if way.claims() { self.share(found, &owner) } else { Ok(Share::All) }
     }
 
     /// Puts the logs that were discovered on the list, each with the way in which it is taken.
@@ -269,6 +276,12 @@ impl<'a> Rotation<'a> {
             true => self.outcome.no_room.push(problem_of(path, failure)),
             false => self.outcome.problems.push(problem_of(path, failure)),
         }
+    }
+
+    /// What a log is about, as the set says that names it.
+    fn service_of(&self, path: &Path) -> Service {
+        let set = self.settings.set_of(path);
+        set.map_or_else(ServiceTemplate::default, |set| set.service.clone()).service(path)
     }
 
     /// The segment that comes next in the stream of a log.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::asks;
 use super::discover::Found;
+use super::families::Family;
 use crate::model::segment::{ClaimedName, Identity, Segment};
 use crate::model::way::Way;
 use crate::spool::Held;
@@ -20,6 +21,8 @@ pub(super) enum Item {
     /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
     /// end meanwhile.
     Growth { path: PathBuf, held: Held, log: File },
+    /// Rotated files of a log, the oldest first.
+    Rotated(Family),
     /// A log in use, and how it is taken.
     Fresh(Found, Way),
 }
@@ -30,6 +33,7 @@ impl Item {
             Self::Claimed(segment) => segment.path.clone(),
             Self::Adopted { dir, log, .. } => dir.join(log),
             Self::Growth { path, .. } => path.clone(),
+            Self::Rotated(family) => family.path.clone(),
             Self::Fresh(found, _) => found.path.clone(),
         }
     }
@@ -38,6 +42,7 @@ impl Item {
         match self {
             Self::Claimed(segment) => &segment.way,
             Self::Adopted { way, .. } | Self::Fresh(_, way) => way,
+            Self::Rotated(_) => &Way::Closed,
             // It is deleted: there is nothing left but to read it.
             Self::Growth { .. } => &Way::Reopens,
         }

@@ -9,7 +9,8 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::discover::{ClaimedFile, Discovery, Found};
+use super::closed;
+use super::discover::{Discovery, Found};
 use super::leftovers::split;
 use crate::model::segment::ClaimedName;
 use crate::spool::{Recovered, Unfinished};
@@ -25,16 +26,19 @@ pub struct Round {
 
 /// All that there is to take, in rounds; at least one, for what nobody can see in advance.
 ///
-/// What earlier runs left comes first, but for logs of which a large claimed file is left: these come last, with all that
-/// there is of them, since that file is copied from its start and would hold up all others.
+/// What earlier runs left comes first, but for logs of which a large claimed file is left, or rotated files that are as
+/// large: these come last, with all that there is of them, since such a file is copied from its start and would hold up
+/// all others.
 pub fn plan(recovered: Recovered, discovery: Discovery) -> Vec<Round> {
-    let heavy = heavy_leftovers(&recovered.unfinished, &discovery.claimed);
+    let heavy = heavy(&recovered.unfinished, &discovery);
     let is_heavy = |path: &Path| heavy.contains(path);
     let (unfinished, failed, blocked) = (recovered.unfinished, recovered.failed, recovered.blocked);
     let (late_unfinished, unfinished): (Vec<_>, Vec<_>) =
-        unfinished.into_iter().partition(|unfinished| is_heavy(&unfinished.segment.path));
+        unfinished.into_iter().partition(|unfinished| is_heavy(&closed::queue_of(&unfinished.segment)));
     let (late_claimed, claimed): (Vec<_>, Vec<_>) =
-        discovery.claimed.into_iter().partition(|claimed| is_heavy(&path_of(claimed)));
+        discovery.claimed.into_iter().partition(|claimed| is_heavy(&claimed.of_log()));
+    let (late_families, families): (Vec<_>, Vec<_>) =
+        discovery.families.into_iter().partition(|family| is_heavy(&family.path));
     let (late_found, found): (Vec<_>, Vec<_>) = discovery.found.into_iter().partition(|found| is_heavy(&found.path));
     let waiting = || Recovered { blocked: blocked.iter().chain(&heavy).cloned().collect(), ..Recovered::default() };
     let mut rounds: Vec<Round> = in_rounds(found)
@@ -46,34 +50,39 @@ pub fn plan(recovered: Recovered, discovery: Discovery) -> Vec<Round> {
     }
     let first = &mut rounds[0];
     (first.recovered.unfinished, first.recovered.failed, first.discovery.claimed) = (unfinished, failed, claimed);
+    for family in families {
+        // Before the log itself, in the same round.
+        let of_log = |round: &Round| round.discovery.found.iter().any(|found| found.path == family.path);
+        let index = rounds.iter().position(of_log).unwrap_or_default();
+        rounds[index].discovery.families.push(family);
+    }
     if !heavy.is_empty() {
         let recovered = Recovered { unfinished: late_unfinished, blocked, ..Recovered::default() };
-        let discovery = Discovery { found: late_found, claimed: late_claimed, ..Discovery::default() };
+        let (found, claimed, families) = (late_found, late_claimed, late_families);
+        let discovery = Discovery { found, claimed, families, ..Discovery::default() };
         rounds.push(Round { recovered, discovery });
     }
     rounds
 }
 
-/// The logs of which claimed files are left that are larger than a first round.
-fn heavy_leftovers(unfinished: &[Unfinished], claimed: &[ClaimedFile]) -> HashSet<PathBuf> {
-    let mut sizes: HashMap<PathBuf, u64> = HashMap::new();
+/// The logs of which claimed files are left, or rotated ones, that are larger than a first round.
+fn heavy(unfinished: &[Unfinished], discovery: &Discovery) -> HashSet<PathBuf> {
     let of_records = unfinished.iter().filter_map(|Unfinished { segment, .. }| {
         let claimed = segment.claimed.clone()?;
-        Some((segment.path.clone(), claimed))
+        Some((closed::queue_of(segment), split(&segment.path).0, claimed))
     });
-    let seen = claimed.iter().map(|claimed| (path_of(claimed), claimed.claimed.clone()));
-    let all: HashSet<(PathBuf, ClaimedName)> = of_records.chain(seen).collect();
-    for (path, claimed) in all {
-        let (parent, _) = split(&path);
+    let seen = discovery.claimed.iter().map(|file| (file.of_log(), file.dir.clone(), file.claimed.clone()));
+    let all: HashSet<(PathBuf, PathBuf, ClaimedName)> = of_records.chain(seen).collect();
+    let mut sizes: HashMap<PathBuf, u64> = HashMap::new();
+    for (log, dir, claimed) in all {
         // What can't be looked at is dealt with when it is taken.
-        let entry = Dir::open(&parent).and_then(|dir| dir.look(claimed.as_os_str())).ok().flatten();
-        *sizes.entry(path).or_default() += entry.map_or(0, |entry| entry.status.size);
+        let entry = Dir::open(&dir).and_then(|dir| dir.look(claimed.as_os_str())).ok().flatten();
+        *sizes.entry(log).or_default() += entry.map_or(0, |entry| entry.status.size);
+    }
+    for family in &discovery.families {
+        *sizes.entry(family.path.clone()).or_default() += family.size();
     }
     sizes.into_iter().filter(|(_, size)| *size > FIRST.bytes).map(|(path, _)| path).collect()
-}
-
-fn path_of(claimed: &ClaimedFile) -> PathBuf {
-    claimed.dir.join(&claimed.log)
 }
 
 /// How much the first round takes.

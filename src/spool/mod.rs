@@ -135,6 +135,15 @@ impl Spool {
         self.or_aside(head)
     }
 
+    /// The newest segment of an owner; `None` where there is none, or where its record is damaged and was put aside.
+    ///
+    /// # Errors
+    /// As [`Self::head`].
+    pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
+        let newest = self.streams.newest(&OwnerTag::of(owner));
+        self.or_aside(newest)
+    }
+
     /// How many bytes of a file are in segments already: what the newest segment of the owner says, if it ended in that file
     /// and the file goes on (`continued`); 0 for any other file.
     ///
@@ -153,15 +162,6 @@ impl Spool {
     /// Has a file taken from its start, whatever the newest segment says: what that says of it is not so any more.
     pub fn begin_anew(&mut self, file: Identity) {
         self.tallies.begin_anew(file);
-    }
-
-    /// The newest segment of an owner; `None` where its stream is to be a new one.
-    ///
-    /// # Errors
-    /// As [`Self::head`].
-    pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
-        let newest = self.streams.newest(&OwnerTag::of(owner));
-        self.or_aside(newest)
     }
 
     /// What was taken of a log since [`Self::begin_tally`].

@@ -54,6 +54,7 @@ impl Part {
         // Cutting counts as a change.
         let mut part = Self { segment, file, path, member, modified: Some(status.modified), ending: None };
         part.cut()?;
+        part.keep_time()?;
         fault::reached(Point::PartCut);
         Ok(part)
     }
@@ -82,6 +83,22 @@ impl Part {
             Some(modified) => Ok(modified),
             None => Status::of_file(&self.file).map(|status| status.modified).doing("look at", &self.path),
         }
+    }
+
+    /// Gives the part the time at which its log was last changed, for a run that has only the part: durable with the next
+    /// [`Self::sync`].
+    ///
+    /// # Errors
+    /// Where it can't be set.
+    pub fn set_modified(&mut self, modified: Moment) -> Result<()> {
+        self.modified = Some(modified);
+        self.keep_time()
+    }
+
+    /// Gives the part its time back, which each change of it takes away.
+    fn keep_time(&self) -> Result<()> {
+        let Some(modified) = self.modified else { return Ok(()) };
+        self.file.set_modified(modified.to_system_time()).doing("set the time of", &self.path)
     }
 
     /// Whether a file has just the bytes that this segment holds where the segment begins in it: for file systems that keep
@@ -184,6 +201,9 @@ impl Part {
 
     pub(super) fn finish(mut self, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let whole = self.member.finish(&mut self.file).doing("write", &self.path)?;
+        if let Some(modified) = self.modified {
+            self.file.set_modified(modified.to_system_time()).doing("set the time of", &self.path)?;
+        }
         fault::reached(Point::MemberEnded);
         self.file.sync_all().doing("sync", &self.path)?;
         fault::reached(Point::MemberDurable);

@@ -33,6 +33,13 @@ pub fn writers(file: &File) -> Writers {
     }
 }
 
+/// Whether another process has `file` open, be it only for reading, as a compressor has. A write lease can only be placed on
+/// a file that nobody else has open (`fcntl(2)`, "Leases"). Where the kernel does not say, it is taken to be so.
+pub fn is_open_elsewhere(file: &File) -> bool {
+    let alone = set_lease(file, libc::F_WRLCK).and_then(|()| set_lease(file, libc::F_UNLCK));
+    alone.is_err()
+}
+
 #[allow(unsafe_code)] // no crate at hand wraps F_SETLEASE
 fn set_lease(file: &File, kind: libc::c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open for as long as `file` is borrowed, and F_SETLEASE takes an int.

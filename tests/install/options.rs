@@ -137,3 +137,30 @@ fn a_local_copy_is_kept_where_it_is_asked_for() {
     let wrong = finish(image.command("install", ["--keep", "for ever"]).args(["--to", super::image::TO])).expect(2);
     assert!(wrong.stderr.contains("is not a time such as"), "{}", wrong.stderr);
 }
+
+#[test]
+fn what_logrotate_has_left_is_offered_or_asked_for() {
+    let history = |image: &Image| {
+        let dir = std::path::Path::new(super::image::LOGS).parent().expect("a directory").to_owned();
+        let dir = dir.to_str().expect("UTF-8").trim_start_matches('/').to_owned();
+        std::fs::create_dir_all(image.path(&dir)).expect("a directory");
+        image.write(&format!("{dir}/web.log"), "in use\n");
+        image.write(&format!("{dir}/web.log.1"), "one\n");
+        image.write(&format!("{dir}/web.log.2.gz"), "two\n");
+        image.write(&format!("{dir}/other.txt.1"), "not ours\n");
+    };
+    let image = Image::new();
+    history(&image);
+    let said = install_with(&image, &[], &[]);
+    assert!(said.contains("2 rotated files with 8 B") && said.contains("logferry run --backlog"), "{said}");
+    assert!(!image.read("etc/logferry.toml").contains("backlog"));
+    let said = install_with(&image, &[], &["--backlog"]);
+    assert!(said.contains("`backlog` is not true for all logs there"), "{said}");
+
+    let image = Image::new();
+    history(&image);
+    let said = install_with(&image, &[], &["--backlog"]);
+    assert!(said.contains("the first run also takes the 2 rotated files"), "{said}");
+    assert!(image.read("etc/logferry.toml").ends_with("]\nbacklog = true\n"));
+    assert!(install_with(&image, &[], &["--backlog"]).starts_with("nothing to change"));
+}

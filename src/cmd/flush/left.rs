@@ -1,5 +1,7 @@
 //! What a flush leaves: what is not in the store, and what may be missing and nobody can see.
 
+use std::path::Path;
+
 use super::Kind;
 use crate::config::Settings;
 use crate::model::left::Left;
@@ -12,23 +14,35 @@ use crate::sys::failure::Result;
 
 /// Every log and segment that is not in the store now, the largest first.
 pub(super) fn all(settings: &Settings) -> Vec<Left> {
-    let Discovery { found, claimed, .. } = discover::discover(settings, &settings.own_directories());
+    let Discovery { found, claimed, families, current, .. } = discover::discover(settings, &settings.own_directories());
     // What can't be looked at was complained of.
     let Survey { sealed, .. } = spool::survey(&settings.state_dir).unwrap_or_default();
     let found = found.into_iter().map(|found| Left::Log { path: found.path, bytes: found.size });
     let claimed = claimed.into_iter().map(|claimed| {
         let path = claimed.dir.join(claimed.claimed.as_os_str());
-        let bytes = std::fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
-        Left::Log { path, bytes }
+        Left::Log { bytes: size_of(&path), path }
     });
     let sealed = sealed.into_iter().map(|sealed| Left::Segment {
         segment: sealed.segment.name,
         path: sealed.segment.path,
         bytes: sealed.seal.packed,
     });
-    let mut left: Vec<Left> = found.chain(claimed).chain(sealed).collect();
+    let rotated = families.into_iter().flat_map(|family| family.files);
+    let rotated = rotated.map(|file| Left::Log { path: file.path, bytes: file.status.size });
+    let current = current.into_iter().map(|path| Left::Log { bytes: size_of(&path), path });
+    let mut left: Vec<Left> = found.chain(claimed).chain(rotated).chain(current).chain(sealed).collect();
     left.sort_by_key(|left| std::cmp::Reverse(left.bytes()));
     left
+}
+
+fn size_of(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// A log that is taken when its writer has rotated it: a flush can't have it rotated, and must not say that all is shipped.
+pub(super) fn to_its_writer(path: &Path) -> Problem {
+    let what = "its writer rotates it and goes on with it; what is in it now is not in the store";
+    Problem::new(Effect::Failed, path, what).hint("stop its writer, or have it rotate its log, then flush once more")
 }
 
 /// Deleted logs that a writer may hold: of those that were taken before `began`, whether anybody can know what was written

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Kind;
 use super::again::Came;
+use super::{Kind, left};
 use crate::cmd::work::{self, Work};
 use crate::ec2::{self, Want};
 use crate::model::facts::Facts;
@@ -16,6 +16,7 @@ use crate::model::segment::{SealedSegment, Segment};
 use crate::model::timetable::Timetable;
 use crate::report::{self, Report};
 use crate::rotate::discover::{self, Discovery};
+use crate::rotate::families::Family;
 use crate::rotate::rounds::{self, Round};
 use crate::rotate::watch::Watch;
 use crate::rotate::{Outcome, Rotation};
@@ -53,6 +54,7 @@ struct Taken {
     no_room: Vec<Problem>,
     blocked: HashSet<PathBuf>,
     more: HashSet<PathBuf>,
+    current: Vec<PathBuf>,
     confirmed: bool,
 }
 
@@ -122,6 +124,7 @@ impl<'a> Passes<'a> {
             false => Discovery::default(),
         };
         self.add(std::mem::take(&mut discovery.problems));
+        self.passing.extend(discovery.current.iter().map(|path| left::to_its_writer(path)));
         if !only.is_empty() {
             discovery.keep_only(&only);
         }
@@ -133,6 +136,7 @@ impl<'a> Passes<'a> {
         let mut taken = self.take_and_ship(spool, sealed, rounds::plan(recovered, discovery))?;
         taken.confirmed |= !dropped.is_empty();
         self.passing.append(&mut taken.no_room);
+        self.passing.extend(taken.current.iter().map(|path| left::to_its_writer(path)));
         self.passing.extend(work::drop_leftovers(spool, &dropped));
         Ok(self.came(&taken))
     }
@@ -166,8 +170,9 @@ impl<'a> Passes<'a> {
         let settings = self.work.settings;
         let discovery = discover::discover(settings, &settings.own_directories());
         self.report.empty = discovery.empty.len();
-        let bytes = discovery.found.iter().map(|found| found.size).sum();
-        self.meter.found(discovery.found.len() as u64, bytes);
+        let rotated: u64 = discovery.families.iter().map(Family::size).sum();
+        let bytes = rotated + discovery.found.iter().map(|found| found.size).sum::<u64>();
+        self.meter.found((discovery.found.len() + discovery.families.len()) as u64, bytes);
         discovery
     }
 
@@ -189,19 +194,21 @@ impl<'a> Passes<'a> {
         let (mut taken, mut no_time) = (Taken::default(), 0);
         for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
             if index > 0 && self.take.requested() {
-                no_time += discovery.found.len() + recovered.unfinished.len();
+                no_time += discovery.found.len() + discovery.families.len() + recovered.unfinished.len();
                 continue;
             }
             recovered.blocked.extend(taken.blocked.iter().cloned());
-            let (logs, known) = (discovery.found.len() as u64, recovered.blocked.clone());
+            let logs = (discovery.found.len() + discovery.families.len()) as u64;
+            let known = recovered.blocked.clone();
             let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take);
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
-            let Outcome { sealed, problems, no_room, blocked, more } = rotation.run(&mut recovered, discovery);
+            let Outcome { sealed, problems, no_room, blocked, more, current } = rotation.run(&mut recovered, discovery);
             self.meter.taken(logs);
             taken.took |= !sealed.is_empty();
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);
             taken.more.extend(more);
+            taken.current.extend(current);
             self.sort(problems);
             self.report.sealed.extend(work::items(&sealed));
             dock.add(sealed);

@@ -1,0 +1,116 @@
+//! runit's svlogd, which rotates its directory at full speed while runs take what it has closed.
+//!
+//! The program comes from Debian's package, which is unpacked and not installed: its scripts would start a supervisor.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::stored;
+use crate::support::{Sandbox, finish, wait_until};
+
+/// How many rotations are waited for.
+const ROTATIONS: usize = 100;
+
+/// How many rotations the writer may be ahead of the runs.
+const MOST_AHEAD: usize = 30;
+
+/// The program: the system's, or one of the tests' own.
+fn svlogd() -> PathBuf {
+    static FETCHING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = FETCHING.lock().expect("no panic");
+    let installed = Path::new("/usr/bin/svlogd");
+    if installed.exists() {
+        return installed.to_owned();
+    }
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools");
+    let tools = std::env::var_os("LOGFERRY_TEST_TOOLS").map_or_else(default, PathBuf::from).join("runit");
+    let program = tools.join("usr/bin/svlogd");
+    if !program.exists() {
+        std::fs::create_dir_all(&tools).expect("a directory for tools");
+        let fetched = finish(Command::new("apt-get").args(["download", "-q", "runit"]).current_dir(&tools));
+        assert_eq!(fetched.code, 0, "svlogd is required (Debian's runit; apt-get update first): {}", fetched.stderr);
+        let script = "dpkg -x runit_*.deb unpacked && mv unpacked/usr . && rm -r unpacked runit_*.deb";
+        finish(Command::new("sh").args(["-c", script]).current_dir(&tools)).quiet();
+    }
+    program
+}
+
+fn start(dir: &Path) -> Child {
+    let mut command = Command::new(svlogd());
+    command.arg(dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("svlogd starts")
+}
+
+#[test]
+fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
+    let sandbox = Sandbox::in_memory();
+    let dir = sandbox.log("web");
+    std::fs::create_dir(&dir).expect("a directory");
+    // 20 kB a file, and none is ever deleted by svlogd itself (svlogd(8), "LOG DIRECTORY").
+    std::fs::write(dir.join("config"), "s20000\nn0\n").expect("svlogd's configuration");
+    sandbox.config_file(&format!("[[logs]]\npaths = {:?}\nwriter = \"closed\"\n", dir.display().to_string()));
+    let mut svlogd = start(&dir);
+    let mut input = svlogd.stdin.take().expect("a pipe");
+    let (enough, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut all = Vec::new();
+            while !enough.load(Ordering::Relaxed) {
+                // On a busy machine runs are slow: what is written in all stays bounded.
+                if all.len() / 20_000 > taken.load(Ordering::Relaxed) + MOST_AHEAD {
+                    std::thread::yield_now();
+                    continue;
+                }
+                let lines: String = (0..50).map(|line| format!("{} {line} GET /index.html\n", all.len())).collect();
+                input.write_all(lines.as_bytes()).expect("svlogd reads");
+                all.extend(lines.into_bytes());
+            }
+            drop(input);
+            all
+        });
+        wait_until("svlogd has been rotating for long", || {
+            sandbox.run(["run"]).quiet();
+            taken.store(sandbox.files("store").len() / 2, Ordering::Relaxed);
+            taken.load(Ordering::Relaxed) >= ROTATIONS
+        });
+        enough.store(true, Ordering::Relaxed);
+        writer.join().expect("no panic")
+    });
+    assert!(svlogd.wait().expect("svlogd ends").success());
+    sandbox.run(["run"]).quiet();
+    let mut all = sandbox.run(["cat", "web"]).expect(0).stdout;
+    // The log in use stays, though nobody has it open any more.
+    all.extend(std::fs::read(dir.join("current")).expect("the log in use"));
+    super::assert_same(&all, &written);
+    let objects = stored(&sandbox);
+    assert!(objects.iter().all(|object| object.says("path").ends_with("/web/current")));
+    assert!(objects.iter().all(|object| object.says("ended") == "released"));
+    // It starts again where it ended.
+    let mut again = start(&dir);
+    again.stdin.take().expect("a pipe").write_all(b"once more\n").expect("svlogd reads");
+    assert!(again.wait().expect("svlogd ends").success());
+    sandbox.nothing_left_behind();
+}
+
+#[test]
+fn what_a_processor_is_at_work_on_is_left_to_it() {
+    let sandbox = Sandbox::new();
+    let labels = ["@400000006920a1b2075bcd15", "@400000006920a1c2075bcd15", "@400000006920a1d2075bcd15"];
+    sandbox.write_log(format!("{}.s", labels[0]), "first\n");
+    sandbox.write_log(format!("{}.u", labels[1]), "second\n");
+    sandbox.write_log(format!("{}.t", labels[1]), "sec");
+    sandbox.write_log(format!("{}.s", labels[2]), "third\n");
+    sandbox.write_log("current", "fourth\n");
+    sandbox.write_log("state", "processor's");
+    let run = || sandbox.run(["run".into(), "--writer=closed".into(), sandbox.path("log").into_os_string()]);
+    let ended = run().expect(75);
+    assert!(ended.stderr.contains(".t is beside it"), "{}", ended.stderr);
+    assert_eq!(sandbox.run(["cat", "log"]).expect(0).text(), "first\n");
+    std::fs::remove_file(sandbox.log(format!("{}.t", labels[1]))).expect("a file");
+    run().quiet();
+    assert_eq!(sandbox.run(["cat", "log"]).expect(0).text(), "first\nsecond\nthird\n");
+    assert_eq!(sandbox.files("log"), [sandbox.log("current"), sandbox.log("state")]);
+}
