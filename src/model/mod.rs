@@ -8,6 +8,7 @@ pub mod destination;
 pub mod digest;
 pub mod doubt;
 pub mod finding;
+pub mod in_place;
 pub mod key;
 pub mod metadata;
 pub mod names;
