@@ -83,7 +83,8 @@ mod tests {
             first,
         };
         let (length, lines, packed) = (u64::MAX, u64::MAX, u64::MAX);
-        let seal = Seal { length, lines, packed, sha256: Digest::of(b""), last: first, ended: Ended::Interrupted };
+        let (sha256, ended) = (Digest::of(b""), Ended::Interrupted);
+        let seal = Seal { length, lines, packed, sha256, last: first, ended, in_place: None };
         SealedSegment { segment, seal }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::Destination;
 use super::digest::{Digest, is_hex};
+use super::in_place::InPlace;
 use super::key::{Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
 use super::path_text::{self, serde_path};
@@ -75,6 +76,8 @@ pub enum Ended {
     Settled,
     /// The run was cut short between unlink and release; what was on disk is here.
     Interrupted,
+    /// The log goes on in the stream's next segment: its file is still in use, or more of it waits.
+    Continued,
 }
 
 impl fmt::Display for Ended {
@@ -83,6 +86,7 @@ impl fmt::Display for Ended {
             Self::Released => "released",
             Self::Settled => "settled",
             Self::Interrupted => "interrupted",
+            Self::Continued => "continued",
         })
     }
 }
@@ -189,6 +193,9 @@ pub struct Seal {
     pub last: Moment,
     /// How it ended.
     pub ended: Ended,
+    /// Of a log that stays in its place: how to know its file again, and what of it is to be given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<InPlace>,
 }
 
 /// A segment that is complete and immutable.

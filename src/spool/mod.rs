@@ -11,6 +11,7 @@
 //!
 //! The directory is private (0700) and belongs to one process at a time, which holds its lock.
 
+mod continued;
 mod doubts;
 mod held;
 mod part;
@@ -23,6 +24,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use continued::Continued;
 pub use held::Held;
 pub use part::Part;
 pub use record::Record;
@@ -31,6 +33,7 @@ pub use streams::Head;
 pub use survey::{Survey, survey};
 
 use crate::model::doubt::Doubt;
+use crate::model::in_place::InPlace;
 use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::{Dir, Private};
@@ -208,6 +211,45 @@ impl Spool {
     /// Where any of it can't be written; the part then is there to be salvaged or sealed by the next run.
     pub fn seal(&mut self, part: Part, last: Moment, ended: crate::model::segment::Ended) -> Result<SealedSegment> {
         let sealed = part.finish(last, ended)?;
+        self.seal_as(sealed)
+    }
+
+    /// Seals a part of a log that stays in its place. With the seal it is durable what is going to be given back of it.
+    ///
+    /// # Errors
+    /// As with [`Self::seal`].
+    pub fn seal_in_place(&mut self, part: Part, last: Moment, in_place: InPlace) -> Result<SealedSegment> {
+        let mut sealed = part.finish(last, Ended::Continued)?;
+        sealed.seal.in_place = Some(in_place);
+        self.seal_as(sealed)
+    }
+
+    /// Changes what is going to be given back of a log, before anything of it is.
+    ///
+    /// # Errors
+    /// Where it can't be written: then what the record says may be this or what it said before.
+    pub fn plan_anew(&mut self, sealed: &SealedSegment) -> Result<()> {
+        self.write_record(&Record::sealed(sealed.clone()))?;
+        self.segments.sync()?;
+        self.streams.replace(sealed.clone());
+        Ok(())
+    }
+
+    /// The logs that go on where segments of theirs ended.
+    ///
+    /// # Errors
+    /// Where a record can't be read now, or a damaged one can't be put aside.
+    pub fn continued(&mut self) -> Result<Continued> {
+        let mut continued = Continued::default();
+        for tag in self.streams.tags()? {
+            let kept = self.streams.kept(&tag);
+            self.or_aside(kept)?.into_iter().for_each(|sealed| continued.note(sealed));
+        }
+        self.streams.in_spool().for_each(|sealed| continued.note(sealed.clone()));
+        Ok(continued)
+    }
+
+    fn seal_as(&mut self, sealed: SealedSegment) -> Result<SealedSegment> {
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;

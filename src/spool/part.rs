@@ -187,6 +187,7 @@ impl Part {
         fault::reached(Point::MemberDurable);
         let last = last.max(self.segment.first);
         let gzip::Whole { raw: length, lines, packed, sha256 } = whole;
-        Ok(SealedSegment { segment: self.segment, seal: Seal { length, lines, packed, sha256, last, ended } })
+        let seal = Seal { length, lines, packed, sha256, last, ended, in_place: None };
+        Ok(SealedSegment { segment: self.segment, seal })
     }
 }
