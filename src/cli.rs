@@ -66,9 +66,10 @@ pub struct Run {
     /// Where logferry keeps its spool; private to it
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
     pub state_dir: PathBuf,
-    /// How the logs' writers let go of them
-    #[arg(long, value_enum, default_value_t = Writer::Reopens)]
-    pub writer: Writer,
+    /// How the logs' writers let go of them: auto, reopens, closed or holds; over all that the configuration says
+    /// [default: as configured, else auto]
+    #[arg(long, value_name = "WAY", value_parser = config::Writer::parse)]
+    pub writer: Option<config::Writer>,
     /// Wait up to this long before starting: each instance a time of its own, always the same
     #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
     pub splay: Option<Duration>,
@@ -84,13 +85,6 @@ pub struct Run {
     /// Print one machine-readable report on standard output
     #[arg(long)]
     pub json: bool,
-}
-
-/// How a log's writer lets go of it.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Writer {
-    /// It reopens its log when the link count is 0, as Upstart does
-    Reopens,
 }
 
 const CHECK_HELP: &str = "\
@@ -119,6 +113,9 @@ pub struct Check {
     /// Where logferry keeps its spool; private to it
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = "/var/lib/logferry")]
     pub state_dir: PathBuf,
+    /// How the logs' writers let go of them, as for run
+    #[arg(long, value_name = "WAY", value_parser = config::Writer::parse)]
+    pub writer: Option<config::Writer>,
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,

@@ -7,6 +7,7 @@ mod pattern;
 mod s3;
 mod section;
 mod service;
+mod writer;
 
 use std::fmt;
 use std::io;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
+pub use writer::Writer;
 
 use crate::gzip;
 use crate::model::destination::Destination;
@@ -88,23 +90,6 @@ impl From<&ConfigError> for Problem {
     }
 }
 
-/// How a log's writer lets go of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Writer {
-    /// It reopens its log when the link count is 0, as Upstart does.
-    #[default]
-    Reopens,
-}
-
-impl Writer {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "reopens" => Ok(Self::Reopens),
-            other => Err(format!("{other:?} is not a way to let go of a log: the only one so far is \"reopens\"")),
-        }
-    }
-}
-
 /// Logs that are treated alike.
 #[derive(Clone, Debug, Default)]
 pub struct LogSet {
@@ -147,6 +132,8 @@ pub struct File {
     pub max_spool: Option<u64>,
     /// See [`Settings::min_free`].
     pub min_free: Option<u64>,
+    /// How writers let go of the logs of sets that don't say it, and of those that are arguments.
+    pub writer: Writer,
     /// The log sets.
     pub sets: Vec<LogSet>,
     /// How objects are stored.
@@ -209,6 +196,7 @@ impl File {
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),
             sets: Vec::new(),
+            writer: Writer::Auto,
             s3: S3Options::default(),
         };
         if let Some(mut instance) = mistakes.or_default(top.table("instance")) {
@@ -218,8 +206,9 @@ impl File {
         if let Some(section) = mistakes.or_default(top.table("s3")) {
             file.s3 = s3::read(section, mistakes);
         }
+        file.writer = writer::read(&mut top, mistakes).unwrap_or_default();
         for section in mistakes.or_default(top.tables("logs")) {
-            file.sets.push(read_set(section, mistakes));
+            file.sets.push(read_set(section, &file.writer, mistakes));
         }
         top.finish(mistakes);
         file
@@ -245,7 +234,7 @@ fn first<T>((read, mistakes): (T, Vec<ConfigError>)) -> Result<T, ConfigError> {
     mistakes.into_iter().next().map_or(Ok(read), Err)
 }
 
-fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
+fn read_set(mut section: Section<'_>, writer: &Writer, mistakes: &mut Mistakes) -> LogSet {
     let paths = section.list("paths", Pattern::absolute);
     if paths.as_ref().is_ok_and(Vec::is_empty) {
         let error = section.error("it names no `paths`".to_owned());
@@ -255,7 +244,7 @@ fn read_set(mut section: Section<'_>, mistakes: &mut Mistakes) -> LogSet {
         paths: mistakes.or_default(paths),
         exclude: mistakes.or_default(section.list("exclude", Exclude::parse)),
         service: mistakes.or_default(section.parsed("service", ServiceTemplate::parse)).unwrap_or_default(),
-        writer: mistakes.or_default(section.parsed("writer", Writer::parse)).unwrap_or_default(),
+        writer: writer::read(&mut section, mistakes).unwrap_or_else(|| writer.clone()),
     };
     section.finish(mistakes);
     set
@@ -274,6 +263,8 @@ pub struct Flags {
     pub instance: Option<Instance>,
     /// `--splay`.
     pub splay: Option<Duration>,
+    /// `--writer`.
+    pub writer: Option<Writer>,
     /// `--state-dir`.
     pub state_dir: PathBuf,
 }
@@ -341,11 +332,16 @@ impl Settings {
                     .hint("give --to s3://bucket/prefix, or write to = \"s3://bucket/prefix\" in the file"),
             );
         }
+        let mut configured = file.sets;
+        if let Some(writer) = &flags.writer {
+            configured.iter_mut().for_each(|set| set.writer = writer.clone());
+        }
         let (sets, treated_as, named_by) = match flags.logs.is_empty() {
-            true => (file.sets, Vec::new(), NamedBy::Configuration),
+            true => (configured, Vec::new(), NamedBy::Configuration),
             false => {
-                let set = set_of_arguments(&flags.logs).map_err(|why| mistakes.push(why));
-                (set.into_iter().collect(), file.sets, NamedBy::Arguments)
+                let writer = flags.writer.unwrap_or(file.writer);
+                let set = set_of_arguments(&flags.logs, writer).map_err(|why| mistakes.push(why));
+                (set.into_iter().collect(), configured, NamedBy::Arguments)
             }
         };
         if sets.is_empty() && flags.logs.is_empty() && is_sound {
@@ -373,6 +369,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// The set that says how a log is treated that some set names; `None` for one that none does.
+    pub fn set_of(&self, path: &Path) -> Option<&LogSet> {
+        self.treated_as.iter().chain(&self.sets).find(|set| set.covers(path))
+    }
+
     /// Where no logs are looked for: what we write there ourselves would be shipped again and again.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let mut own = vec![self.state_dir.clone()];
@@ -385,10 +386,10 @@ impl Settings {
 
 /// One set for the arguments. A log that the configuration names too is treated as it says there, so that a run by
 /// hand goes on with the same streams.
-fn set_of_arguments(logs: &[PathBuf]) -> Result<LogSet, ConfigError> {
+fn set_of_arguments(logs: &[PathBuf], writer: Writer) -> Result<LogSet, ConfigError> {
     let paths = logs.iter().map(|log| Pattern::of_argument(log)).collect::<Result<_, _>>();
     let paths = paths.map_err(|why| ConfigError::new("LOG", why))?;
-    Ok(LogSet { paths, ..LogSet::default() })
+    Ok(LogSet { paths, writer, ..LogSet::default() })
 }
 
 /// Reads a time such as `90s`, `10m` or `1h 30m`.

@@ -17,7 +17,6 @@
 
 mod configuration;
 mod crontab;
-mod known_writers;
 mod logrotate;
 mod logs;
 mod machine;

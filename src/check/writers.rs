@@ -1,22 +1,18 @@
-//! Who writes the logs now, and whether that program is known to reopen them.
+//! Who writes the logs now, in which way each is taken, and whether that is what its writers need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::known_writers::{self, Habit, Owner};
-use super::{Subject, count};
-use crate::model::finding::Finding;
+use super::{Subject, at_most, count};
+use crate::config::Writer;
+use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::to_text;
+use crate::model::way::Way;
+use crate::rotate::choose::{self, Choice, Chosen};
 use crate::rotate::discover::Found;
+use crate::rotate::known_writers::{self, Habit};
 use crate::sys::host;
-use crate::sys::procfs::{self, Holder, Holders};
-
-/// Processes of one name, and the logs that they have open.
-#[derive(Default)]
-struct Program<'a> {
-    pids: BTreeSet<u32>,
-    logs: BTreeSet<&'a Path>,
-}
+use crate::sys::procfs::{self, Holder, Holders, Writes};
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let settings = match subject.settings() {
@@ -26,17 +22,136 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let found = subject.found(settings);
     let logs: Vec<_> = found.iter().map(|found| (found.path.as_path(), found.identity)).collect();
     let holders = procfs::holders_in_use(&logs);
-    let mut findings: Vec<Finding> = programs(&found, &holders).iter().map(program).collect();
-    let held = found.iter().filter(|found| holders.by_file.contains_key(&found.identity)).count();
-    if held < found.len() {
-        let not_held = count(found.len() - held, "log");
-        findings.push(Finding::ok("nobody", format!("has {not_held} open for writing, as far as we can see")));
+    let mut alike: BTreeMap<Verdict, Vec<&Path>> = BTreeMap::new();
+    for found in &found {
+        let writers = holders.by_file.get(&found.identity).map_or(&[][..], Vec::as_slice);
+        let verdict = judge(found, writers, choose::choose(found, &holders));
+        alike.entry(verdict).or_default().push(&found.path);
     }
+    let mut findings = at_most(alike.iter().map(|(verdict, logs)| verdict.finding(logs)).collect(), "writers");
     if found.is_empty() {
         findings.push(Finding::ok("nobody", "there is no log with something to take"));
     }
     findings.extend(unseen(&holders));
     findings
+}
+
+/// What is to be said of logs that are alike.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    /// No run would take them.
+    Refused { what: String, hint: String },
+    /// They are taken, but their writers may not let go like that.
+    Doubtful { what: String, hint: String },
+    /// They are taken like that.
+    Sound { what: String },
+}
+
+impl Verdict {
+    fn finding(&self, logs: &[&Path]) -> Finding {
+        let first = logs.first().map(|log| to_text(log)).unwrap_or_default();
+        let subject = match logs.len() {
+            0 | 1 => first,
+            several => format!("{first} and {}", count(several - 1, "more log")),
+        };
+        match self {
+            Self::Refused { what, hint } => Finding::fail(Bars::Logs, subject, what).hint(hint),
+            Self::Doubtful { what, hint } => Finding::warn(subject, what).hint(hint),
+            Self::Sound { what } => Finding::ok(subject, what),
+        }
+    }
+}
+
+fn judge(found: &Found, writers: &[Holder], choice: Choice) -> Verdict {
+    let Chosen { way, why } = match choice {
+        Ok(chosen) => chosen,
+        Err(choose::Undecided { what, hint }) => return Verdict::Refused { what, hint },
+    };
+    let who = choose::list(writers);
+    let what = match (writers, &found.writer) {
+        (_, Writer::Auto) => format!("is taken as {way}, since {why}"),
+        ([], Writer::Way(_)) => format!("is taken as {way}; nobody has it open for writing, as far as we can see"),
+        (_, Writer::Way(_)) => format!("is taken as {way}; {who} writes it"),
+    };
+    match (&found.writer, against(&way, found, writers)) {
+        (Writer::Way(_), Some(Against { why, hint, refused: true })) => {
+            Verdict::Refused { what: format!("{what}: {why}"), hint }
+        }
+        (Writer::Way(_), Some(Against { why, hint, refused: false })) => {
+            Verdict::Doubtful { what: format!("{what}: {why}"), hint }
+        }
+        _ => Verdict::Sound { what },
+    }
+}
+
+/// What speaks against the way that the user has said.
+struct Against {
+    why: String,
+    hint: String,
+    /// Whether a run would refuse the log for it.
+    refused: bool,
+}
+
+fn against(way: &Way, found: &Found, writers: &[Holder]) -> Option<Against> {
+    let first = writers.first()?;
+    match way {
+        Way::Reopens => {
+            let habits = writers.iter().map(|holder| (holder, known_writers::habit(holder, found.owner)));
+            habits.filter_map(|(holder, habit)| against_reopens(holder, habit)).next()
+        }
+        Way::Signal { process, signal, .. } => {
+            let named = writers.iter().any(|holder| holder.is_called(process));
+            (!named).then(|| Against {
+                why: format!("none of them is called {process}, and no other process gets a signal"),
+                hint: format!("correct `process` (and see that {} does what is wanted at {signal})", first.name),
+                refused: true,
+            })
+        }
+        Way::Closed => Some(Against {
+            why: "a log that is open for writing is not taken so".to_owned(),
+            hint: "remove `writer = \"closed\"`, or see docs/writers.md".to_owned(),
+            refused: true,
+        }),
+        Way::Holds { .. } => {
+            let anywhere = writers.iter().find(|holder| holder.writes == Writes::Anywhere)?;
+            Some(Against {
+                why: format!(
+                    "{} does not open it with O_APPEND, so that nothing can be taken in place",
+                    anywhere.shown()
+                ),
+                hint: "have it append (`>>`, `append:`), or see docs/writers.md".to_owned(),
+                refused: true,
+            })
+        }
+        Way::Command { .. } => None,
+    }
+}
+
+fn against_reopens(holder: &Holder, habit: Habit) -> Option<Against> {
+    let until = match habit {
+        Habit::Reopens => return None,
+        Habit::Signal(signal) => signal.to_string(),
+        Habit::HoldsUntil(until) => until.to_owned(),
+        Habit::Unknown => {
+            return Some(Against {
+                why: "it is not known whether it opens a log anew when its link count is 0".to_owned(),
+                hint: "see its manual, or try it with a log that does not matter: a program that does not is named by the \
+                       run after the next"
+                    .to_owned(),
+                refused: false,
+            });
+        }
+    };
+    Some(Against {
+        why: format!(
+            "{} does not look at the link count, but goes on writing to the deleted file until {until}",
+            holder.name
+        ),
+        hint: "set `writer` for it in the configuration, or leave it to `auto` (docs/writers.md): what such a program wrote \
+               after the last run is lost when it ends"
+            .to_owned(),
+        refused: false,
+    })
 }
 
 /// That there may be writers whom nobody here can see.
@@ -52,53 +167,4 @@ fn unseen(holders: &Holders) -> Option<Finding> {
             Finding::warn("/proc", why).hint("run it as root: sudo logferry check")
         }
     })
-}
-
-fn programs<'a>(found: &[&'a Found], holders: &Holders) -> BTreeMap<(String, Habit), Program<'a>> {
-    let mut programs: BTreeMap<(String, Habit), Program<'_>> = BTreeMap::new();
-    for found in found {
-        for holder in holders.by_file.get(&found.identity).into_iter().flatten() {
-            let program = programs.entry((holder.name.clone(), habit(holder))).or_default();
-            program.pids.insert(holder.pid);
-            program.logs.insert(&found.path);
-        }
-    }
-    programs
-}
-
-fn habit(holder: &Holder) -> Habit {
-    let trusted = holder.owner.is_some_and(|owner| owner == 0 || owner == host::user());
-    known_writers::habit(&holder.name, if trusted { Owner::Trusted } else { Owner::Other })
-}
-
-fn program(((name, habit), Program { pids, logs }): (&(String, Habit), &Program<'_>)) -> Finding {
-    let pid = pids.first().copied().unwrap_or_default();
-    let who = match pids.len() {
-        1 => format!("{name} (pid {pid})"),
-        several => format!("{name} (pid {pid} and {} more)", several - 1),
-    };
-    let first = logs.first().map(|log| to_text(log)).unwrap_or_default();
-    let what = match logs.len() {
-        1 => format!("writes {first}"),
-        several => format!("writes {first} and {} more", several - 1),
-    };
-    match habit {
-        Habit::Reopens => Finding::ok(who, format!("{what}; it opens a log anew when its link count is 0")),
-        Habit::HoldsUntil(until) => {
-            let why = format!(
-                "{what}; it does not look at the link count, but goes on writing to the deleted file until {until}"
-            );
-            Finding::warn(who, why).hint(
-                "`exclude` these logs and leave them to logrotate: what such a program wrote after the last run is lost \
-                 when it ends",
-            )
-        }
-        Habit::Unknown => {
-            let why = format!("{what}; it is not known whether it opens a log anew when its link count is 0");
-            Finding::warn(who, why).hint(
-                "see its manual, or try it with a log that does not matter: a program that does not is named by the run \
-                 after the next",
-            )
-        }
-    }
 }

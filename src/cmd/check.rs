@@ -53,6 +53,7 @@ fn flags(args: cli::Check) -> Flags {
         config: args.store.config,
         instance: args.instance,
         splay: None,
+        writer: args.writer,
         state_dir: args.state_dir,
     }
 }

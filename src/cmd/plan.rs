@@ -10,6 +10,7 @@ use crate::model::plan::Step;
 use crate::model::problem::Problem;
 use crate::model::segment::{SealedSegment, Segment};
 use crate::report::{self, steps};
+use crate::rotate::choose::{self, Chosen};
 use crate::rotate::discover::{self, Discovery};
 use crate::spool::{Survey, survey};
 
@@ -56,9 +57,16 @@ fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
         bytes: seal.packed,
         to: segment.to,
     });
-    let take = found.into_iter().map(|found| {
-        let (to, bytes) = (settings.to.clone(), found.size);
-        Step::Take { path: found.path, bytes, service: found.service, to }
-    });
-    Plan { steps: finish.chain(ship).chain(take).collect(), problems }
+    let mut steps: Vec<Step> = finish.chain(ship).collect();
+    let holders = choose::look(found.iter(), &[]);
+    for found in found {
+        match choose::choose(&found, &holders) {
+            Ok(Chosen { way, why }) => {
+                let (to, bytes) = (settings.to.clone(), found.size);
+                steps.push(Step::Take { path: found.path, bytes, service: found.service, to, way, since: why });
+            }
+            Err(undecided) => problems.push(undecided.problem(&found.path)),
+        }
+    }
+    Plan { steps, problems }
 }

@@ -112,13 +112,13 @@ fn no_state(settings: &Settings, failure: &Failure) -> Problem {
 }
 
 fn flags(args: cli::Run) -> Flags {
-    let cli::Writer::Reopens = args.writer;
     Flags {
         logs: args.logs,
         to: args.store.to,
         config: args.store.config,
         instance: args.instance,
         splay: args.splay,
+        writer: args.writer,
         state_dir: args.state_dir,
     }
 }

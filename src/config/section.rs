@@ -69,17 +69,21 @@ pub(super) struct Section<'a> {
     span: Range<usize>,
     entries: BTreeMap<String, (Range<usize>, Spanned<DeValue<'a>>)>,
     asked: Vec<&'static str>,
+    /// Where the values of keys that were asked for are.
+    places: BTreeMap<&'static str, Range<usize>>,
 }
 
 impl<'a> Section<'a> {
     fn new(source: &'a Source, name: Option<String>, span: Range<usize>, table: DeTable<'a>) -> Self {
         let entries = table.into_iter().map(|(key, value)| (key.get_ref().to_string(), (key.span(), value)));
-        Self { source, name, span, entries: entries.collect(), asked: Vec::new() }
+        Self { source, name, span, entries: entries.collect(), asked: Vec::new(), places: BTreeMap::new() }
     }
 
     fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'a>>> {
         self.asked.push(key);
-        self.entries.remove(key).map(|(_, value)| value)
+        let (_, value) = self.entries.remove(key)?;
+        self.places.insert(key, value.span());
+        Some(value)
     }
 
     /// A text, checked by `parse`, whose error says what is wrong with it.
@@ -102,6 +106,32 @@ impl<'a> Section<'a> {
     /// A time such as `90s` or `10m`.
     pub(super) fn duration(&mut self, key: &'static str) -> Result<Option<Duration>, ConfigError> {
         self.parsed(key, super::parse_duration)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> Result<Option<bool>, ConfigError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Ok(Some(*flag)),
+            other => {
+                let what = format!("`{key}` must be true or false, not {}", kind(other));
+                Err(self.source.error(Some(value.span()), what))
+            }
+        }
+    }
+
+    /// A list of texts that are checked together; `None` where there is no such key.
+    pub(super) fn checked_list<T>(
+        &mut self,
+        key: &'static str,
+        check: impl Fn(Vec<String>) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        if !self.entries.contains_key(key) {
+            self.asked.push(key);
+            return Ok(None);
+        }
+        let list = self.list(key, |text| Ok(text.to_owned()))?;
+        check(list).map(Some).map_err(|why| self.error_at(key, format!("`{key}`: {why}")))
     }
 
     /// A whole number in a range.
@@ -194,6 +224,14 @@ impl<'a> Section<'a> {
     pub(super) fn error(&self, what: String) -> ConfigError {
         let what = self.name.as_ref().map_or(what.clone(), |name| format!("{name}: {what}"));
         self.source.error(Some(self.span.clone()), what)
+    }
+
+    /// An error about the value of a key that was asked for; about the table where there is none.
+    pub(super) fn error_at(&self, key: &str, what: String) -> ConfigError {
+        match self.places.get(key) {
+            Some(span) => self.source.error(Some(span.clone()), what),
+            None => self.error(what),
+        }
     }
 
     /// Ends the reading: each key that nobody asked for is a mistake.

@@ -20,3 +20,4 @@ pub mod segment;
 pub mod size;
 pub mod splay;
 pub mod time;
+pub mod way;

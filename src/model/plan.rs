@@ -9,6 +9,7 @@ use super::destination::Destination;
 use super::names::Service;
 use super::path_text::{serde_path, to_text};
 use super::segment::SegmentName;
+use super::way::Way;
 
 /// One step that a run would take.
 #[derive(Debug, Serialize)]
@@ -40,6 +41,10 @@ pub enum Step {
         service: Service,
         /// Where to.
         to: Destination,
+        /// How it is taken.
+        way: Way,
+        /// Why so.
+        since: String,
     },
 }
 
@@ -48,8 +53,12 @@ impl fmt::Display for Step {
         match self {
             Self::Finish { path } => write!(f, "finish {}, which an earlier run began to take", to_text(path)),
             Self::Ship { segment, bytes, to } => write!(f, "ship {segment} ({bytes} bytes) to {to}"),
-            Self::Take { path, bytes, service, to } => {
-                write!(f, "take {} ({bytes} bytes) as service {service} and ship it to {to}", to_text(path))
+            Self::Take { path, bytes, service, to, way, since } => {
+                let path = to_text(path);
+                write!(
+                    f,
+                    "take {path} ({bytes} bytes) as service {service} and ship it to {to}; as {way}, since {since}"
+                )
             }
         }
     }

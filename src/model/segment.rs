@@ -12,6 +12,7 @@ use super::key::{Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
 use super::path_text::{self, serde_path};
 use super::time::Moment;
+use super::way::Way;
 
 /// The version of records and metadata that this program writes.
 pub const FORMAT: u32 = 1;
@@ -91,6 +92,24 @@ impl fmt::Display for Ended {
     }
 }
 
+/// Where a log is while its bytes are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taken {
+    /// It is taken out of use: claimed, or it was unlinked before.
+    #[default]
+    Away,
+    /// It stays under its name.
+    InPlace,
+}
+
+impl Taken {
+    /// Whether it is what a record that says nothing of it means.
+    pub fn is_away(&self) -> bool {
+        *self == Self::Away
+    }
+}
+
 /// What is fixed when a segment begins, durable before the log is touched.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Segment {
@@ -100,7 +119,8 @@ pub struct Segment {
     /// The log's path.
     #[serde(with = "serde_path")]
     pub path: PathBuf,
-    /// The name in the log's directory that the log is claimed under; none for the growth of an unlinked inode.
+    /// The name in the log's directory that the log is claimed under; none for the growth of an unlinked inode, and for a
+    /// log that stays in its place.
     pub claimed: Option<ClaimedName>,
     /// What the log is about.
     pub service: Service,
@@ -123,6 +143,16 @@ pub struct Segment {
     pub claimed_at: Moment,
     /// When its first byte can have been written: the inode's birth, else the previous claim, else this one.
     pub first: Moment,
+    /// How its writer lets go of the log. Records of the first version don't say it: they knew one way only.
+    #[serde(default, skip_serializing_if = "is_the_first_way")]
+    pub way: Way,
+    /// Where the log is while this segment is written.
+    #[serde(default, skip_serializing_if = "Taken::is_away")]
+    pub taken: Taken,
+}
+
+fn is_the_first_way(way: &Way) -> bool {
+    *way == Way::Reopens
 }
 
 /// A claimed log's name in its directory: `.web.log.<stamp>.claimed`.

@@ -15,7 +15,8 @@ use super::reopens::Batches;
 use super::{Beginning, Item};
 use crate::model::names::{Service, StreamId};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Segment, Source};
+use crate::model::segment::{ClaimedName, Segment, Source, Taken};
+use crate::model::way::Way;
 use crate::spool::Held;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
@@ -54,9 +55,11 @@ impl Batches<'_, '_> {
     pub(super) fn begin(&mut self, item: Item) -> Option<Begun> {
         let path = item.path();
         let begun = match item {
-            Item::Fresh(found) => self.begin_fresh(found),
+            Item::Fresh(found, way) => self.begin_fresh(found, way),
             Item::Claimed(segment) => self.begin_claimed(segment).map_err(NotClaimed::from),
-            Item::Adopted { dir, claimed, log } => self.begin_adopted(&dir, claimed, log).map_err(NotClaimed::from),
+            Item::Adopted { dir, claimed, log, way } => {
+                self.begin_adopted(&dir, claimed, log, way).map_err(NotClaimed::from)
+            }
             Item::Growth { held, log, .. } => self.begin_growth(held, log),
         };
         match begun {
@@ -68,7 +71,7 @@ impl Batches<'_, '_> {
         }
     }
 
-    fn begin_fresh(&mut self, found: Found) -> std::result::Result<Begun, NotClaimed> {
+    fn begin_fresh(&mut self, found: Found, way: Way) -> std::result::Result<Begun, NotClaimed> {
         // Looked at before the claim too: where there is no room, people better find the log under its own name.
         self.require_room(found.size)?;
         let (parent, name) = split(&found.path);
@@ -76,8 +79,10 @@ impl Batches<'_, '_> {
         let log = claim::open(&dir, &name, found.identity)?;
         fault::reached(Point::Opened);
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
-        let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
-        let beginning = Beginning { path: found.path, service: found.service, claimed, source, directory };
+        let start = self.rotation.start(&found.path, &log)?;
+        let Found { path, service, identity: file, .. } = found;
+        let directory = dir.status()?.identity;
+        let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
@@ -95,7 +100,7 @@ impl Batches<'_, '_> {
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
     }
 
-    fn begin_adopted(&mut self, parent: &Path, claimed: ClaimedName, name: OsString) -> Result<Begun> {
+    fn begin_adopted(&mut self, parent: &Path, claimed: ClaimedName, name: OsString, way: Way) -> Result<Begun> {
         let dir = self.open_dir(parent)?;
         let Some((log, status)) = claim::reopen(&dir, &claimed, None)? else {
             return Err(not_ours(&dir, &claimed));
@@ -108,8 +113,9 @@ impl Batches<'_, '_> {
         }
         let path = parent.join(&name);
         let service = self.service_of(&path);
-        let (source, directory) = (Source { file: status.identity, from: 0 }, dir.status()?.identity);
-        let beginning = Beginning { path, service, claimed, source, directory };
+        let start = self.rotation.start(&path, &log)?;
+        let (file, directory) = (status.identity, dir.status()?.identity);
+        let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
@@ -127,6 +133,8 @@ impl Batches<'_, '_> {
             source: Source { file: held.file, from: held.taken },
             claimed_at: clock::now(),
             first: last.seal.last,
+            way: Way::Reopens,
+            taken: Taken::Away,
             ..last.segment
         };
         self.rotation.spool.begin(&segment)?;
@@ -143,8 +151,7 @@ impl Batches<'_, '_> {
     }
 
     fn service_of(&self, path: &Path) -> Service {
-        let settings = self.rotation.settings;
-        let set = settings.treated_as.iter().chain(&settings.sets).find(|set| set.covers(path));
+        let set = self.rotation.settings.set_of(path);
         set.map_or_else(crate::config::ServiceTemplate::default, |set| set.service.clone()).service(path)
     }
 

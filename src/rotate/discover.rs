@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{LogSet, Pattern, Settings};
+use crate::config::{LogSet, Pattern, Settings, Writer};
 use crate::model::names::Service;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
@@ -34,6 +34,10 @@ pub struct Found {
     pub identity: Identity,
     /// Its size in bytes then.
     pub size: u64,
+    /// The user that it belongs to.
+    pub owner: u32,
+    /// How its writer lets go of it.
+    pub writer: Writer,
 }
 
 /// A claimed file: an earlier run took it out of use and did not come to the end.
@@ -45,6 +49,8 @@ pub struct ClaimedFile {
     pub claimed: ClaimedName,
     /// The log's name.
     pub log: OsString,
+    /// What it is when it is looked at.
+    pub status: Status,
     /// Whether somebody else may have made it up.
     pub foreign: bool,
 }
@@ -234,7 +240,8 @@ impl Search<'_> {
             Ok(Some(Entry { kind: Kind::Regular, status })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
                     let foreign = is_foreign(dir, &log, &status);
-                    self.discovery.claimed.push(ClaimedFile { dir: dir.path().to_owned(), claimed, log, foreign });
+                    let dir = dir.path().to_owned();
+                    self.discovery.claimed.push(ClaimedFile { dir, claimed, log, status, foreign });
                 }
             }
             // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
@@ -278,17 +285,17 @@ impl Search<'_> {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
-                let service = self.service(set, path);
-                let (path, identity, size) = (path.to_owned(), status.identity, status.size);
-                self.discovery.found.push(Found { path, service, identity, size });
+                let treated = self.treated(set, path);
+                let (service, writer) = (treated.service.service(path), treated.writer.clone());
+                let (path, Status { identity, size, owner, .. }) = (path.to_owned(), *status);
+                self.discovery.found.push(Found { path, service, identity, size, owner, writer });
             }
         }
     }
 
-    /// What a log is about: as the set says; where the log is an argument, as the configured set that covers it says.
-    fn service(&self, set: &LogSet, path: &Path) -> Service {
-        let treated = self.settings.treated_as.iter().find(|configured| configured.covers(path));
-        treated.unwrap_or(set).service.service(path)
+    /// The set that says how a log is treated: its own; where the log is an argument, the configured one that covers it.
+    fn treated<'s>(&'s self, set: &'s LogSet, path: &Path) -> &'s LogSet {
+        self.settings.treated_as.iter().find(|configured| configured.covers(path)).unwrap_or(set)
     }
 
     fn not_looked_at(&mut self, path: &Path, failure: &Failure) {

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
 //! | it is there, but shorter | a part that begins with it | a power loss took the rest: the part is kept, the file unlinked |
-//! | the log is there, the same file | a part or none | it was never claimed, or someone took it back: discard |
+//! | the log is there, the same file | a part or none | it was never claimed, was given back, or stays in its place: discard |
 //! | something else by the claimed name | a part or none | a regular file with a part: left alone and named; else as if it was not there |
 //! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
 //! | neither | none | the log was never touched, or is gone: forget it |
@@ -17,7 +17,7 @@ use super::claim::{self, Standing};
 use super::{Item, Queues, Rotation};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, Segment};
+use crate::model::segment::{Ended, Segment, Taken};
 use crate::spool::Unfinished;
 use crate::sys::clock;
 use crate::sys::dir::{Dir, Entry};
@@ -56,7 +56,8 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
     match judge(rotation, &segment, has_part)? {
         Verdict::CopyAgain if has_part && removed_as_shorter(rotation, &segment)? => salvage(rotation, segment),
         Verdict::CopyAgain => {
-            let path = segment.path.clone();
+            let (path, before) = (segment.path.clone(), segment.way.clone());
+            let segment = Segment { way: rotation.way_of_claimed(&path, before), ..segment };
             log::info!("{}: claimed by an earlier run, copied again", path.display());
             queues.push(path, Item::Claimed(segment));
             Ok(())
@@ -71,10 +72,13 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
 
 fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<Verdict> {
     let no_claim = if has_part { Verdict::Salvage } else { Verdict::Discard };
-    let Some(claimed) = &segment.claimed else { return Ok(no_claim) };
+    if segment.claimed.is_none() && segment.taken == Taken::Away {
+        return Ok(no_claim);
+    }
     let (parent, name) = split(&segment.path);
     let dir = Dir::open(&parent)?;
-    match dir.look(claimed.as_os_str())? {
+    let claimed = segment.claimed.as_ref().map(|claimed| dir.look(claimed.as_os_str())).transpose()?.flatten();
+    match claimed {
         Some(found) if is_claimed_one(&found, segment) || found.kind == Kind::Regular && has_part => {
             return Ok(Verdict::CopyAgain);
         }
@@ -93,7 +97,7 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
         // Without a birth time it may be a new file by the number of the old one.
         Some(log) if has_part && log.status.identity.born.is_none() => {
             let part = rotation.spool.salvage_part(segment.clone())?;
-            let same = part.is_beginning_of(&dir.open_read(&name)?)?;
+            let same = part.is_piece_of(&dir.open_read(&name)?)?;
             Ok(if same { Verdict::Discard } else { Verdict::Salvage })
         }
         Some(_) => Ok(Verdict::Discard),
@@ -112,7 +116,7 @@ fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool
         Err(failure) if failure.is(io::ErrorKind::InvalidData) => return Ok(false),
         other => other?,
     };
-    let shorter = status.size < part.raw() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
+    let shorter = status.size < part.taken() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
     if !shorter || claim::standing(&dir, claimed, &log)? != Standing::Claimed {
         return Ok(false);
     }

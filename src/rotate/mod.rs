@@ -6,19 +6,30 @@
 //! ```text
 //! what earlier runs left ─┐
 //! growth of held inodes ──┼─> items, a queue for each log ─> rounds: one item of each log ─> drain, side by side ─> seal
-//! logs discovered ────────┘
+//! logs discovered ────────┘   each with the way in which it is taken (choose.rs)
+//!
+//! in each round, by way:   reopens   rename, copy, unlink, drain, seal      (reopens.rs, drain.rs)
+//!                          asks      rename, signal or command, copy, seal, unlink        (asks.rs)
+//!                          closed    what nobody writes any more                        (closed.rs)
+//!                          holds     copied in place, its head given back                (holds.rs)
 //! ```
 //!
 //! A log has more than one item only after a crash (its claimed file, and the fresh one beside it). They go one after
 //! another, since a segment begins with the offset and the digest of the one before it; all other logs go together, so
 //! that the settle time is paid once.
 
+mod asks;
 mod begin;
+pub mod choose;
 mod claim;
+mod closed;
 mod copy;
 pub mod discover;
 mod drain;
 mod growth;
+mod holds;
+mod known;
+pub mod known_writers;
 mod leftovers;
 mod reopens;
 pub mod room;
@@ -26,18 +37,23 @@ pub mod room;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::config::Settings;
+use crate::config::{Settings, Writer};
 use crate::gzip::Encoder;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner};
-use crate::spool::{Held, Recovered, Spool};
+use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner, Taken};
+use crate::model::way::Way;
+use crate::spool::{Continued, Held, Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
+use crate::sys::file::Status;
+use crate::sys::procfs::Holders;
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
-use discover::{Discovery, Found};
+use choose::Chosen;
+use discover::{ClaimedFile, Discovery, Found};
+use known::Start;
 
 /// What taking the logs came to.
 #[derive(Default)]
@@ -55,12 +71,12 @@ enum Item {
     /// A claimed file that an earlier run left; its segment was begun then.
     Claimed(Segment),
     /// A claimed file that no record speaks of.
-    Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString },
+    Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString, way: Way },
     /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
     /// end meanwhile.
     Growth { path: PathBuf, held: Held, log: File },
-    /// A log in use.
-    Fresh(Found),
+    /// A log in use, and how it is taken.
+    Fresh(Found, Way),
 }
 
 impl Item {
@@ -69,7 +85,16 @@ impl Item {
             Self::Claimed(segment) => segment.path.clone(),
             Self::Adopted { dir, log, .. } => dir.join(log),
             Self::Growth { path, .. } => path.clone(),
-            Self::Fresh(found) => found.path.clone(),
+            Self::Fresh(found, _) => found.path.clone(),
+        }
+    }
+
+    fn way(&self) -> &Way {
+        match self {
+            Self::Claimed(segment) => &segment.way,
+            Self::Adopted { way, .. } | Self::Fresh(_, way) => way,
+            // It is deleted: there is nothing left but to read it.
+            Self::Growth { .. } => &Way::Reopens,
         }
     }
 }
@@ -92,6 +117,10 @@ pub struct Rotation<'a> {
     encoder: Encoder,
     buffer: copy::Buffer,
     outcome: Outcome,
+    /// Who was seen to have logs open for writing, where it matters.
+    holders: Holders,
+    /// The logs that go on in files of which segments were made; read when it is asked for first.
+    continued: Option<Continued>,
 }
 
 impl<'a> Rotation<'a> {
@@ -99,7 +128,8 @@ impl<'a> Rotation<'a> {
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, instance: Instance, stop: &'a Stop) -> Self {
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
-        Self { spool, settings, instance, stop, encoder, buffer, outcome: Outcome::default() }
+        let (outcome, holders, continued) = Default::default();
+        Self { spool, settings, instance, stop, encoder, buffer, outcome, holders, continued }
     }
 
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.
@@ -107,18 +137,20 @@ impl<'a> Rotation<'a> {
         let mut queues = Queues::default();
         leftovers::sort_out(&mut self, std::mem::take(&mut recovered.unfinished), &mut queues);
         std::mem::take(&mut recovered.blocked).into_iter().for_each(|path| queues.block(path));
-        self.adopt(discovery.claimed, &mut queues);
+        let adopted = self.adoptable(discovery.claimed, &mut queues);
+        let as_found: Vec<Found> = adopted.iter().map(|file| self.as_found(file)).collect();
+        let looked_for = discovery.found.iter().chain(&as_found);
+        self.holders = choose::look(looked_for, &queues.asked());
+        self.adopt(adopted, as_found, &mut queues);
         growth::find(&mut self, &mut queues);
-        for found in discovery.found {
-            queues.push(found.path.clone(), Item::Fresh(found));
-        }
+        self.add_found(discovery.found, &mut queues);
         for failure in std::mem::take(&mut recovered.failed) {
             let problem = Problem::from_error(Effect::Waits, &failure.path, &failure);
             self.problem(problem.hint("this segment waits in the spool; the others are not held up by it"));
         }
         for _ in 0..ROUNDS {
             let Some(round) = queues.next_round() else { break };
-            for path in reopens::take(&mut self, round) {
+            for path in self.take(round) {
                 // What could not be taken must come before whatever else there is of that log.
                 queues.block(path);
             }
@@ -127,17 +159,90 @@ impl<'a> Rotation<'a> {
         self.outcome
     }
 
-    /// Claimed files that were found but that no unfinished segment speaks of: the state directory was lost or changed.
-    fn adopt(&mut self, claimed: Vec<discover::ClaimedFile>, queues: &mut Queues) {
-        for discover::ClaimedFile { dir, claimed, log, foreign } in claimed {
+    /// Takes one item of each log, each in its way. Returns the logs of which something is left that must come first.
+    fn take(&mut self, round: Vec<Item>) -> Vec<PathBuf> {
+        type Take = fn(&mut Rotation<'_>, Vec<Item>) -> Vec<PathBuf>;
+        let (mut reopens, mut asks, mut closed, mut holds) = <(Vec<Item>, Vec<Item>, Vec<Item>, Vec<Item>)>::default();
+        for item in round {
+            match item.way() {
+                Way::Reopens => reopens.push(item),
+                Way::Signal { .. } | Way::Command { .. } => asks.push(item),
+                Way::Closed => closed.push(item),
+                Way::Holds { .. } => holds.push(item),
+            }
+        }
+        let ways: [(Vec<Item>, Take); 4] =
+            [(reopens, reopens::take), (asks, asks::take), (closed, closed::take), (holds, holds::take)];
+        let some = ways.into_iter().filter(|(items, _)| !items.is_empty());
+        some.flat_map(|(items, take)| take(self, items)).collect()
+    }
+
+    /// Puts the logs that were discovered on the list, each with the way in which it is taken.
+    fn add_found(&mut self, found: Vec<Found>, queues: &mut Queues) {
+        for found in found {
+            // What comes before it is not taken now; the reason was told.
+            if queues.is_blocked(&found.path) {
+                continue;
+            }
+            match choose::choose(&found, &self.holders) {
+                Ok(Chosen { way, why }) => {
+                    log::info!("{}: taken as {way}, since {why}", found.path.display());
+                    queues.push(found.path.clone(), Item::Fresh(found, way));
+                }
+                Err(undecided) => self.problem(undecided.problem(&found.path)),
+            }
+        }
+    }
+
+    /// How a claimed file is taken that an earlier run left: as the user says now, where that begins with a claim too; else as
+    /// that run had it.
+    fn way_of_claimed(&self, path: &Path, before: Way) -> Way {
+        match self.settings.set_of(path).map(|set| &set.writer) {
+            Some(Writer::Way(way)) if way.claims() && before.claims() => way.clone(),
+            _ => before,
+        }
+    }
+
+    /// Claimed files that were found but that no unfinished segment speaks of: the state directory was lost or changed; or
+    /// the run that sealed them did not come to unlinking them, which is done now.
+    fn adoptable(&mut self, claimed: Vec<ClaimedFile>, queues: &mut Queues) -> Vec<ClaimedFile> {
+        let mut adopted = Vec::new();
+        for file in claimed {
             match () {
-                () if queues.knows(&claimed) => {}
-                () if foreign => {
+                () if queues.knows(&file.claimed) || asks::is_taken(self, &file, queues) => {}
+                () if file.foreign => {
                     let what = "refused: it has the name of a claimed log, but belongs to another user than that log";
-                    let problem = Problem::new(Effect::Failed, dir.join(claimed.as_os_str()), what);
+                    let problem = Problem::new(Effect::Failed, file.dir.join(file.claimed.as_os_str()), what);
                     self.problem(problem.hint("its owner has put it there: remove it"));
                 }
-                () => queues.push(dir.join(&log), Item::Adopted { dir, claimed, log }),
+                () => adopted.push(file),
+            }
+        }
+        adopted
+    }
+
+    /// A claimed file as if it were a log in use, to ask who writes it.
+    fn as_found(&self, ClaimedFile { dir, claimed, log, status, .. }: &ClaimedFile) -> Found {
+        let (set, path) =
+            (self.settings.set_of(&dir.join(log)).cloned().unwrap_or_default(), dir.join(claimed.as_os_str()));
+        let Status { identity, size, owner, .. } = *status;
+        Found { service: set.service.service(&path), path, identity, size, owner, writer: set.writer }
+    }
+
+    /// Puts claimed files that no record speaks of on the list.
+    fn adopt(&mut self, adopted: Vec<ClaimedFile>, as_found: Vec<Found>, queues: &mut Queues) {
+        for (ClaimedFile { dir, claimed, log, .. }, found) in adopted.into_iter().zip(as_found) {
+            let path = dir.join(&log);
+            match choose::choose(&found, &self.holders) {
+                Ok(Chosen { way, .. }) => {
+                    // It is claimed already: one that nobody writes is taken like that, whatever the way was.
+                    let way = if way.claims() { way } else { Way::Reopens };
+                    queues.push(path, Item::Adopted { dir, claimed, log, way });
+                }
+                Err(undecided) => {
+                    self.problem(undecided.problem(&found.path));
+                    queues.block(path);
+                }
             }
         }
     }
@@ -165,7 +270,7 @@ impl<'a> Rotation<'a> {
 
     /// The segment that comes next in the stream of a log.
     fn next_segment(&mut self, begin: Beginning) -> Result<Segment> {
-        let Beginning { path, service, claimed, source, directory } = begin;
+        let Beginning { path, service, claimed, file, start, directory, way } = begin;
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
@@ -175,21 +280,24 @@ impl<'a> Rotation<'a> {
             None => self.new_stream()?,
         };
         let StreamOwner { path, service, instance, to } = owner;
-        let first = source.file.born.or(head.map(|head| head.last_claim)).unwrap_or(now);
+        let first = start.first.or(file.born).or(head.map(|head| head.last_claim)).unwrap_or(now);
+        let taken = if claimed.is_some() { Taken::Away } else { Taken::InPlace };
         Ok(Segment {
             name,
             path,
-            claimed: Some(claimed),
+            claimed,
             service,
             instance,
             host: host::name().to_string_lossy().into_owned(),
             to,
             offset: head.map_or(0, |head| head.offset),
             previous: head.and_then(|head| head.previous),
-            source,
+            source: Source { file, from: start.from },
             directory,
             claimed_at: now,
             first,
+            way,
+            taken,
         })
     }
 
@@ -219,9 +327,12 @@ fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
 struct Beginning {
     path: PathBuf,
     service: Service,
-    claimed: ClaimedName,
-    source: Source,
+    /// The name that the log is to be claimed under; none where it stays in its place.
+    claimed: Option<ClaimedName>,
+    file: Identity,
+    start: Start,
     directory: Identity,
+    way: Way,
 }
 
 /// What is to be done, a queue for each log.
@@ -246,6 +357,23 @@ impl Queues {
     /// Leaves a log alone for the rest of this run.
     fn block(&mut self, path: PathBuf) {
         self.blocked.insert(path);
+    }
+
+    /// Whether a log is left alone for the rest of this run.
+    fn is_blocked(&self, path: &Path) -> bool {
+        self.blocked.contains(path)
+    }
+
+    /// Claimed files whose writers may have to be asked.
+    fn asked(&self) -> Vec<(PathBuf, Identity)> {
+        let asked = self.items.values().flatten().filter_map(|item| match item {
+            Item::Claimed(segment) if asks::is_for(&segment.way) => {
+                let claimed = segment.claimed.as_ref()?;
+                Some((segment.path.with_file_name(claimed.as_os_str()), segment.source.file))
+            }
+            _ => None,
+        });
+        asked.collect()
     }
 
     /// Takes note that a record speaks of a claimed file.

@@ -92,7 +92,7 @@ fn next_batch(items: &mut impl Iterator<Item = Item>, count: usize) -> Vec<Item>
     while batch.len() < count && bytes < BATCH_BYTES {
         let Some(item) = items.next() else { break };
         bytes += match &item {
-            Item::Fresh(found) => found.size,
+            Item::Fresh(found, _) => found.size,
             Item::Claimed(_) | Item::Adopted { .. } | Item::Growth { .. } => 0,
         };
         batch.push(item);

@@ -69,7 +69,8 @@ impl Held {
 
 /// Remembers the inode of a segment, unless every writer had let go of it.
 pub(super) fn remember(dir: &Dir, sealed: &SealedSegment) -> Result<()> {
-    if sealed.seal.ended == Ended::Released {
+    // What goes on is there to be found under its own name.
+    if matches!(sealed.seal.ended, Ended::Released | Ended::Continued) {
         return Ok(());
     }
     match dir.create(Held::of(sealed).file_name, 0o600) {

@@ -34,7 +34,7 @@ pub use survey::{Survey, survey};
 
 use crate::model::doubt::Doubt;
 use crate::model::in_place::InPlace;
-use crate::model::segment::{SealedSegment, Segment, SegmentName, StreamOwner};
+use crate::model::segment::{ClaimedName, Ended, SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::{Dir, Private};
 use crate::sys::failure::{Context, Result};
@@ -114,6 +114,15 @@ impl Spool {
     pub fn head(&mut self, owner: &StreamOwner) -> Result<Option<Head>> {
         let head = self.streams.head(owner);
         self.or_aside(head)
+    }
+
+    /// The segment that was made of a claimed file, if that was the last one of its stream: the file was to be unlinked after
+    /// the seal, and the run did not come to that.
+    ///
+    /// # Errors
+    /// Where the records that were kept can't be listed.
+    pub fn sealed_from(&self, claimed: &ClaimedName) -> Result<Option<SealedSegment>> {
+        self.streams.last_of(|sealed| sealed.segment.claimed.as_ref() == Some(claimed))
     }
 
     /// Writes down what a segment is going to be. Nothing of its log may be touched before [`Self::sync`].
@@ -209,7 +218,7 @@ impl Spool {
     ///
     /// # Errors
     /// Where any of it can't be written; the part then is there to be salvaged or sealed by the next run.
-    pub fn seal(&mut self, part: Part, last: Moment, ended: crate::model::segment::Ended) -> Result<SealedSegment> {
+    pub fn seal(&mut self, part: Part, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let sealed = part.finish(last, ended)?;
         self.seal_as(sealed)
     }

@@ -84,16 +84,17 @@ impl Part {
         }
     }
 
-    /// Whether a file begins with just the bytes that this segment holds: for file systems that keep no birth time, where
-    /// an inode's number is not enough to know it by.
+    /// Whether a file has just the bytes that this segment holds where the segment begins in it: for file systems that keep
+    /// no birth time, where an inode's number is not enough to know it by.
     ///
     /// # Errors
     /// Where the file can't be read.
-    pub fn is_beginning_of(&self, file: &File) -> Result<bool> {
-        use std::io::Read;
+    pub fn is_piece_of(&self, file: &File) -> Result<bool> {
         let mut crc = crc32fast::Hasher::new();
         let mut left = self.raw();
         let mut buffer = vec![0; gzip::BLOCK];
+        let mut file = file;
+        file.seek(SeekFrom::Start(self.segment.source.from)).doing("seek in", &self.segment.path)?;
         let mut reader = file.take(left);
         while left > 0 {
             match reader.read(&mut buffer).doing("read", &self.segment.path)? {
@@ -107,7 +108,7 @@ impl Part {
         Ok(crc.finalize() == self.member.crc())
     }
 
-    /// Whether this segment begins with all that a file holds.
+    /// Whether this segment begins with all that a file holds from where the segment begins in it.
     ///
     /// # Errors
     /// Where one of them can't be read.
@@ -116,6 +117,7 @@ impl Part {
         let (mut ours, mut theirs) = (vec![0; gzip::BLOCK], vec![0; gzip::BLOCK]);
         let mut reader = flate2::read::GzDecoder::new(&self.file);
         let mut file = file;
+        file.seek(SeekFrom::Start(self.segment.source.from)).doing("seek in", &self.segment.path)?;
         let same = loop {
             let count = file.read(&mut theirs).doing("read", &self.segment.path)?;
             if count == 0 {

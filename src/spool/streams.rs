@@ -114,6 +114,22 @@ impl Streams {
         Ok(in_spool.cloned().chain(kept).max_by(by_age))
     }
 
+    /// The last segment of whatever stream of which something is so. A record that can't be read says nothing here: whoever
+    /// needs it for its stream is told.
+    pub(super) fn last_of(&self, is_it: impl Fn(&SealedSegment) -> bool) -> failure::Result<Option<SealedSegment>> {
+        if let Some(sealed) = self.in_spool.values().find(|sealed| is_it(sealed)) {
+            return Ok(Some(sealed.clone()));
+        }
+        for file_name in self.dir.names()? {
+            let tag = file_name.to_str().and_then(|name| OwnerTag::parse(name.strip_suffix(".json")?));
+            let kept = tag.and_then(|tag| self.kept(&tag).unwrap_or_default());
+            if let Some(sealed) = kept.filter(|sealed| is_it(sealed)) {
+                return Ok(Some(sealed));
+            }
+        }
+        Ok(None)
+    }
+
     /// The record that was kept of an owner whose segments were dropped.
     pub(super) fn kept(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unknown> {
         let file_name = file_name(tag);

@@ -22,6 +22,11 @@ use nix::unistd::{Whence, lseek};
 
 use super::file::{self, Status};
 
+/// Whether a file could not be opened for writing since it is append-only or immutable (`chattr(1)`), for whomever.
+pub fn is_by_attribute(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EPERM)
+}
+
 /// What a file system can do with the head of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ability {

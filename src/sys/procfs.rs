@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::file::{self, Status};
 use super::host;
 use crate::model::segment::Identity;
+use crate::model::way::ProcessName;
 
 /// A process that may write to a file.
 #[derive(Clone, Debug)]
@@ -22,11 +23,36 @@ pub struct Holder {
     pub name: String,
     /// The user that it belongs to; `None` where it has ended.
     pub owner: Option<u32>,
+    /// The file name of the program that it runs; `None` where it can't be seen.
+    pub program: Option<String>,
     /// The path through which the file can be opened even after it was unlinked.
     pub through: PathBuf,
+    /// Where its writes go.
+    pub writes: Writes,
+}
+
+/// Where the writes through a descriptor go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Writes {
+    /// To the end of the file, wherever that is then (`O_APPEND`).
+    ToTheEnd,
+    /// To the descriptor's own position.
+    Anywhere,
 }
 
 impl Holder {
+    /// Whether it bears that name: as the name of the program that it runs, or as what the kernel calls it, which is cut
+    /// behind 15 bytes and so proves nothing of a longer one.
+    pub fn is_called(&self, name: &ProcessName) -> bool {
+        let called = name.as_str().len() <= ProcessName::COMM && self.name == name.as_str();
+        called || self.program.as_deref() == Some(name.as_str())
+    }
+
+    /// What to call it in a message.
+    pub fn shown(&self) -> String {
+        format!("{} (pid {})", self.name, self.pid)
+    }
+
     /// Opens the held file for reading. The process may put something else in its place at any time, such as a FIFO or
     /// a device: only a regular file is opened, and the caller looks at which one it got.
     ///
@@ -82,16 +108,27 @@ fn holders(files: &[Identity], suspect: &dyn Fn(&Path) -> bool) -> Holders {
         };
         match wanted_files(&process.path(), &wanted) {
             Ok(held) => {
-                let owner = fs::metadata(process.path()).ok().map(|is| is.uid());
-                let holder = |through| Holder { pid, name: comm(&process.path()), owner, through };
-                for (file, through) in held {
-                    found.by_file.entry(file).or_default().push(holder(through));
+                for Descriptor { file, through, writes } in held {
+                    let holder = holder(&process.path(), pid, through, writes);
+                    found.by_file.entry(file).or_default().push(holder);
                 }
             }
             Err(_) => found.complete = false,
         }
     }
     found
+}
+
+fn holder(process: &Path, pid: u32, through: PathBuf, writes: Writes) -> Holder {
+    let owner = fs::metadata(process).ok().map(|is| is.uid());
+    Holder { pid, name: comm(process), owner, program: program(process), through, writes }
+}
+
+/// The file name of the program that a process runs, also where an upgrade has replaced it since.
+fn program(process: &Path) -> Option<String> {
+    let program = fs::read_link(process.join("exe")).ok()?;
+    let name = program.file_name()?.to_str()?;
+    Some(name.strip_suffix(" (deleted)").unwrap_or(name).to_owned())
 }
 
 /// Whether `/proc` has the processes of the whole machine: in a PID namespace of its own, as in a container, it shows those
@@ -101,12 +138,19 @@ fn all_processes_are_shown() -> bool {
     fs::read_link("/proc/self/ns/pid").is_ok_and(|namespace| namespace == Path::new(FIRST))
 }
 
+/// A descriptor of some process for a wanted file, open for writing.
+struct Descriptor {
+    file: Identity,
+    through: PathBuf,
+    writes: Writes,
+}
+
 /// The wanted files that a process has open for writing.
 ///
 /// # Errors
 /// Where not all of its descriptors can be looked at. What a process has closed meanwhile, or one that has ended, holds
 /// nothing.
-fn wanted_files(process: &Path, wanted: &Wanted<'_>) -> io::Result<Vec<(Identity, PathBuf)>> {
+fn wanted_files(process: &Path, wanted: &Wanted<'_>) -> io::Result<Vec<Descriptor>> {
     let mut found = Vec::new();
     let Some(descriptors) = unless_gone(fs::read_dir(process.join("fd")))? else { return Ok(found) };
     for descriptor in descriptors {
@@ -135,7 +179,7 @@ struct Wanted<'a> {
 
 /// The wanted file behind a descriptor, if it is one and is open for writing. Inode numbers are used again: its birth
 /// must be the same too.
-fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<(Identity, PathBuf)>> {
+fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Descriptor>> {
     let target = match fs::read_link(descriptor) {
         // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
@@ -146,17 +190,24 @@ fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<(Ide
     }
     let identity = Status::of(&fs::metadata(descriptor)?).identity;
     let is_wanted = wanted.files.get(&(identity.dev, identity.ino)) == Some(&identity);
-    Ok((is_wanted && open_for_writing(descriptor)?).then(|| (identity, descriptor.to_owned())))
+    if !is_wanted {
+        return Ok(None);
+    }
+    let writes = open_for_writing(descriptor)?;
+    Ok(writes.map(|writes| Descriptor { file: identity, through: descriptor.to_owned(), writes }))
 }
 
-/// Whether `/proc/<pid>/fdinfo/<n>` shows an access mode other than reading.
-fn open_for_writing(descriptor: &Path) -> io::Result<bool> {
+/// Where writes go, if `/proc/<pid>/fdinfo/<n>` shows an access mode other than reading.
+fn open_for_writing(descriptor: &Path) -> io::Result<Option<Writes>> {
     let number = descriptor.file_name().unwrap_or_default();
-    let Some(process) = descriptor.parent().and_then(Path::parent) else { return Ok(false) };
+    let Some(process) = descriptor.parent().and_then(Path::parent) else { return Ok(None) };
     let info = fs::read_to_string(process.join("fdinfo").join(number))?;
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-    Ok(flags.is_some_and(|flags| flags & 0o3 != 0))
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    Ok(flags.filter(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY).map(|flags| match flags & libc::O_APPEND {
+        0 => Writes::Anywhere,
+        _ => Writes::ToTheEnd,
+    }))
 }
 
 /// Another process of our own name, ours or root's, that has a file open. Anyone may call a process like that: somebody

@@ -6,8 +6,10 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use tempfile::TempDir;
+
 use super::{NOBODY, check};
-use crate::support::{Sandbox, example, wait_until};
+use crate::support::{Sandbox, example_called, wait_until};
 
 /// A process of that name that has a log open for writing, until dropped.
 pub(super) struct Holder(Child);
@@ -36,20 +38,19 @@ impl Drop for Holder {
 }
 
 /// Upstart's init, by its contract and by its name, which has these logs open until dropped.
-pub(super) struct Init(Child);
+pub(super) struct Init(Child, #[expect(dead_code, reason = "its program is there for as long as it runs")] TempDir);
 
 impl Init {
     pub(super) fn start(sandbox: &Sandbox, logs: &[&str]) -> Self {
         use std::io::Read;
-        let program = sandbox.path("init");
-        symlink(example("upstart-writer"), &program).expect("a link");
+        let (program, directory) = example_called("upstart-writer", "init");
         let mut command = Command::new(program);
         command.args(["--idle-after", "10", "--report"]).arg(sandbox.path("report"));
         command.args(logs.iter().map(|log| sandbox.log(log))).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the writer starts");
         let mut ready = [0; 6];
         child.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("the writer gets ready");
-        Self(child)
+        Self(child, directory)
     }
 }
 
@@ -64,14 +65,18 @@ impl Drop for Init {
 fn a_log_that_nobody_holds_is_fine() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "x\n");
-    check(&sandbox).ends(0).has("writers", "nobody", "ok", "1 log");
+    check(&sandbox).ends(0).has("writers", "web.log", "ok", "as reopens; nobody has it open for writing");
+    sandbox.config_file("writer = \"auto\"\n");
+    check(&sandbox).ends(0).has("writers", "web.log", "ok", "as closed, since nobody has it open for writing");
 }
 
 #[test]
 fn a_writer_that_keeps_upstarts_contract_is_known_by_its_name() {
     let sandbox = Sandbox::new();
     let _init = Init::start(&sandbox, &["a.log", "b.log", "c.log"]);
-    check(&sandbox).ends(0).has("writers", "init (pid", "ok", "a.log and 2 more; it opens a log anew");
+    check(&sandbox).ends(0).has("writers", "a.log and 2 more logs", "ok", "as reopens; init (pid");
+    sandbox.config_file("writer = \"auto\"\n");
+    check(&sandbox).ends(0).has("writers", "a.log and 2 more logs", "ok", "as reopens, since init (pid");
 }
 
 #[test]
@@ -80,20 +85,32 @@ fn a_program_that_holds_its_log_is_warned_of() {
     let _holder = Holder::start(&sandbox, "rsyslogd", "messages.log", 0);
     sandbox.write_log("web.log", "x\n");
     let checked = check(&sandbox);
-    checked.ends(0).has("writers", "rsyslogd (pid", "warn", "until SIGHUP").has("writers", "nobody", "ok", "1 log");
-    assert!(checked.finding("writers", "rsyslogd")["hint"].to_string().contains("logrotate"), "{}", checked.table);
+    checked.ends(0).has("writers", "messages.log", "warn", "until SIGHUP").has("writers", "web.log", "ok", "nobody");
+    assert!(checked.finding("writers", "messages.log")["hint"].to_string().contains("auto"), "{}", checked.table);
 }
 
 #[test]
 fn a_program_that_nobody_knows_is_named_as_such() {
     let sandbox = Sandbox::new();
     let _holder = Holder::start(&sandbox, "something", "web.log", 0);
-    check(&sandbox).ends(0).has("writers", "something (pid", "warn", "it is not known whether");
+    check(&sandbox).ends(0).has("writers", "web.log", "warn", "it is not known whether");
 }
 
 #[test]
 fn another_users_process_is_not_believed_to_be_init() {
     let sandbox = Sandbox::new();
     let _impostor = Holder::start(&sandbox, "init", "web.log", NOBODY);
-    check(&sandbox).ends(0).has("writers", "init (pid", "warn", "it is not known whether");
+    check(&sandbox).ends(0).has("writers", "web.log", "warn", "it is not known whether");
+}
+
+#[test]
+fn a_way_that_no_run_could_go_is_a_fault() {
+    let sandbox = Sandbox::new();
+    let _holder = Holder::start(&sandbox, "something", "web.log", 0);
+    sandbox.config_file("writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"rsyslogd\"\n");
+    check(&sandbox).ends(1).has("writers", "web.log", "fail", "none of them is called rsyslogd");
+    sandbox.config_file("writer = \"closed\"\n");
+    check(&sandbox).ends(1).has("writers", "web.log", "fail", "open for writing");
+    sandbox.config_file("writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"something\"\n");
+    check(&sandbox).ends(0).has("writers", "web.log", "ok", "as signal (SIGHUP to something); something (pid");
 }

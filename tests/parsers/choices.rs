@@ -3,13 +3,15 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
 use logferry::model::key::Leaf;
 use logferry::model::names::{Instance, Seq, Service, StreamId};
-use logferry::model::segment::{ClaimedName, Ended, Identity, Seal, Segment, SegmentName, Source};
+use logferry::model::segment::{ClaimedName, Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
 use logferry::model::time::Moment;
+use logferry::model::way::{Argv, Holes, ProcessName, SignalName, Way};
 
 /// Bytes that decide.
 pub struct Choices<'a>(pub &'a [u8]);
@@ -132,6 +134,24 @@ impl Choices<'_> {
             host: self.text(80),
             path: self.path().into(),
             service: self.service(),
+            way: self.way(),
+            taken: self.pick(&[Taken::Away, Taken::InPlace]),
+        }
+    }
+
+    pub fn way(&mut self) -> Way {
+        let timeout = Duration::from_millis(self.number() % 86_400_000);
+        let words = ["nginx".to_owned(), self.text(20).replace('\0', "")];
+        let argv = Argv::try_from(Vec::from(words)).expect("a command");
+        let process = ProcessName::parse("rsyslogd").expect("a name");
+        let holes = self.pick(&[Holes::Refused, Holes::Allowed]);
+        let signal = self.pick(&[SignalName::Hup, SignalName::Usr1, SignalName::Usr2, SignalName::Winch]);
+        match self.number() % 5 {
+            0 => Way::Reopens,
+            1 => Way::Signal { signal, process, timeout },
+            2 => Way::Command { argv, timeout },
+            3 => Way::Closed,
+            _ => Way::Holds { holes },
         }
     }
 
@@ -142,7 +162,7 @@ impl Choices<'_> {
             packed: self.number(),
             sha256: self.digest(),
             last: self.moment(),
-            ended: self.pick(&[Ended::Released, Ended::Settled, Ended::Interrupted]),
+            ended: self.pick(&[Ended::Released, Ended::Settled, Ended::Interrupted, Ended::Continued]),
         }
     }
 }

@@ -126,9 +126,11 @@ impl Sandbox {
         self.run([OsString::from("run"), self.path("log").into()])
     }
 
-    /// Gives this sandbox's configuration that text.
+    /// Gives this sandbox's configuration that text; where it says nothing of writers, they are those that reopen their
+    /// logs at a link count of 0: the tests' own writer does, and what nobody writes may be taken like that too.
     pub(crate) fn config_file(&self, text: &str) {
-        std::fs::write(self.path("logferry.toml"), text).expect("a configuration");
+        let writer = if text.contains("writer = ") { "" } else { "writer = \"reopens\"\n" };
+        std::fs::write(self.path("logferry.toml"), format!("{writer}{text}")).expect("a configuration");
     }
 
     /// What is in a directory below this sandbox, all the way down, sorted; hidden files too.
@@ -266,6 +268,16 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_logferry")).with_file_name("examples").join(name);
     assert!(path.exists(), "{} is missing: build it with cargo build --examples", path.display());
     path
+}
+
+/// A program that the tests' package builds, under another name: the kernel knows a process by the file that it runs, not by
+/// a link to it. It is there until the directory is dropped.
+pub(crate) fn example_called(name: &str, called: &str) -> (PathBuf, TempDir) {
+    let program = example(name);
+    let directory = tempfile::tempdir_in(program.parent().expect("a directory")).expect("a directory beside it");
+    let path = directory.path().join(called);
+    std::fs::hard_link(&program, &path).expect("a link beside it");
+    (path, directory)
 }
 
 /// A process that writes logs as Upstart's init does.
