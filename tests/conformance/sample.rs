@@ -14,8 +14,9 @@ use logferry::model::digest::Digest;
 use logferry::model::key::ObjectKey;
 use logferry::model::metadata::{self, Metadata};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
-use logferry::model::segment::{Ended, Identity, Seal, SealedSegment, Segment, SegmentName, Source};
+use logferry::model::segment::{Ended, Identity, Seal, SealedSegment, Segment, SegmentName, Source, Taken};
 use logferry::model::time::Moment;
+use logferry::model::way::Way;
 use logferry::store::{Kind, Object, Put, Store, StoreError, Uploads};
 
 use crate::scene::Outcome;
@@ -69,9 +70,12 @@ impl Sample {
             directory: Identity { dev: 1, ino: 1, born: None },
             claimed_at: first,
             first,
+            way: Way::Reopens,
+            taken: Taken::Away,
         };
         let (packed, sha256) = (size as u64, Digest::of(&bytes));
-        let seal = Seal { length: 10 * packed, lines: packed, packed, sha256, last, ended: Ended::Released };
+        let seal =
+            Seal { length: 10 * packed, lines: packed, packed, sha256, last, ended: Ended::Released, in_place: None };
         let sealed = SealedSegment { segment, seal };
         let mut body = tempfile::tempfile().context("make a body")?;
         body.write_all(&bytes).context("write a body")?;
