@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::Rotation;
 use super::discover::ClaimedFile;
-use super::{Item, Queues, Rotation};
+use super::queues::{Item, Queues};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Identity, SealedSegment};
 use crate::model::way::Way;

@@ -8,11 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::Beginning;
+use super::batch::Batches;
 use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
-use super::reopens::Batches;
-use super::{Beginning, Item};
+use super::queues::Item;
 use crate::model::names::{Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};

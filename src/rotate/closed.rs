@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Item, Rotation};
+use super::Rotation;
+use super::queues::Item;
 use crate::model::problem::{Effect, Problem};
 
 /// Takes one item of each log.

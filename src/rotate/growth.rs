@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::{Item, Queues, Rotation};
+use super::Rotation;
+use super::queues::{Item, Queues};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, SegmentName};

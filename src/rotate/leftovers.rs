@@ -13,8 +13,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Rotation;
 use super::claim::{self, Standing};
-use super::{Item, Queues, Rotation};
+use super::queues::{Item, Queues};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Segment, Taken};

@@ -18,7 +18,9 @@
 //! another, since a segment begins with the offset and the digest of the one before it; all other logs go together, so
 //! that the settle time is paid once.
 
+mod adopt;
 mod asks;
+mod batch;
 mod begin;
 pub mod choose;
 mod claim;
@@ -31,29 +33,28 @@ mod holds;
 mod known;
 pub mod known_writers;
 mod leftovers;
+mod queues;
 mod reopens;
 pub mod room;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ffi::OsString;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::path::PathBuf;
 
-use crate::config::{Settings, Writer};
+use crate::config::Settings;
 use crate::gzip::Encoder;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner, Taken};
 use crate::model::way::Way;
-use crate::spool::{Continued, Held, Recovered, Spool};
+use crate::spool::{Continued, Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
-use crate::sys::file::Status;
 use crate::sys::procfs::Holders;
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use choose::Chosen;
-use discover::{ClaimedFile, Discovery, Found};
+use discover::{Discovery, Found};
 use known::Start;
+use queues::{Item, Queues};
 
 /// What taking the logs came to.
 #[derive(Default)]
@@ -64,39 +65,6 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What could not be done for want of room in the spool.
     pub no_room: Vec<Problem>,
-}
-
-/// One piece of a log's bytes that is to become a segment.
-enum Item {
-    /// A claimed file that an earlier run left; its segment was begun then.
-    Claimed(Segment),
-    /// A claimed file that no record speaks of.
-    Adopted { dir: PathBuf, claimed: ClaimedName, log: OsString, way: Way },
-    /// What a writer wrote into an inode after its segment was sealed. It is open from the first look on: the writer may
-    /// end meanwhile.
-    Growth { path: PathBuf, held: Held, log: File },
-    /// A log in use, and how it is taken.
-    Fresh(Found, Way),
-}
-
-impl Item {
-    fn path(&self) -> PathBuf {
-        match self {
-            Self::Claimed(segment) => segment.path.clone(),
-            Self::Adopted { dir, log, .. } => dir.join(log),
-            Self::Growth { path, .. } => path.clone(),
-            Self::Fresh(found, _) => found.path.clone(),
-        }
-    }
-
-    fn way(&self) -> &Way {
-        match self {
-            Self::Claimed(segment) => &segment.way,
-            Self::Adopted { way, .. } | Self::Fresh(_, way) => way,
-            // It is deleted: there is nothing left but to read it.
-            Self::Growth { .. } => &Way::Reopens,
-        }
-    }
 }
 
 /// How many items of one log a run takes, one after another. Each may take the settle time and more, and nothing is
@@ -194,59 +162,6 @@ impl<'a> Rotation<'a> {
         }
     }
 
-    /// How a claimed file is taken that an earlier run left: as the user says now, where that begins with a claim too; else as
-    /// that run had it.
-    fn way_of_claimed(&self, path: &Path, before: Way) -> Way {
-        match self.settings.set_of(path).map(|set| &set.writer) {
-            Some(Writer::Way(way)) if way.claims() && before.claims() => way.clone(),
-            _ => before,
-        }
-    }
-
-    /// Claimed files that were found but that no unfinished segment speaks of: the state directory was lost or changed; or
-    /// the run that sealed them did not come to unlinking them, which is done now.
-    fn adoptable(&mut self, claimed: Vec<ClaimedFile>, queues: &mut Queues) -> Vec<ClaimedFile> {
-        let mut adopted = Vec::new();
-        for file in claimed {
-            match () {
-                () if queues.knows(&file.claimed) || asks::is_taken(self, &file, queues) => {}
-                () if file.foreign => {
-                    let what = "refused: it has the name of a claimed log, but belongs to another user than that log";
-                    let problem = Problem::new(Effect::Failed, file.dir.join(file.claimed.as_os_str()), what);
-                    self.problem(problem.hint("its owner has put it there: remove it"));
-                }
-                () => adopted.push(file),
-            }
-        }
-        adopted
-    }
-
-    /// A claimed file as if it were a log in use, to ask who writes it.
-    fn as_found(&self, ClaimedFile { dir, claimed, log, status, .. }: &ClaimedFile) -> Found {
-        let (set, path) =
-            (self.settings.set_of(&dir.join(log)).cloned().unwrap_or_default(), dir.join(claimed.as_os_str()));
-        let Status { identity, size, owner, .. } = *status;
-        Found { service: set.service.service(&path), path, identity, size, owner, writer: set.writer }
-    }
-
-    /// Puts claimed files that no record speaks of on the list.
-    fn adopt(&mut self, adopted: Vec<ClaimedFile>, as_found: Vec<Found>, queues: &mut Queues) {
-        for (ClaimedFile { dir, claimed, log, .. }, found) in adopted.into_iter().zip(as_found) {
-            let path = dir.join(&log);
-            match choose::choose(&found, &self.holders) {
-                Ok(Chosen { way, .. }) => {
-                    // It is claimed already: one that nobody writes is taken like that, whatever the way was.
-                    let way = if way.claims() { way } else { Way::Reopens };
-                    queues.push(path, Item::Adopted { dir, claimed, log, way });
-                }
-                Err(undecided) => {
-                    self.problem(undecided.problem(&found.path));
-                    queues.block(path);
-                }
-            }
-        }
-    }
-
     fn note_left(&mut self, mut queues: Queues) {
         for item in queues.next_round().unwrap_or_default() {
             let path = item.path();
@@ -333,64 +248,4 @@ struct Beginning {
     start: Start,
     directory: Identity,
     way: Way,
-}
-
-/// What is to be done, a queue for each log.
-#[derive(Default)]
-struct Queues {
-    order: Vec<PathBuf>,
-    items: HashMap<PathBuf, VecDeque<Item>>,
-    blocked: HashSet<PathBuf>,
-    /// Claimed files that a record of the spool speaks of. Their names are random, so that the same one by another path
-    /// (a link to its directory) is known too.
-    recorded: HashSet<ClaimedName>,
-}
-
-impl Queues {
-    fn push(&mut self, path: PathBuf, item: Item) {
-        if !self.items.contains_key(&path) {
-            self.order.push(path.clone());
-        }
-        self.items.entry(path).or_default().push_back(item);
-    }
-
-    /// Leaves a log alone for the rest of this run.
-    fn block(&mut self, path: PathBuf) {
-        self.blocked.insert(path);
-    }
-
-    /// Whether a log is left alone for the rest of this run.
-    fn is_blocked(&self, path: &Path) -> bool {
-        self.blocked.contains(path)
-    }
-
-    /// Claimed files whose writers may have to be asked.
-    fn asked(&self) -> Vec<(PathBuf, Identity)> {
-        let asked = self.items.values().flatten().filter_map(|item| match item {
-            Item::Claimed(segment) if asks::is_for(&segment.way) => {
-                let claimed = segment.claimed.as_ref()?;
-                Some((segment.path.with_file_name(claimed.as_os_str()), segment.source.file))
-            }
-            _ => None,
-        });
-        asked.collect()
-    }
-
-    /// Takes note that a record speaks of a claimed file.
-    fn record(&mut self, segment: &Segment) {
-        self.recorded.extend(segment.claimed.clone());
-    }
-
-    /// Whether a record speaks of that claimed file.
-    fn knows(&self, claimed: &ClaimedName) -> bool {
-        self.recorded.contains(claimed)
-    }
-
-    /// The first item of each log that is left; `None` when none is.
-    fn next_round(&mut self) -> Option<Vec<Item>> {
-        let Self { order, items, blocked, .. } = self;
-        let open = order.iter().filter(|path| !blocked.contains(*path));
-        let round: Vec<Item> = open.filter_map(|path| items.get_mut(path)?.pop_front()).collect();
-        (!round.is_empty()).then_some(round)
-    }
 }

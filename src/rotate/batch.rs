@@ -1,0 +1,253 @@
+//! The steps that all ways share which begin with a claim: records, claims, copies, each made durable for many logs at once.
+//!
+//! A log that fails at a step leaves the batch; what it has then is a state that the next run knows how to bring to its end.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::Rotation;
+use super::begin::{Begun, Place};
+use super::claim;
+use super::copy::{self, CopyError, Until};
+use super::leftovers::split;
+use super::room::{Limits, Room};
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{Ended, Segment};
+use crate::spool::Part;
+use crate::sys::dir::Dir;
+use crate::sys::failure::Result;
+use crate::sys::fault::{self, Point};
+use crate::sys::host;
+
+/// A log whose bytes are in a part.
+pub(super) struct Copied {
+    pub(super) part: Part,
+    pub(super) log: File,
+    pub(super) place: Place,
+}
+
+/// What the steps of a round need.
+pub(super) struct Batches<'r, 'a> {
+    pub(super) rotation: &'r mut Rotation<'a>,
+    /// Directories that are open for this batch.
+    pub(super) dirs: HashMap<PathBuf, Rc<Dir>>,
+    /// Logs of which something is left that must come first.
+    pub(super) left: Vec<PathBuf>,
+    pub(super) limits: Limits,
+    /// What the spool may still take, as far as this batch knows.
+    room: Option<Room>,
+}
+
+impl<'r, 'a> Batches<'r, 'a> {
+    pub(super) fn new(rotation: &'r mut Rotation<'a>) -> Self {
+        let limits = Limits::of(rotation.settings);
+        Self { rotation, dirs: HashMap::new(), left: Vec::new(), limits, room: None }
+    }
+
+    /// Forgets what belongs to one batch only: its directories, and how much room there was.
+    pub(super) fn end_batch(&mut self) {
+        self.dirs.clear();
+        self.room = None;
+    }
+}
+
+/// How many logs may be at work at once: each keeps up to three descriptors open, its own, the part's, its directory's.
+pub(super) fn most_at_once() -> usize {
+    let files = usize::try_from(host::raise_open_files()).unwrap_or(usize::MAX);
+    (files / 4).max(1)
+}
+
+impl Batches<'_, '_> {
+    /// Makes the records durable before any log is touched.
+    pub(super) fn synced_spool(&mut self, begun: Vec<Begun>) -> Option<Vec<Begun>> {
+        let Err(failure) = self.rotation.spool.sync() else { return Some(begun) };
+        self.rotation.failed(&failure.path.clone(), &failure);
+        for Begun { segment, place, .. } in begun {
+            // Of a file that is claimed already the record is needed.
+            if matches!(place, Place::InUse { .. }) {
+                self.forget(&segment);
+            }
+            self.left.push(segment.path);
+        }
+        None
+    }
+
+    /// Makes the claims durable. A log whose claim may be undone by a power loss must not be copied: it would be there
+    /// under its own name, and its part would be taken for one whose log was unlinked.
+    pub(super) fn synced_claims(&mut self, claimed: Vec<Begun>) -> Vec<Begun> {
+        let unsynced = self.sync_dirs(claimed.iter().filter_map(|begun| begun.place.dir().cloned()).collect());
+        let (lost, kept): (Vec<_>, Vec<_>) = claimed
+            .into_iter()
+            .partition(|begun| begun.place.dir().is_some_and(|dir| unsynced.iter().any(|bad| Rc::ptr_eq(bad, dir))));
+        self.left.extend(lost.into_iter().map(|begun| begun.segment.path));
+        kept
+    }
+
+    /// Fails where there is no room for a log of that size.
+    pub(super) fn require_room(&mut self, size: u64) -> Result<()> {
+        self.room()?.require_for(self.rotation.spool, size)
+    }
+
+    pub(super) fn room(&mut self) -> Result<Room> {
+        match self.room {
+            Some(room) => Ok(room),
+            None => Ok(*self.room.insert(self.limits.room(self.rotation.spool)?)),
+        }
+    }
+
+    pub(super) fn claim(&mut self, begun: Begun) -> Option<Begun> {
+        let Begun { segment, log, place } = begun;
+        let Place::InUse { dir, name } = &place else { return Some(Begun { segment, log, place }) };
+        let claimed = segment.claimed.as_ref().expect("a log in use has a name to be claimed under");
+        match claim::claim(dir, name, claimed, &log) {
+            Ok(()) => {
+                fault::reached(Point::Claimed);
+                log::info!("{}: claimed as {}", segment.path.display(), Path::new(claimed.as_os_str()).display());
+                Some(Begun { segment, log, place })
+            }
+            Err(error) => {
+                self.forget(&segment);
+                self.not_taken(segment.path, &error);
+                None
+            }
+        }
+    }
+
+    pub(super) fn copy(&mut self, begun: Begun) -> Option<Copied> {
+        let Begun { segment, log, place } = begun;
+        let (name, path) = (segment.name, segment.path.clone());
+        let mut part = match self.rotation.spool.start_part(segment) {
+            Ok(part) => part,
+            Err(failure) => {
+                let _ = self.rotation.spool.discard_part(name);
+                self.copy_failed(path, &CopyError::Part(failure));
+                return None;
+            }
+        };
+        match self.fill(&mut part, &log) {
+            Ok(()) if part.raw() == 0 && self.gave_back(&part, &place) => None,
+            Ok(()) => Some(Copied { part, log, place }),
+            Err(error) => {
+                self.broken_off(part, &error);
+                None
+            }
+        }
+    }
+
+    pub(super) fn fill(&mut self, part: &mut Part, log: &File) -> std::result::Result<(), CopyError> {
+        self.copy_on(part, log)?;
+        fault::reached(Point::Copied);
+        part.sync().map_err(CopyError::Part)?;
+        fault::reached(Point::CopyDurable);
+        log::debug!("{}: {} bytes copied", part.segment().path.display(), part.raw());
+        Ok(())
+    }
+
+    /// Copies while the log is still there, and the room lasts.
+    pub(super) fn copy_on(&mut self, part: &mut Part, log: &File) -> std::result::Result<u64, CopyError> {
+        let mut room = self.room().map_err(CopyError::Part)?;
+        let before = part.packed();
+        let until = Until::Stopped { stop: self.rotation.stop, most: before + room.left() };
+        let Rotation { encoder, buffer, .. } = &mut *self.rotation;
+        let copied = copy::copy(encoder, buffer, part, log, until)?;
+        room.take(part.packed() - before);
+        self.room = Some(room);
+        Ok(copied)
+    }
+
+    /// A copy that can't be brought to its end while the log is still there. Without its part the state is "claimed": the
+    /// next run copies again from the start. Only where the log no longer has what was read of it, that is kept.
+    pub(super) fn broken_off(&mut self, part: Part, error: &CopyError) {
+        let (name, path) = (part.segment().name, part.segment().path.clone());
+        match error {
+            CopyError::Truncated if part.raw() > 0 => self.keep(part),
+            _ => {
+                let _ = self.rotation.spool.discard_part(name);
+                self.copy_failed(path, error);
+            }
+        }
+    }
+
+    /// Seals what was read of a log before someone else truncated it. What is in the claimed file now belongs to no
+    /// segment any more: the next run finds it, and takes it for the one that follows.
+    pub(super) fn keep(&mut self, part: Part) {
+        let path = part.segment().path.clone();
+        let length = part.raw();
+        let sealed = part.modified().and_then(|modified| self.rotation.spool.seal(part, modified, Ended::Interrupted));
+        let what = format!(
+            "it was truncated by someone else while it was copied; the {length} bytes that had been read are kept, and the \
+             next run takes what was written to it since"
+        );
+        let problem = Problem::new(Effect::Failed, &path, what);
+        self.rotation.problem(problem.hint("find out what else handles this log: logrotate, a cron job"));
+        match sealed {
+            Ok(sealed) => self.rotation.outcome.sealed.push(sealed),
+            Err(failure) => self.rotation.failed(&path, &failure),
+        }
+        self.left.push(path);
+    }
+
+    pub(super) fn copy_failed(&mut self, path: PathBuf, error: &CopyError) {
+        match error {
+            CopyError::Stopped => {
+                let what = "stopped by a signal after it was claimed; the next run goes on from there";
+                self.rotation.problem(Problem::new(Effect::Waits, &path, what));
+            }
+            CopyError::TooLarge => {
+                let failure =
+                    self.room().map(|room| room.exceeded(self.rotation.spool)).unwrap_or_else(|failure| failure);
+                self.rotation.failed(&path, &failure);
+            }
+            CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(&path, failure),
+            // Of which nothing had been read.
+            CopyError::Truncated | CopyError::Hollow { .. } => {
+                self.rotation.problem(Problem::new(Effect::Failed, &path, error))
+            }
+        }
+        self.left.push(path);
+    }
+
+    /// Puts a log back under its name that someone else has emptied between the look and the copy. Where the name is
+    /// taken meanwhile, false: the empty file goes on through the steps.
+    pub(super) fn gave_back(&mut self, part: &Part, place: &Place) -> bool {
+        let segment = part.segment();
+        let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return false };
+        let (_, name) = split(&segment.path);
+        if dir.rename_new(claimed.as_os_str(), &name).is_err() {
+            return false;
+        }
+        fault::reached(Point::GivenBack);
+        self.forget(segment);
+        true
+    }
+
+    /// Syncs directories, each once; returns those that could not be.
+    pub(super) fn sync_dirs(&mut self, dirs: Vec<Rc<Dir>>) -> Vec<Rc<Dir>> {
+        let dirs: HashMap<PathBuf, Rc<Dir>> = dirs.into_iter().map(|dir| (dir.path().to_owned(), dir)).collect();
+        let mut failed = Vec::new();
+        for (path, dir) in dirs {
+            if let Err(failure) = dir.sync() {
+                self.rotation.failed(&path, &failure);
+                failed.push(dir);
+            }
+        }
+        failed
+    }
+
+    pub(super) fn note_stopped(&mut self, left: usize) {
+        if left > 0 {
+            let (noun, verb) = if left == 1 { ("log", "was") } else { ("logs", "were") };
+            let what = format!("stopped by a signal; {left} {noun} {verb} left for the next run");
+            let place = self.rotation.settings.state_dir.clone();
+            self.rotation.problem(Problem::new(Effect::Waits, place, what));
+        }
+    }
+
+    pub(super) fn forget(&mut self, segment: &Segment) {
+        if let Err(failure) = self.rotation.spool.discard(segment.name) {
+            self.rotation.failed(&segment.path, &failure);
+        }
+    }
+}
