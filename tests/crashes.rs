@@ -5,6 +5,9 @@
 //! each of them, the run is killed there, and the runs that follow must bring all to its end: byte-exact, no gap, no
 //! overlap, no object twice, nothing left behind. A point that no scene leads to fails the test.
 
+mod in_place;
+
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -14,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
 
+use crate::support::mount::Mount;
 use crate::support::proof::{self, Comparison, Content};
 use crate::support::tally::{self, Group, Row};
 use crate::support::{Bucket, Ended, Sandbox, Writer, finish};
@@ -32,6 +36,8 @@ enum Store {
 
 /// A sandbox with a store.
 struct Place {
+    /// Unmounted before the sandbox is removed.
+    mounts: RefCell<Vec<Mount>>,
     sandbox: Sandbox,
     bucket: Option<Bucket>,
 }
@@ -41,7 +47,7 @@ impl Place {
         let sandbox = Sandbox::new();
         sandbox.config_file(SETTLE);
         let bucket = (store == Store::S3).then(|| Bucket::new(&sandbox));
-        Self { sandbox, bucket }
+        Self { mounts: RefCell::default(), sandbox, bucket }
     }
 
     fn command(&self) -> Command {
@@ -215,6 +221,14 @@ const SCENES: &[Scene] = &[
     Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },
     Scene { name: "a seal that was undone", store: Store::Directory, exit: 0, prepare: unsealed },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
+    Scene { name: "a log in its place, ext4", store: Store::Directory, exit: 0, prepare: in_place::ext4 },
+    Scene { name: "a log in its place, xfs", store: Store::Directory, exit: 0, prepare: in_place::xfs },
+    Scene {
+        name: "a head that a power loss left half gone",
+        store: Store::Directory,
+        exit: 0,
+        prepare: in_place::half_gone,
+    },
 ];
 
 /// The points that an undisturbed run of a scene comes to, and how often.

@@ -22,6 +22,7 @@ mod draining;
 mod every_call;
 mod faults;
 mod golden;
+mod holds;
 mod house;
 mod install;
 mod logrotate;

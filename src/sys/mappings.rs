@@ -3,44 +3,30 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use crate::model::segment::Identity;
 
 use super::procfs::Process;
 
-/// What a look through the mappings of all processes found.
-#[derive(Debug, Default)]
-pub struct Mappings {
-    /// For each file that is mapped for shared writing: the processes that have.
-    pub by_file: HashMap<Identity, Vec<Process>>,
-    /// Whether the mappings of every process that is shown could be read.
-    pub complete: bool,
-}
+/// For each file that is mapped for shared writing: the processes that have.
+pub type Mappings = HashMap<Identity, Vec<Process>>;
 
-/// Looks for processes that have one of these logs mapped for shared writing.
+/// Looks for processes that have one of these logs mapped for shared writing. A process that may not be looked into, as some
+/// may not even by root, is not seen.
 pub fn shared_writable(logs: &[(&Path, Identity)]) -> Mappings {
-    let mut found = Mappings { complete: true, ..Mappings::default() };
-    let Ok(processes) = fs::read_dir("/proc") else { return Mappings::default() };
-    for process in processes.flatten() {
+    let mut found = Mappings::new();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        match fs::read(process.path().join("maps")) {
-            Ok(maps) => {
-                for line in maps.split(|&byte| byte == b'\n') {
-                    for (_, file) in logs.iter().filter(|(path, file)| is_mapping_of(line, path, *file)) {
-                        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-                        let process = Process { pid, name: name.trim_end().to_owned() };
-                        let processes = found.by_file.entry(*file).or_default();
-                        if processes.iter().all(|known| known.pid != pid) {
-                            processes.push(process);
-                        }
-                    }
+        let maps = fs::read(process.path().join("maps")).unwrap_or_default();
+        for line in maps.split(|&byte| byte == b'\n') {
+            for (_, file) in logs.iter().filter(|(path, file)| is_mapping_of(line, path, *file)) {
+                let processes = found.entry(*file).or_default();
+                if processes.iter().all(|known| known.pid != pid) {
+                    let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+                    processes.push(Process { pid, name: name.trim_end().to_owned() });
                 }
             }
-            // It has ended, or is a thread of the kernel's.
-            Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => {}
-            Err(_) => found.complete = false,
         }
     }
     found

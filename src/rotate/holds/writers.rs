@@ -66,7 +66,7 @@ impl Seen {
                 "the kernel does not say who has it open for writing, as on a file system of another machine (NFS)",
                 "logs are taken in their place on local disks only, by root or by the user that they belong to",
             )),
-            Writers::Some if !self.complete() => Err(Refusal::new(
+            Writers::Some if !self.holders.complete => Err(Refusal::new(
                 "somebody has it open for writing, and not all processes can be looked into, so that nobody knows whether \
                  all append",
                 "run logferry as root, on the machine itself and not in a container",
@@ -93,17 +93,13 @@ impl Seen {
                  it lets go of its log",
             ));
         }
-        if let Some(writer) = self.mappings.by_file.get(&file).and_then(|processes| processes.first()) {
+        if let Some(writer) = self.mappings.get(&file).and_then(|processes| processes.first()) {
             return Err(Refusal::new(
                 format!("{} (pid {}) has it mapped into its memory for writing", writer.name, writer.pid),
                 "set `writer` to how it lets go of its log, or exclude it: it is not written as logs are",
             ));
         }
         Ok(())
-    }
-
-    fn complete(&self) -> bool {
-        self.holders.complete && self.mappings.complete
     }
 
     fn is_held(&self, file: Identity) -> bool {
