@@ -35,3 +35,4 @@ mod recovery;
 mod refusals;
 mod rotation;
 mod store_faults;
+mod writers;

@@ -62,8 +62,9 @@ mod tests {
     use crate::model::destination::Destination;
     use crate::model::digest::Digest;
     use crate::model::names::{Instance, Seq, Service, StreamId};
-    use crate::model::segment::{Ended, Identity, Seal, Segment, SegmentName, Source};
+    use crate::model::segment::{Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
     use crate::model::time::Moment;
+    use crate::model::way::Way;
 
     fn sealed(path: &str, service: &str) -> SealedSegment {
         let first = Moment::from_nanos(1);
@@ -81,6 +82,8 @@ mod tests {
             directory: Identity { dev: 1, ino: 1, born: None },
             claimed_at: first,
             first,
+            way: Way::Reopens,
+            taken: Taken::Away,
         };
         let (length, lines, packed) = (u64::MAX, u64::MAX, u64::MAX);
         let (sha256, ended) = (Digest::of(b""), Ended::Interrupted);

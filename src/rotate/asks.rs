@@ -1,23 +1,391 @@
 //! The protocol for a writer that opens its log anew when it is asked to: by a signal, or by a command.
+//!
+//! ```text
+//! begin   the segment's record is durable        .json
+//! claim   web.log -> .web.log.<stamp>.claimed    directory synced; its writer still writes there
+//! ask     one signal to each process, or one call of each command, for all logs of the round     (asking.rs)
+//! copy    while the writer lets go, and after it, to the end                                     .part
+//! seal    once the kernel has proved the release                                                 .gz
+//! unlink  only then                              directory synced
+//! ```
+//!
+//! The log is linked until all of it is in a sealed segment, so that there is no window: killed anywhere, the next run finds
+//! the claimed file, and starts again with it or, if its segment is sealed, unlinks it. A log that is not released in time
+//! gets its name back, unless the name is taken: then it stays claimed, and the next run asks again.
 
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::Rotation;
+use super::asking::{Asking, Whom};
+use super::batch::{Batches, Copied, most_at_once};
+use super::begin::{Begun, Place, not_ours};
+use super::choose;
+use super::claim::{self, Standing};
+use super::copy::CopyError;
 use super::discover::ClaimedFile;
 use super::queues::{Item, Queues};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, Identity, SealedSegment};
+use crate::model::segment::{ClaimedName, Ended, Identity, SealedSegment, Segment};
 use crate::model::way::Way;
+use crate::spool::Part;
 use crate::sys::dir::Dir;
-use crate::sys::failure::Result;
+use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::fault::{self, Point};
+use crate::sys::file::Status;
+use crate::sys::lease::{self, Writers};
+use crate::sys::procfs::{self, Holder, Holders};
+
+/// After how long the processes are looked at again that have a log open still, and all of them are asked that were not.
+const ASK_ALL_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a log is waited for whose command has failed.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+
+/// How often all processes are looked through for a log of which the kernel does not say who has it open.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Whether a log that is taken in that way is this module's.
 pub(super) fn is_for(way: &Way) -> bool {
     matches!(way, Way::Signal { .. } | Way::Command { .. })
 }
 
-/// Unlinks a claimed file whose bytes are all in a sealed segment: the run that sealed it did not come to that. Whether it
-/// is such a file; where it can't be unlinked its log is left alone, so that its segment stays the last of its stream.
+/// Takes one item of each log. Returns the logs of which something is left that must come first.
+pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
+    let mut batches = Batches::new(rotation);
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() && !batches.rotation.stop.requested() {
+        let batch = items.by_ref().take(most_at_once()).collect();
+        batches.ask_and_take(batch);
+        batches.end_batch();
+    }
+    batches.note_stopped(items.count());
+    batches.left
+}
+
+/// A claimed log whose writer was asked.
+struct Waiting {
+    copied: Copied,
+    until: Instant,
+    /// When all processes are to be looked through, where the kernel does not say who has it open.
+    look_at: Instant,
+}
+
+impl Batches<'_, '_> {
+    fn ask_and_take(&mut self, items: Vec<Item>) {
+        let begun: Vec<Begun> = items.into_iter().filter_map(|item| self.begin(item)).collect();
+        let begun = self.askable(begun);
+        let Some(begun) = self.synced_spool(begun) else { return };
+        fault::reached(Point::RecordsDurable);
+        let claimed: Vec<Begun> = begun.into_iter().filter_map(|begun| self.claim(begun)).collect();
+        let claimed = self.synced_claims(claimed);
+        fault::reached(Point::ClaimsDurable);
+        let mut asking = Asking::default();
+        for Begun { segment, log, .. } in &claimed {
+            self.ask(&mut asking, segment, log, Whom::Masters);
+        }
+        fault::reached(Point::WritersAsked);
+        let copied: Vec<Copied> = claimed.into_iter().filter_map(|claimed| self.copy(claimed)).collect();
+        let waiting = copied.into_iter().map(|copied| Waiting::new(copied, &asking)).collect();
+        self.wait(waiting, &mut asking);
+        for (argv, why) in asking.failed_commands() {
+            let problem =
+                Problem::new(Effect::Noted, argv.program(), format!("the command `{argv}` has failed: {why}"));
+            self.rotation.problem(problem);
+        }
+    }
+
+    /// Those whose writers can be asked, or need not be. Others are not touched, or get their names back.
+    fn askable(&mut self, begun: Vec<Begun>) -> Vec<Begun> {
+        let unseen: Vec<&Begun> = begun.iter().filter(|begun| self.lacks_its_process(begun)).collect();
+        if !unseen.is_empty() {
+            // They may have come after the first look.
+            let files: Vec<_> = unseen.iter().filter_map(|begun| Some((begun.current_path(), begun.file()?))).collect();
+            let again = look(&files);
+            self.rotation.holders.by_file.extend(again.by_file);
+            self.rotation.holders.complete = again.complete;
+        }
+        let mut askable = Vec::new();
+        for begun in begun {
+            match self.refusal(&begun) {
+                None => askable.push(begun),
+                Some((why, hint)) => self.refuse(begun, why, hint),
+            }
+        }
+        askable
+    }
+
+    /// Whether somebody has a log open for writing, and no process is known that is to be asked.
+    fn lacks_its_process(&self, begun: &Begun) -> bool {
+        let Way::Signal { process, .. } = &begun.segment.way else { return false };
+        let named =
+            begun.file().is_some_and(|file| self.holders_of(file).iter().any(|holder| holder.is_called(process)));
+        !named && lease::writers(&begun.log) != Writers::None
+    }
+
+    fn refusal(&self, begun: &Begun) -> Option<(String, &'static str)> {
+        let Way::Signal { process, .. } = &begun.segment.way else { return None };
+        if !self.lacks_its_process(begun) {
+            return None;
+        }
+        let holders = begun.file().map_or(&[][..], |file| self.holders_of(file));
+        match holders {
+            [] if lease::writers(&begun.log) == Writers::Unknown && self.rotation.holders.complete => None,
+            [] => Some((
+                format!("no process called {process} is seen to have it open for writing, but somebody has"),
+                "run logferry as root, on the machine itself and not in a container; or correct `process`",
+            )),
+            others => Some((
+                format!(
+                    "no process called {process} has it open for writing, but {} has, which gets no signal",
+                    choose::list(others)
+                ),
+                "correct `process` in the configuration, or set another `writer` (docs/writers.md)",
+            )),
+        }
+    }
+
+    fn refuse(&mut self, Begun { segment, place, .. }: Begun, why: String, hint: &'static str) {
+        match place {
+            Place::InUse { .. } => self.forget(&segment),
+            Place::Claimed { .. } | Place::Unlinked(_) => drop(self.gave_back(&segment, &place)),
+        }
+        self.rotation.problem(Problem::new(Effect::Failed, &segment.path, why).hint(hint));
+        self.left.push(segment.path);
+    }
+
+    fn holders_of(&self, file: Identity) -> &[Holder] {
+        self.rotation.holders.by_file.get(&file).map_or(&[], Vec::as_slice)
+    }
+
+    fn ask(&self, asking: &mut Asking, segment: &Segment, log: &File, whom: Whom) {
+        let Ok(status) = Status::of_file(log) else { return };
+        if lease::writers(log) != Writers::None {
+            asking.ask(&segment.way, status.identity, self.holders_of(status.identity), whom);
+        }
+    }
+
+    /// Waits for all of them side by side; seals and unlinks each that is released, and gives up those that are not in time.
+    fn wait(&mut self, mut waiting: Vec<Waiting>, asking: &mut Asking) {
+        let (begun, mut pause, mut whom) = (Instant::now(), Duration::from_millis(1), Whom::Masters);
+        let mut unlinked = Vec::new();
+        while !waiting.is_empty() {
+            let looked = std::mem::take(&mut waiting).into_iter().filter_map(|log| self.look_at(log, &mut unlinked));
+            let (late, in_time) = looked.collect::<Vec<_>>().into_iter().partition(Waiting::is_late);
+            self.give_up(late, asking);
+            waiting = in_time;
+            if whom == Whom::Masters && !waiting.is_empty() && begun.elapsed() >= ASK_ALL_AFTER {
+                whom = Whom::All;
+                self.ask_all(&waiting, asking);
+            }
+            if !waiting.is_empty() {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
+            }
+        }
+        self.sync_dirs(unlinked);
+        fault::reached(Point::TakenUnlinkDurable);
+    }
+
+    /// One look at a log, without waiting: reads what there is. `None` when it is done with.
+    fn look_at(&mut self, mut log: Waiting, unlinked: &mut Vec<Rc<Dir>>) -> Option<Waiting> {
+        // First ask, then read: what was written before the last writer let go is read afterwards.
+        let released = log.is_released();
+        let Copied { part, log: file, .. } = &mut log.copied;
+        match self.copy_on(part, file) {
+            Ok(_) if released => {
+                unlinked.extend(self.seal_released(log.copied));
+                None
+            }
+            Ok(_) if self.rotation.stop.requested() => {
+                self.broken_off(log.copied.part, &CopyError::Stopped);
+                None
+            }
+            Ok(_) => Some(log),
+            Err(error) => {
+                self.broken_off(log.copied.part, &error);
+                None
+            }
+        }
+    }
+
+    /// Seals a log that nobody writes any more, then unlinks it. Returns the directory that is to be synced.
+    fn seal_released(&mut self, Copied { part, log, place }: Copied) -> Option<Rc<Dir>> {
+        fault::reached(Point::ReleaseSeen);
+        let path = part.segment().path.clone();
+        let sealed = self.seal_or_discard(part, &log);
+        let unlinked = sealed.and_then(|claimed| unlink_taken(&claimed, &log, &place));
+        match unlinked {
+            Ok(dir) => dir,
+            Err(failure) => {
+                self.rotation.failed(&path, &failure);
+                self.left.push(path);
+                None
+            }
+        }
+    }
+
+    /// Seals a part; discards one in which nothing is, since someone else has emptied the log.
+    fn seal_or_discard(&mut self, part: Part, log: &File) -> Result<Taken> {
+        let (segment, taken) = (part.segment().clone(), part.taken());
+        let status = Status::of_file(log).doing("look at", &segment.path)?;
+        if status.size < taken {
+            let what = "it was truncated by someone else while it was copied; what had been read is kept";
+            self.rotation.problem(Problem::new(Effect::Failed, &segment.path, what));
+        }
+        if part.raw() == 0 {
+            self.rotation.spool.discard(segment.name)?;
+            return Ok(Taken { segment, up_to: taken });
+        }
+        fault::reached(Point::Drained);
+        let sealed = self.rotation.spool.seal(part, status.modified, Ended::Released)?;
+        let (name, length) = (sealed.segment.name, sealed.seal.length);
+        log::info!("{}: {length} bytes, {}, sealed as {name}", segment.path.display(), Ended::Released);
+        self.rotation.outcome.sealed.push(sealed);
+        Ok(Taken { segment, up_to: taken })
+    }
+
+    /// Looks once more through all processes, and asks whoever has one of these logs open still and was not asked.
+    fn ask_all(&mut self, waiting: &[Waiting], asking: &mut Asking) {
+        let holders = look(&waiting.iter().filter_map(Waiting::current).collect::<Vec<_>>());
+        self.rotation.holders.by_file.extend(holders.by_file);
+        for Waiting { copied: Copied { part, log, .. }, .. } in waiting {
+            self.ask(asking, part.segment(), log, Whom::All);
+        }
+    }
+
+    /// Gives logs their names back that were not released in time, and says who has them open.
+    fn give_up(&mut self, late: Vec<Waiting>, asking: &Asking) {
+        if late.is_empty() {
+            return;
+        }
+        let seen = look(&late.iter().filter_map(Waiting::current).collect::<Vec<_>>());
+        for log in late {
+            let file = log.current().map(|(_, file)| file);
+            let holders = file.and_then(|file| seen.by_file.get(&file)).map_or(&[][..], Vec::as_slice);
+            let Waiting { copied: Copied { part, place, .. }, .. } = log;
+            let segment = part.segment().clone();
+            drop(part);
+            let what = not_released(&segment, holders, asking, self.give_back(&segment, &place));
+            let problem = Problem::new(Effect::Failed, &segment.path, what);
+            self.rotation.problem(problem.hint(HINT_NOT_RELEASED));
+            self.left.push(segment.path);
+        }
+    }
+
+    /// What became of the name of a log that was not released.
+    fn give_back(&mut self, segment: &Segment, place: &Place) -> &'static str {
+        if self.gave_back(segment, place) {
+            return "it has its name back, and the next run tries again";
+        }
+        // It is copied again from its start; until then its copy is of no use.
+        if let Err(failure) = self.rotation.spool.discard_part(segment.name) {
+            self.rotation.failed(&segment.path, &failure);
+        }
+        "its name is taken by a new log, so it stays claimed, and the next run asks again"
+    }
+}
+
+const HINT_NOT_RELEASED: &str = "see that it opens its logs anew when it is asked so, and that nothing else has this one open; \
+    `timeout` says how long it has time for that (docs/writers.md)";
+
+fn not_released(segment: &Segment, holders: &[Holder], asking: &Asking, name: &str) -> String {
+    let who = match holders {
+        [] => "somebody whom /proc does not show".to_owned(),
+        holders => choose::list(holders),
+    };
+    let failed = asking.failed(&segment.way, holders).map_or(String::new(), |why| format!(" ({why})"));
+    format!("its writer was asked to let go of it, and did not in time{failed}: {who} has it open still; {name}")
+}
+
+/// Looks for processes that have one of these files open for writing, each under its path.
+fn look(files: &[(PathBuf, Identity)]) -> Holders {
+    let files: Vec<_> = files.iter().map(|(path, file)| (path.as_path(), *file)).collect();
+    procfs::holders_in_use(&files)
+}
+
+impl Begun {
+    /// Where the log is now.
+    fn current_path(&self) -> PathBuf {
+        match (&self.place, &self.segment.claimed) {
+            (Place::Claimed { .. }, Some(claimed)) => self.segment.path.with_file_name(claimed.as_os_str()),
+            _ => self.segment.path.clone(),
+        }
+    }
+
+    /// Which file the log is.
+    fn file(&self) -> Option<Identity> {
+        Status::of_file(&self.log).ok().map(|status| status.identity)
+    }
+}
+
+impl Waiting {
+    fn new(copied: Copied, asking: &Asking) -> Self {
+        let (now, way) = (Instant::now(), &copied.part.segment().way);
+        let longest = match way {
+            Way::Signal { timeout, .. } => *timeout,
+            Way::Command { timeout, .. } if asking.failed(way, &[]).is_some() => (*timeout).min(AFTER_A_FAILURE),
+            Way::Command { timeout, .. } => *timeout,
+            Way::Reopens | Way::Closed | Way::Holds { .. } => Duration::ZERO,
+        };
+        Self { copied, until: now + longest, look_at: now }
+    }
+
+    fn is_late(&self) -> bool {
+        self.until <= Instant::now()
+    }
+
+    /// The path of the claimed file, and which file it is.
+    fn current(&self) -> Option<(PathBuf, Identity)> {
+        let segment = self.copied.part.segment();
+        let path = segment.path.with_file_name(segment.claimed.as_ref()?.as_os_str());
+        Some((path, Status::of_file(&self.copied.log).ok()?.identity))
+    }
+
+    /// Whether nobody has the log open for writing: by the kernel's word; where it gives none, by that of all processes.
+    fn is_released(&mut self) -> bool {
+        match lease::writers(&self.copied.log) {
+            Writers::None => true,
+            Writers::Some => false,
+            Writers::Unknown if Instant::now() < self.look_at => false,
+            Writers::Unknown => {
+                self.look_at = Instant::now() + LOOK_AGAIN;
+                let seen = self.current().map(|log| look(&[log]));
+                seen.is_some_and(|seen| seen.complete && seen.by_file.is_empty())
+            }
+        }
+    }
+}
+
+/// A log of which all is in segments.
+struct Taken {
+    segment: Segment,
+    /// How many of its bytes are.
+    up_to: u64,
+}
+
+/// Unlinks a claimed file, if it is the one that was taken and holds nothing more. Returns the directory that is to be synced.
+fn unlink_taken(Taken { segment, up_to }: &Taken, log: &File, place: &Place) -> Result<Option<Rc<Dir>>> {
+    let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(None) };
+    if Status::of_file(log).doing("look at", &segment.path)?.size > *up_to {
+        let why = "somebody has written to it after its writer had let go of it; the next run takes that";
+        return Err(Failure::new("take", dir.path_of(claimed.as_os_str()), io::Error::other(why)));
+    }
+    match claim::standing(dir, claimed, log)? {
+        Standing::Claimed => dir.unlink(claimed.as_os_str())?,
+        Standing::Moved => return Err(not_ours(dir, claimed)),
+        Standing::Deleted => {}
+    }
+    fault::reached(Point::TakenUnlinked);
+    Ok(Some(Rc::clone(dir)))
+}
+
+/// Unlinks a claimed file that no unfinished segment speaks of, if all of it is in a sealed one: the run that sealed it did not
+/// come to that. Whether it was such a file; where it can't be unlinked its log is left alone, so that its segment stays the last
+/// of its stream.
 pub(super) fn is_taken(rotation: &mut Rotation<'_>, file: &ClaimedFile, queues: &mut Queues) -> bool {
     let path = file.dir.join(&file.log);
     match finish_taken(rotation, file) {
@@ -31,31 +399,22 @@ pub(super) fn is_taken(rotation: &mut Rotation<'_>, file: &ClaimedFile, queues: 
 }
 
 fn finish_taken(rotation: &Rotation<'_>, ClaimedFile { dir, claimed, status, .. }: &ClaimedFile) -> Result<bool> {
-    let is_it = |sealed: &SealedSegment| is_all_of(sealed, status.identity, status.size);
-    if !rotation.spool.sealed_from(claimed)?.is_some_and(|sealed| is_it(&sealed)) {
+    if taken_of(rotation, claimed, status.identity)? != Some(status.size) {
         return Ok(false);
     }
     let dir = Dir::open(dir)?;
     dir.unlink_if_there(claimed.as_os_str())?;
+    fault::reached(Point::TakenUnlinked);
     dir.sync()?;
+    fault::reached(Point::TakenUnlinkDurable);
     Ok(true)
 }
 
-/// Whether a sealed segment has all that is in a file.
-fn is_all_of(sealed: &SealedSegment, file: Identity, size: u64) -> bool {
-    let released = is_for(&sealed.segment.way) && sealed.seal.ended == Ended::Released;
-    released && sealed.segment.source.file.is_same_but_for_device(&file) && sealed.taken() == size
-}
-
-/// Takes one item of each log. Returns the logs of which something is left that must come first.
-pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
-    let paths: Vec<PathBuf> = items.iter().map(Item::path).collect();
-    for path in &paths {
-        rotation.problem(Problem::new(
-            Effect::Failed,
-            path,
-            "`signal` and `command` are not yet decided by this build",
-        ));
-    }
-    paths
+/// How many bytes of a claimed file are in segments; `None` where no sealed segment was made of it.
+pub(super) fn taken_of(rotation: &Rotation<'_>, claimed: &ClaimedName, file: Identity) -> Result<Option<u64>> {
+    let is_of_it = |sealed: &SealedSegment| {
+        let released = is_for(&sealed.segment.way) && sealed.seal.ended == Ended::Released;
+        released && sealed.segment.source.file.is_same_but_for_device(&file)
+    };
+    Ok(rotation.spool.sealed_from(claimed)?.filter(is_of_it).map(|sealed| sealed.taken()))
 }

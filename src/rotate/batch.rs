@@ -127,7 +127,9 @@ impl Batches<'_, '_> {
             }
         };
         match self.fill(&mut part, &log) {
-            Ok(()) if part.raw() == 0 && self.gave_back(&part, &place) => None,
+            // Someone else has emptied it between the look and the copy. If it can't have its name back, it goes on
+            // through the steps.
+            Ok(()) if part.raw() == 0 && self.gave_back(part.segment(), &place) => None,
             Ok(()) => Some(Copied { part, log, place }),
             Err(error) => {
                 self.broken_off(part, &error);
@@ -209,10 +211,9 @@ impl Batches<'_, '_> {
         self.left.push(path);
     }
 
-    /// Puts a log back under its name that someone else has emptied between the look and the copy. Where the name is
-    /// taken meanwhile, false: the empty file goes on through the steps.
-    pub(super) fn gave_back(&mut self, part: &Part, place: &Place) -> bool {
-        let segment = part.segment();
+    /// Puts a claimed log back under its name, and forgets its segment. Where the name is taken meanwhile, false: it stays
+    /// claimed.
+    pub(super) fn gave_back(&mut self, segment: &Segment, place: &Place) -> bool {
         let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return false };
         let (_, name) = split(&segment.path);
         if dir.rename_new(claimed.as_os_str(), &name).is_err() {

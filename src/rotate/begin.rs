@@ -8,20 +8,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::Beginning;
 use super::batch::Batches;
 use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
+use super::{Beginning, asks};
 use crate::model::names::{Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
 use crate::model::way::Way;
 use crate::spool::Held;
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
+use crate::sys::file::Status;
 use crate::sys::procfs;
 use crate::sys::{clock, random};
 
@@ -81,6 +82,9 @@ impl Batches<'_, '_> {
         fault::reached(Point::Opened);
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
         let start = self.rotation.start(&found.path, &log)?;
+        if start.from == Status::of_file(&log).doing("look at", &found.path)?.size {
+            return Err(NotClaimed::Nothing);
+        }
         let Found { path, service, identity: file, .. } = found;
         let directory = dir.status()?.identity;
         let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
@@ -114,7 +118,10 @@ impl Batches<'_, '_> {
         }
         let path = parent.join(&name);
         let service = self.service_of(&path);
-        let start = self.rotation.start(&path, &log)?;
+        let mut start = self.rotation.start(&path, &log)?;
+        // Where all of it was sealed and somebody has written to it since, only that is left.
+        let taken = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
+        start.from = start.from.max(taken.unwrap_or_default());
         let (file, directory) = (status.identity, dir.status()?.identity);
         let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;

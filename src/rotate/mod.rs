@@ -19,6 +19,7 @@
 //! that the settle time is paid once.
 
 mod adopt;
+mod asking;
 mod asks;
 mod batch;
 mod begin;

@@ -2,10 +2,17 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use super::failure::{Context, Failure, Result};
 use super::walk;
@@ -66,38 +73,83 @@ impl Program {
     /// # Errors
     /// Where it can't be started, or doesn't end within two minutes: it is killed then.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output> {
+        self.run_within(args, PATIENCE)
+    }
+
+    /// As [`Self::run`], with a time of the caller's. It is the first of a process group of its own: what it has started is
+    /// killed with it.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; `TimedOut` where the time has passed.
+    pub fn run_within<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, longest: Duration) -> Result<Output> {
         let mut command = Command::new(&self.0);
         command.args(args).env_clear().env("PATH", DIRECTORIES).env("LC_ALL", "C").current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().doing("start", &self.0)?;
-        let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
-        let status = wait(&mut child).doing("wait for", &self.0)?;
-        let joined = |reader: thread::JoinHandle<_>| reader.join().unwrap_or_default();
-        Ok(Output { status, stdout: joined(stdout), stderr: joined(stderr) })
+        let (stdout, stderr) = (Reader::of(child.stdout.take()), Reader::of(child.stderr.take()));
+        let status = wait(&mut child, longest).doing("wait for", &self.0)?;
+        Ok(Output { status, stdout: stdout.finish(), stderr: stderr.finish() })
     }
 }
 
-fn reader(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What was read until then is what there is.
-        let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
-        bytes
-    })
+/// What a program prints, read while it runs.
+struct Reader {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Disconnected when all was read.
+    ended: Receiver<()>,
 }
 
-fn wait(child: &mut Child) -> io::Result<ExitStatus> {
+/// What more than this a program prints is read, and not kept.
+const MOST_PRINTED: usize = 16 * 1024 * 1024;
+
+impl Reader {
+    fn of(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let (bytes, (sender, ended)) = (Arc::new(Mutex::new(Vec::new())), mpsc::channel());
+        let all = Arc::clone(&bytes);
+        thread::spawn(move || {
+            let _ended_when_dropped: mpsc::Sender<()> = sender;
+            let Some(mut pipe) = pipe else { return };
+            let mut buffer = vec![0; 64 * 1024];
+            // What was read until a failure is what there is.
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = MOST_PRINTED.saturating_sub(all.len()).min(count);
+                all.extend_from_slice(&buffer[..room]);
+            }
+        });
+        Self { bytes, ended }
+    }
+
+    /// What a program has printed, once it has ended. Whatever it has left behind may have its outputs open for as long as
+    /// that lives, and is not waited for.
+    fn finish(self) -> Vec<u8> {
+        let _ = self.ended.recv_timeout(Duration::from_millis(500));
+        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn wait(child: &mut Child, longest: Duration) -> io::Result<ExitStatus> {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if begun.elapsed() > PATIENCE {
-            child.kill()?;
+        if begun.elapsed() > longest {
+            kill_group(child)?;
             child.wait()?;
-            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no end after {} s", PATIENCE.as_secs())));
+            let why = format!("no end after {} s, so it was killed", longest.as_secs_f64());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Kills a child, which was not waited for yet, so that its number is still its own, and all that are in its group.
+fn kill_group(child: &mut Child) -> io::Result<()> {
+    let group = i32::try_from(child.id()).map_err(io::Error::other)?;
+    match killpg(Pid::from_raw(group), Signal::SIGKILL) {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -114,5 +166,25 @@ mod tests {
         let names: std::collections::BTreeSet<_> = said.split("; ").filter_map(|line| line.split('=').next()).collect();
         assert_eq!(names, ["LC_ALL", "PATH"].into());
         assert_eq!(Program::find("no-such-program").expect("it can be looked for"), None);
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_killed_with_all_that_it_has_started() {
+        let shell = Program::find("sh").expect("it can be looked for").expect("every system has it");
+        let begun = Instant::now();
+        let failure =
+            shell.run_within(["-c", "sleep 600 & sleep 600"], Duration::from_millis(50)).expect_err("it hangs");
+        assert!(failure.is(io::ErrorKind::TimedOut), "{failure}");
+        assert!(begun.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_is_not_waited_for() {
+        let shell = Program::find("sh").expect("it can be looked for").expect("every system has it");
+        let begun = Instant::now();
+        let output = shell.run_within(["-c", "sleep 60 & echo $!"], Duration::from_secs(50)).expect("it ends");
+        assert!(begun.elapsed() < Duration::from_secs(40));
+        let left: i32 = output.said().parse().expect("its number");
+        nix::sys::signal::kill(Pid::from_raw(left), Signal::SIGKILL).expect("it is ours");
     }
 }

@@ -101,6 +101,16 @@ points! {
     /// The unlinks of a batch are durable.
     UnlinksDurable = "unlinks-durable",
 
+    // Asking writers (rotate/asks.rs).
+    /// The writers of a batch were asked to let go.
+    WritersAsked = "writers-asked",
+    /// A writer has let go, and all of its log is copied.
+    ReleaseSeen = "release-seen",
+    /// A claimed file whose segment is sealed was unlinked.
+    TakenUnlinked = "taken-unlinked",
+    /// That it was unlinked is durable.
+    TakenUnlinkDurable = "taken-unlink-durable",
+
     // Sealing (rotate/drain.rs, spool/part.rs, spool/mod.rs).
     /// A log is drained, its segment about to be sealed.
     Drained = "drained",

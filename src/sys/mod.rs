@@ -17,6 +17,7 @@ pub mod lock;
 pub mod mappings;
 pub mod pattern;
 pub mod priority;
+pub mod process;
 pub mod procfs;
 pub mod random;
 mod rename;

@@ -48,6 +48,19 @@ impl Holder {
         called || self.program.as_deref() == Some(name.as_str())
     }
 
+    /// The process as it is now, if it still has that file open for writing through the same descriptor.
+    pub fn again(&self, file: Identity) -> Option<Self> {
+        let process = self.through.parent()?.parent()?;
+        let status = Status::of(&fs::metadata(&self.through).ok()?);
+        let writes = open_for_writing(&self.through).ok()??;
+        (status.identity == file).then(|| holder(process, self.pid, self.through.clone(), writes))
+    }
+
+    /// The process that has started it, or has taken it over from that.
+    pub fn parent(&self) -> Option<u32> {
+        stat(self.pid)?.split_whitespace().nth(1)?.parse().ok()
+    }
+
     /// What to call it in a message.
     pub fn shown(&self) -> String {
         format!("{} (pid {})", self.name, self.pid)
@@ -260,11 +273,16 @@ pub fn holder_of_lock(file: Identity) -> Option<u32> {
     })
 }
 
+/// What `/proc/<pid>/stat` says from its third field on: the name before that, in brackets, may hold anything.
+fn stat(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit_once(')')?.1.to_owned())
+}
+
 /// How long ago a process began.
 pub fn age(pid: u32) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in brackets, may hold anything; the start is the 22nd field, in ticks since boot (proc_pid_stat(5)).
-    let begun: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    // The 22nd field of the file, in ticks since boot (proc_pid_stat(5)).
+    let begun: f64 = stat(pid)?.split_whitespace().nth(19)?.parse().ok()?;
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
     let uptime: f64 = fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
     Duration::try_from_secs_f64((uptime - begun / ticks as f64).max(0.0)).ok()

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use logferry::sys::fault::Point;
+use logferry::sys::procfs::{Holder, Writes};
 
 use super::scene::{NOBODY, Running, SECRET, Scene, own};
 use crate::support::tally::{self, Group, Row};
@@ -124,8 +125,8 @@ fn what_a_process_holds_in_place_of_a_log_is_not_opened() {
     let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
     let held = std::fs::File::options().read(true).custom_flags(flags).open(&fifo).expect("the FIFO");
     for through in [format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&held)), "/dev/zero".to_owned()] {
-        let holder =
-            logferry::sys::procfs::Holder { pid: 1, name: "x".to_owned(), owner: None, through: through.into() };
+        let (name, through, writes) = ("x".to_owned(), through.into(), Writes::ToTheEnd);
+        let holder = Holder { pid: 1, name, owner: None, program: None, through, writes };
         let error = holder.open().expect_err("it is no regular file");
         assert!(error.to_string().contains("not a regular file"), "{error}");
     }

@@ -320,6 +320,11 @@ impl Writer {
         kill(pid, signal).expect("the writer lives");
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Has a silent writer write once more to each log; returns when it has.
     pub(crate) fn turn(&self) {
         let total = || self.written().iter().map(|log| log.bytes).sum::<u64>();

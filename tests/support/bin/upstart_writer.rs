@@ -7,7 +7,7 @@
 //! land in an inode that was just deleted (`--pause-before-write` widens that gap).
 //!
 //! Flow: open all logs, then turn after turn, one write (or one `--burst`) to each log. `ready` on stdout
-//! follows the first turn. SIGUSR1 wakes an idle writer for one turn, SIGUSR2 writes the report, SIGTERM
+//! follows the first turn. Other writers are played on demand: `--never-reopens`, `--reopens-at-hup`. SIGUSR1 wakes an idle writer for one turn, SIGUSR2 writes the report, SIGTERM
 //! and SIGINT end it after the write in hand; the report is written then.
 //!
 //! How it fails: a failed write (ENOSPC) drops its output and closes the log, as init does; the report
@@ -26,7 +26,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -34,7 +34,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fstat, umask};
 use nix::unistd::write;
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use stream::Stream;
 
@@ -68,6 +68,9 @@ struct Arguments {
     /// Never look at the link count: what a plain `>>` redirect does.
     #[arg(long)]
     never_reopens: bool,
+    /// Let go of the logs at SIGHUP only, and open them anew at the next output, as rsyslogd does.
+    #[arg(long, conflicts_with = "never_reopens")]
+    reopens_at_hup: bool,
     /// Bytes a second to all logs together.
     #[arg(long, value_name = "BYTES")]
     rate: Option<u64>,
@@ -134,16 +137,24 @@ struct Log {
     output: Vec<u8>,
     /// How much of the content was taken: written, dropped or still in `output`.
     produced: u64,
-    never_reopens: bool,
+    reopens: Reopens,
     tally: Tally,
 }
 
+/// When a writer lets go of its log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reopens {
+    AtLinkCountOf0,
+    AtHup,
+    Never,
+}
+
 impl Log {
-    fn new(path: PathBuf, name: Option<String>, never_reopens: bool) -> Self {
+    fn new(path: PathBuf, name: Option<String>, reopens: Reopens) -> Self {
         let file_name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
         let name = name.unwrap_or_else(|| file_name.into_owned());
         let tally = Tally { path: path.to_string_lossy().into_owned(), name: name.clone(), ..Tally::default() };
-        Self { path, stream: Stream::new(&name), file: None, output: Vec::new(), produced: 0, never_reopens, tally }
+        Self { path, stream: Stream::new(&name), file: None, output: Vec::new(), produced: 0, reopens, tally }
     }
 
     fn open(&mut self) -> nix::Result<()> {
@@ -167,7 +178,7 @@ impl Log {
     /// Writes all output, checking before each write, also before the rest of a partial one.
     fn flush(&mut self, gap: &mut Gap) {
         while !self.output.is_empty() {
-            if !self.never_reopens && self.file.as_ref().is_some_and(is_unlinked) {
+            if self.reopens == Reopens::AtLinkCountOf0 && self.file.as_ref().is_some_and(is_unlinked) {
                 self.file = None;
                 self.tally.reopened += 1;
             }
@@ -226,6 +237,8 @@ struct Signals {
     stop: Arc<AtomicBool>,
     wake: Arc<AtomicBool>,
     report: Arc<AtomicBool>,
+    /// How often SIGHUP has come.
+    hups: Arc<AtomicUsize>,
 }
 
 impl Signals {
@@ -237,7 +250,17 @@ impl Signals {
             }
             Ok::<_, std::io::Error>(flag)
         };
-        Ok(Self { stop: flag(&[SIGTERM, SIGINT])?, wake: flag(&[SIGUSR1])?, report: flag(&[SIGUSR2])? })
+        let hups = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&hups);
+        let count = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        // SAFETY: adding to an atomic number is all that is done in the handler.
+        #[expect(unsafe_code, reason = "flags forget how often a signal came")]
+        unsafe {
+            signal_hook::low_level::register(SIGHUP, count)?
+        };
+        Ok(Self { stop: flag(&[SIGTERM, SIGINT])?, wake: flag(&[SIGUSR1])?, report: flag(&[SIGUSR2])?, hups })
     }
 }
 
@@ -253,6 +276,8 @@ struct Writer {
     rate: Option<u64>,
     report: PathBuf,
     signals: Signals,
+    /// How many of the SIGHUPs were heeded.
+    heeded: usize,
 }
 
 #[derive(PartialEq, Eq)]
@@ -268,7 +293,12 @@ impl Writer {
         }
         umask(Mode::from_bits_truncate(0o117));
         let mut names = arguments.name.into_iter();
-        let log = |path| Log::new(path, names.next(), arguments.never_reopens);
+        let reopens = match () {
+            () if arguments.never_reopens => Reopens::Never,
+            () if arguments.reopens_at_hup => Reopens::AtHup,
+            () => Reopens::AtLinkCountOf0,
+        };
+        let log = |path| Log::new(path, names.next(), reopens);
         let mut logs: Vec<_> = arguments.logs.into_iter().map(log).collect();
         for log in &mut logs {
             log.open().map_err(|error| format!("can't open {}: {error}", log.path.display()))?;
@@ -285,6 +315,7 @@ impl Writer {
             rate: arguments.rate,
             report: arguments.report.ok_or("--report is missing")?,
             signals: Signals::register()?,
+            heeded: 0,
         })
     }
 
@@ -307,6 +338,17 @@ impl Writer {
         self.write_report()
     }
 
+    /// Lets go of all logs, if SIGHUP has come; they are opened anew at their next output.
+    fn heed_hups(&mut self) {
+        let hups = self.signals.hups.load(Ordering::Relaxed);
+        if std::mem::replace(&mut self.heeded, hups) != hups {
+            for log in self.logs.iter_mut().filter(|log| log.reopens == Reopens::AtHup) {
+                log.file = None;
+                log.tally.reopened += 1;
+            }
+        }
+    }
+
     /// One write, or one burst, to each log.
     fn turn(&mut self) {
         for index in 0..self.logs.len() {
@@ -315,6 +357,7 @@ impl Writer {
             loop {
                 let size = self.sizes.next().expect("there is at least one size");
                 let size = size.min(usize::try_from(rest).unwrap_or(usize::MAX));
+                self.heed_hups();
                 let log = &mut self.logs[index];
                 log.produce(size);
                 log.flush(&mut self.gap);
@@ -343,9 +386,10 @@ impl Writer {
         Ok(())
     }
 
-    fn wait(&self, time: Duration) -> Outcome<()> {
+    fn wait(&mut self, time: Duration) -> Outcome<()> {
         let end = Instant::now() + time;
         while !self.stopped() {
+            self.heed_hups();
             if self.signals.report.swap(false, Ordering::Relaxed) {
                 self.write_report()?;
             }
@@ -373,7 +417,7 @@ impl Writer {
 
     fn write_report(&self) -> Outcome<()> {
         let tallies: Vec<_> = self.logs.iter().map(|log| &log.tally).collect();
-        let text = serde_json::to_vec_pretty(&serde_json::json!({ "logs": tallies }))?;
+        let text = serde_json::to_vec_pretty(&serde_json::json!({ "logs": tallies, "hups": self.heeded }))?;
         replace(&self.report, &text).map_err(|error| format!("can't write {}: {error}", self.report.display()).into())
     }
 }
