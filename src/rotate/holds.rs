@@ -188,7 +188,7 @@ impl Places<'_, '_> {
         for mut log in logs {
             match seen.judge(&log) {
                 Ok(reach) => {
-                    log.reach = reach;
+                    log.reach = if self.rotation.reach == Reach::End { Reach::End } else { reach };
                     appended.push(log);
                 }
                 Err(refusal) => self.not_taken(log.found.path, NotTaken::Refused(refusal)),
@@ -204,7 +204,8 @@ impl Places<'_, '_> {
         let status = Status::of_file(&log.log).doing("look at", &path)?;
         let start = self.rotation.start(&path, &log.log)?;
         require_no_hollow(&status, &start)?;
-        let most = giving::finish_cut_short(&log, &start)?.min(status.size);
+        let most = giving::finish_cut_short(&log, &start)?;
+        let most = most.min(Status::of_file(&log.log).doing("look at", &path)?.size);
         let end = reading::end(&log.log, start.from, most, log.reach).doing("read", &path)?;
         if end <= start.from {
             return Ok(match start.before {

@@ -43,6 +43,7 @@ use std::path::PathBuf;
 
 use crate::config::Settings;
 use crate::gzip::Encoder;
+use crate::model::in_place::Reach;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner, Taken};
@@ -90,6 +91,8 @@ pub struct Rotation<'a> {
     holders: Holders,
     /// The logs that go on in files of which segments were made; read when it is asked for first.
     continued: Option<Continued>,
+    /// How far logs are taken that stay in their place while their writers go on.
+    reach: Reach,
 }
 
 impl<'a> Rotation<'a> {
@@ -97,8 +100,14 @@ impl<'a> Rotation<'a> {
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, instance: Instance, stop: &'a Stop) -> Self {
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
-        let (outcome, holders, continued) = Default::default();
-        Self { spool, settings, instance, stop, encoder, buffer, outcome, holders, continued }
+        let (outcome, holders, continued, reach) = Default::default();
+        Self { spool, settings, instance, stop, encoder, buffer, outcome, holders, continued, reach }
+    }
+
+    /// Takes the line that is being written too: after this run there is none.
+    #[must_use]
+    pub fn to_the_end(self) -> Self {
+        Self { reach: Reach::End, ..self }
     }
 
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.

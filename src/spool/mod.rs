@@ -244,15 +244,16 @@ impl Spool {
         Ok(())
     }
 
-    /// The logs that go on where segments of theirs ended.
+    /// The logs that go on where segments of theirs ended. A record that can't be read says nothing here: whoever needs it for
+    /// its stream is told.
     ///
     /// # Errors
-    /// Where a record can't be read now, or a damaged one can't be put aside.
-    pub fn continued(&mut self) -> Result<Continued> {
+    /// Where the records can't be listed.
+    pub fn continued(&self) -> Result<Continued> {
         let mut continued = Continued::default();
         for tag in self.streams.tags()? {
-            let kept = self.streams.kept(&tag);
-            self.or_aside(kept)?.into_iter().for_each(|sealed| continued.note(sealed));
+            let kept = self.streams.kept(&tag).unwrap_or_default();
+            kept.into_iter().for_each(|sealed| continued.note(sealed));
         }
         self.streams.in_spool().for_each(|sealed| continued.note(sealed.clone()));
         Ok(continued)

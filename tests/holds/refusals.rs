@@ -75,13 +75,31 @@ fn a_writer_that_comes_while_its_log_is_copied_and_does_not_append() {
     let writer = Holds::open("<>", &scene.log());
     let before = sizes(&scene.log());
     let ended = run.go_on().expect(1);
-    assert!(ended.stderr.contains("its space was not given back: sh"), "{}", ended.stderr);
+    let named = format!("(pid {}) has it open for writing without O_APPEND", writer.id());
+    assert!(
+        ended.stderr.contains("its space was not given back: ") && ended.stderr.contains(&named),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(sizes(&scene.log()), before, "its head is there");
     scene.assert_all(&content);
     drop(writer);
     // What was not done then is done now, and nothing is taken twice.
     scene.run().quiet();
     assert!(sizes(&scene.log()).1 < 8192, "{:?}", sizes(&scene.log()));
+    scene.assert_all(&content);
+}
+
+#[test]
+fn a_writer_that_comes_in_the_instant_and_does_not_append_is_named() {
+    let scene = Scene::new(EXT4);
+    let mut content = String::new();
+    append_lines(&scene.log(), &mut content, 0..1000);
+    let run = scene.stopped_at(Point::HeadGoing);
+    let writer = Holds::open("<>", &scene.log());
+    let ended = run.go_on().expect(0);
+    let named = format!("somebody came who does not append: sleep (pid {})", writer.id());
+    assert!(ended.stderr.contains(&named), "{}", ended.stderr);
     scene.assert_all(&content);
 }
 

@@ -39,7 +39,9 @@ impl Mount {
             finish(Command::new(program).args(args).arg(image)).expect(0);
         }
         std::fs::create_dir_all(at).expect("a mount point");
-        mount(&["-o", "loop", &image.to_string_lossy()], at);
+        // A copy of an image has the identity of the first.
+        let options = if format == Format::Xfs { "loop,nouuid" } else { "loop" };
+        mount(&["-o", options, &image.to_string_lossy()], at);
         Self(at.to_owned())
     }
 

@@ -5,10 +5,11 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::Rotation;
 use super::super::known::{Start, digest, look};
+use super::reading;
 use super::writers::{self, Refusal};
 use super::{InUse, NotTaken, Owing};
 use crate::model::in_place::{Able, Give, Head, InPlace, Known};
@@ -78,28 +79,30 @@ pub(super) fn plan(log: &File, end: u64, hole: u64, able: Able) -> io::Result<In
     InPlace::plan(end, hole, able, there)
 }
 
-/// Brings to its end what a power loss has cut short: behind a place where the head has gone the rest was not moved up yet, so
-/// that there is a hole of just that length. Returns up to where the log holds what its writers wrote.
+/// How many holes are taken out of a log in one run.
+const MOST_HOLES: usize = 16;
+
+/// Brings to its end what a power loss has cut short: the head has gone, and the rest was moved up only in part, or the length is
+/// the old one. That leaves a hole, which nobody who appends can make: it is taken out; at the end of the file, where that can't
+/// be done, it is left alone. What stays is at most a block of zeros where the hole had none of its ends at a block's. Returns up
+/// to where the log holds what its writers wrote.
 pub(super) fn finish_cut_short(log: &InUse, start: &Start) -> std::result::Result<u64, NotTaken> {
     let path = &log.found.path;
-    let Some((sealed, Head::Gone)) = &start.before else { return Ok(u64::MAX) };
-    let Some(Give::Collapse { length, .. }) = sealed.seal.in_place.and_then(|in_place| in_place.give) else {
+    if !matches!(start.before, Some((_, Head::Gone))) {
         return Ok(u64::MAX);
-    };
-    match collapse::first_hole(&log.log, start.from).doing("look for holes in", path)? {
-        Some((begin, end)) if end - begin == length => {
-            let size = Status::of_file(&log.log).doing("look at", path)?.size;
-            if end >= size {
-                // Nothing was appended behind it, and what reaches the end can't be taken away.
-                return Ok(begin);
-            }
-            collapse::collapse_at(&open(&log.log, path)?, begin, length).doing("take a hole out of", path)?;
-            fault::reached(Point::HeadFinished);
-            log::info!("{}: a hole of {length} bytes, left by a power loss, was taken out", path.display());
-            Ok(u64::MAX)
-        }
-        _ => Ok(u64::MAX),
     }
+    for _ in 0..MOST_HOLES {
+        let size = Status::of_file(&log.log).doing("look at", path)?.size;
+        let hole = collapse::first_hole(&log.log, start.from).doing("look for holes in", path)?;
+        let Some((begin, end)) = hole else { return Ok(u64::MAX) };
+        if end >= size {
+            return Ok(reading::without_zeros(&log.log, start.from, begin).doing("read", path)?);
+        }
+        collapse::collapse_at(&open(&log.log, path)?, begin, end - begin).doing("take a hole out of", path)?;
+        fault::reached(Point::HeadFinished);
+        log::info!("{}: a hole of {} bytes, left by a power loss, was taken out", path.display(), end - begin);
+    }
+    Ok(u64::MAX)
 }
 
 /// Gives back what is planned of each log.
@@ -115,12 +118,26 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
     let logs: Vec<(&Path, Identity)> =
         owing.iter().map(|owing| (owing.log.found.path.as_path(), owing.log.found.identity)).collect();
     let seen = writers::look_for(&logs);
+    let mut given = Vec::new();
     for mut owing in owing {
-        let path = owing.log.found.path.clone();
-        let appended = seen.require_appending(owing.log.found.identity).map_err(NotTaken::Refused);
+        let log = (owing.log.found.path.clone(), owing.log.found.identity);
+        let appended = seen.require_appending(log.1).map_err(NotTaken::Refused);
         match appended.and_then(|()| give_one(rotation, &mut owing)) {
-            Ok(()) => {}
-            Err(error) => rotation.problem(not_given(&path, error)),
+            Ok(()) => given.push(log),
+            Err(error) => rotation.problem(not_given(&log.0, error)),
+        }
+    }
+    note_late_writers(rotation, &given);
+}
+
+/// Says who has come between the look and the call and doesn't append: it may write behind a hole.
+fn note_late_writers(rotation: &mut Rotation<'_>, given: &[(PathBuf, Identity)]) {
+    let logs: Vec<(&Path, Identity)> = given.iter().map(|(path, file)| (path.as_path(), *file)).collect();
+    let seen = writers::look_for(&logs);
+    for (path, file) in given {
+        if let Err(Refusal { what, hint }) = seen.require_appending(*file) {
+            let what = format!("while its head was given back somebody came who does not append: {what}");
+            rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
         }
     }
 }
