@@ -9,6 +9,7 @@ use crate::support::mount::Format;
 use crate::support::proof::{self, Stored};
 use crate::support::wait_until;
 
+/// How often the logs of a test are taken, unless `LOGFERRY_ROTATIONS` says another number.
 const ROTATIONS: usize = 100;
 
 /// Bursts at full speed, one write a line; in between the machine belongs to the run.
@@ -16,21 +17,21 @@ const WRITER: &str = "
     n=0
     while [ -e go ]; do
         i=0
-        while [ $i -lt 500 ]; do echo \"$NAME $n what a service says at full speed\"; n=$((n+1)); i=$((i+1)); done
-        sleep 0.01
+        while [ $i -lt 200 ]; do echo \"$NAME $n what a service says at full speed\"; n=$((n+1)); i=$((i+1)); done
+        sleep 0.05
     done
     echo $n > \"$NAME.count\"";
 
 /// As systemd starts a service again that was killed (`StandardOutput=append:`): each time it has the log opened anew, says
-/// two thousand lines, and is killed in the middle of them all.
+/// five hundred lines, and is killed in the middle of them all.
 const RESTARTED: &str = "
     k=0
     while [ -e go ]; do
         NAME=s$k sh -c 'n=0; while :; do echo \"$NAME $n of a service that will be killed\"; n=$((n+1));
-            [ $n -lt 2000 ] || kill -9 $$; done' >> \"$LOG\"
-        echo 2000 > s$k.count
+            [ $n -lt 500 ] || kill -9 $$; done' >> \"$LOG\"
+        echo 500 > s$k.count
         k=$((k+1))
-        sleep 0.01
+        sleep 0.05
     done 2> killed.txt";
 
 struct Shell(Child);
@@ -82,6 +83,7 @@ fn tally(log: &[u8]) -> BTreeMap<String, u64> {
 }
 
 fn rotated_at_full_speed(on: On, configuration: &str) {
+    let rotations = std::env::var("LOGFERRY_ROTATIONS").map_or(ROTATIONS, |number| number.parse().expect("a number"));
     let scene = Scene::with(on, configuration);
     let scratch = scene.sandbox.path("scratch");
     std::fs::create_dir(&scratch).expect("a directory");
@@ -91,7 +93,7 @@ fn rotated_at_full_speed(on: On, configuration: &str) {
     let mut writers = vec![Shell::start(&scratch, "a", one, WRITER), Shell::start(&scratch, "r", restarted, RESTARTED)];
     writers.extend(["b", "c", "d", "e"].map(|name| Shell::start(&scratch, name, many, WRITER)));
     wait_until("all write", || logs.iter().all(|log| std::fs::metadata(log).is_ok_and(|log| log.len() > 0)));
-    for _ in 0..ROTATIONS {
+    for _ in 0..rotations {
         let ended = scene.run().expect(0);
         assert_eq!(ended.stderr, "");
     }
@@ -100,7 +102,7 @@ fn rotated_at_full_speed(on: On, configuration: &str) {
     scene.run().quiet();
     scene.sandbox.nothing_left_behind();
     let objects = scene.objects();
-    assert!(objects.len() >= 2 * ROTATIONS, "{} segments", objects.len());
+    assert!(objects.len() >= 2 * rotations, "{} segments", objects.len());
     let mut counted = 0;
     for (service, log) in joined(objects) {
         for (name, lines) in tally(&log) {
@@ -109,7 +111,7 @@ fn rotated_at_full_speed(on: On, configuration: &str) {
             counted += lines;
         }
     }
-    println!("tally: {on:?}: {ROTATIONS} rotations in place, {counted} lines");
+    println!("tally: {on:?}: {rotations} rotations in place, {counted} lines");
 }
 
 #[test]
