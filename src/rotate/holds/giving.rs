@@ -165,7 +165,12 @@ fn give_one(rotation: &mut Rotation<'_>, owing: &mut Owing) -> std::result::Resu
     loop {
         match give(owing, &file)? {
             Given::Yes | Given::NotNow => return Ok(()),
-            Given::OtherUnit if unit >= LARGEST_UNIT || !owing.is_new => {
+            Given::OtherUnit if !owing.is_new => {
+                // Its record is that of a segment which was shipped: the next segment plans anew.
+                log::info!("{}: its head is given back with its next segment, in larger units", path.display());
+                return Ok(());
+            }
+            Given::OtherUnit if unit >= LARGEST_UNIT => {
                 let what = format!("its file system works in units of more than {unit} bytes");
                 let hint =
                     "set holes = true, or move the log to a file system with smaller units (ext4 without bigalloc)";
