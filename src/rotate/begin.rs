@@ -13,7 +13,7 @@ use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
-use super::{Beginning, asks};
+use super::{Beginning, taken};
 use crate::model::names::{Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
@@ -118,7 +118,7 @@ impl Batches<'_, '_> {
         let path = parent.join(&name);
         let service = self.service_of(&path);
         // Where all of it was sealed and somebody has written to it since, only that is left.
-        let from = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
+        let from = taken::taken_of(self.rotation, &claimed, status.identity)?.filter(|up_to| *up_to <= status.size);
         let source = Source { file: status.identity, from: from.unwrap_or_default() };
         let directory = dir.status()?.identity;
         let beginning = Beginning { path, service, claimed, source, directory, size: status.size, way };
