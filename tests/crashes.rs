@@ -210,12 +210,29 @@ fn damaged(place: &Place) -> Actors {
     actors
 }
 
+/// A writer at full speed that lets go of its logs when it is asked to: there is no window at all in which a byte could be lost.
+fn asked(place: &Place) -> Actors {
+    place.sandbox.config_file(&format!("{SETTLE}{ASKED_BY_SIGNAL}timeout = \"60s\"\n"));
+    let args = ["--writes-of", "80,4096,40000", "--burst", "50000", "--every", "10", "--idle-after", "20000000"];
+    Actors::writer(place, &[&["--reopens-at-hup"][..], &args].concat())
+}
+
+/// A writer that hears nothing: its logs get their names back.
+fn deaf(place: &Place) -> Actors {
+    place.sandbox.config_file(&format!("{SETTLE}{ASKED_BY_SIGNAL}timeout = \"50ms\"\n"));
+    Actors::writer(place, &["--never-reopens", "--idle-after", "70000"])
+}
+
+const ASKED_BY_SIGNAL: &str = "writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"upstart-writer\"\n";
+
 const SCENES: &[Scene] = &[
     Scene { name: "a writer at full speed", store: Store::S3, exit: 0, prepare: full_speed },
     Scene { name: "a silent writer", store: Store::S3, exit: 0, prepare: idle },
     Scene { name: "a writer that has gone", store: Store::S3, exit: 0, prepare: gone },
     Scene { name: "a writer that does not reopen", store: Store::S3, exit: 0, prepare: grown },
     Scene { name: "logs that nobody holds, a directory as store", store: Store::Directory, exit: 0, prepare: closed },
+    Scene { name: "a writer that is asked", store: Store::Directory, exit: 0, prepare: asked },
+    Scene { name: "a writer that is deaf", store: Store::Directory, exit: 1, prepare: deaf },
     Scene { name: "a log of several parts", store: Store::S3, exit: 0, prepare: large },
     Scene { name: "a log cut short by a power loss", store: Store::Directory, exit: 0, prepare: shortened },
     Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },
@@ -400,7 +417,9 @@ fn killed_twice() -> BTreeSet<String> {
     let every = std::env::var_os("LOGFERRY_EVERY").is_some();
     let (mut reached, mut seen) = (BTreeSet::new(), BTreeSet::new());
     let (mut cases, mut slowest, begin) = (0, Duration::ZERO, Instant::now());
-    for (scene, interesting) in [("a silent writer", ""), ("a log of several parts", "upload-")] {
+    for (scene, interesting) in
+        [("a silent writer", ""), ("a log of several parts", "upload-"), ("a writer that is asked", "seal-re")]
+    {
         let scene = SCENES.iter().find(|known| known.name == scene).expect("a scene of that name");
         let (first, _) = points_of(scene, None);
         for name in first.keys().filter(|name| every || name.starts_with(interesting)) {

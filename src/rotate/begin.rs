@@ -13,7 +13,7 @@ use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
-use super::{Beginning, asks};
+use super::{Beginning, taken};
 use crate::model::names::{Service, StreamId};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
@@ -120,7 +120,7 @@ impl Batches<'_, '_> {
         let service = self.service_of(&path);
         let mut start = self.rotation.start(&path, &log)?;
         // Where all of it was sealed and somebody has written to it since, only that is left.
-        let taken = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
+        let taken = taken::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
         start.from = start.from.max(taken.unwrap_or_default());
         let (file, directory) = (status.identity, dir.status()?.identity);
         let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };

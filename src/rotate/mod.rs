@@ -19,6 +19,7 @@
 //! that the settle time is paid once.
 
 mod adopt;
+mod askable;
 mod asking;
 mod asks;
 mod batch;
@@ -37,6 +38,7 @@ mod leftovers;
 mod queues;
 mod reopens;
 pub mod room;
+mod taken;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
