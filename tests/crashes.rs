@@ -5,6 +5,9 @@
 //! each of them, the run is killed there, and the runs that follow must bring all to its end: byte-exact, no gap, no
 //! overlap, no object twice, nothing left behind. A point that no scene leads to fails the test.
 
+mod in_place;
+
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 use logferry::sys::fault::Point;
 use sha2::Digest as _;
 
+use crate::support::mount::Mount;
 use crate::support::proof::{self, Comparison, Content};
 use crate::support::tally::{self, Group, Row};
 use crate::support::{Bucket, Ended, Sandbox, Writer, finish};
@@ -33,6 +37,8 @@ enum Store {
 
 /// A sandbox with a store.
 struct Place {
+    /// Unmounted before the sandbox is removed.
+    mounts: RefCell<Vec<Mount>>,
     sandbox: Sandbox,
     bucket: Option<Bucket>,
 }
@@ -42,7 +48,7 @@ impl Place {
         let sandbox = Sandbox::new();
         sandbox.config_file(SETTLE);
         let bucket = (store == Store::S3).then(|| Bucket::new(&sandbox));
-        Self { sandbox, bucket }
+        Self { mounts: RefCell::default(), sandbox, bucket }
     }
 
     fn command(&self) -> Command {
@@ -259,6 +265,21 @@ fn damaged(place: &Place) -> Actors {
     actors
 }
 
+/// A writer at full speed that lets go of its logs when it is asked to: there is no window at all in which a byte could be lost.
+fn asked(place: &Place) -> Actors {
+    place.sandbox.config_file(&format!("{SETTLE}{ASKED_BY_SIGNAL}timeout = \"60s\"\n"));
+    let args = ["--writes-of", "80,4096,40000", "--burst", "50000", "--every", "10", "--idle-after", "20000000"];
+    Actors::writer(place, &[&["--reopens-at-hup"][..], &args].concat())
+}
+
+/// A writer that hears nothing: its logs get their names back.
+fn deaf(place: &Place) -> Actors {
+    place.sandbox.config_file(&format!("{SETTLE}{ASKED_BY_SIGNAL}timeout = \"50ms\"\n"));
+    Actors::writer(place, &["--never-reopens", "--idle-after", "70000"])
+}
+
+const ASKED_BY_SIGNAL: &str = "writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"upstart-writer\"\n";
+
 const SCENES: &[Scene] = &[
     Scene { name: "a writer at full speed", store: Store::S3, exit: 0, prepare: full_speed },
     Scene { name: "a silent writer", store: Store::S3, exit: 0, prepare: idle },
@@ -266,6 +287,8 @@ const SCENES: &[Scene] = &[
     Scene { name: "a writer that does not reopen", store: Store::S3, exit: 0, prepare: grown },
     Scene { name: "logs that nobody holds, a directory as store", store: Store::Directory, exit: 0, prepare: closed },
     Scene { name: "what logrotate left", store: Store::Directory, exit: 0, prepare: rotated },
+    Scene { name: "a writer that is asked", store: Store::Directory, exit: 0, prepare: asked },
+    Scene { name: "a writer that is deaf", store: Store::Directory, exit: 1, prepare: deaf },
     Scene { name: "a log of several parts", store: Store::S3, exit: 0, prepare: large },
     Scene { name: "a log cut short by a power loss", store: Store::Directory, exit: 0, prepare: shortened },
     Scene { name: "an emptied log", store: Store::Directory, exit: 0, prepare: emptied },
@@ -276,6 +299,22 @@ const SCENES: &[Scene] = &[
     Scene { name: "the rest of a log that was taken in slices", store: Store::S3, exit: 0, prepare: sliced },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
 ];
+
+/// What runs find that take logs in their place.
+const IN_PLACE: &[Scene] = &[
+    Scene { name: "a log in its place, ext4", store: Store::Directory, exit: 0, prepare: in_place::ext4 },
+    Scene { name: "a log in its place, xfs", store: Store::Directory, exit: 0, prepare: in_place::xfs },
+    Scene {
+        name: "a head that a power loss left half gone",
+        store: Store::Directory,
+        exit: 0,
+        prepare: in_place::half_gone,
+    },
+];
+
+/// The points that only such runs come to.
+const OF_LOGS_IN_PLACE: [Point; 5] =
+    [Point::LogDurable, Point::PlannedAnew, Point::HeadGoing, Point::HeadGone, Point::HeadFinished];
 
 /// The points that an undisturbed run of a scene comes to, and how often.
 fn points_of(scene: &Scene, before: Option<&str>) -> (BTreeMap<String, usize>, String) {
@@ -432,9 +471,24 @@ fn killed_at_every_point_nothing_is_lost_and_nothing_doubled() {
     }
     let twice = killed_twice();
     reached.extend(twice);
-    let of_runs = Point::ALL.iter().filter(|point| point.is_of_a_run());
+    let of_runs = Point::ALL.iter().filter(|point| point.is_of_a_run() && !OF_LOGS_IN_PLACE.contains(point));
     let missing: Vec<_> = of_runs.map(|point| point.name()).filter(|name| !reached.contains(*name)).collect();
     assert!(missing.is_empty(), "no scene leads to these points: {missing:?}");
+}
+
+#[test]
+fn killed_at_every_point_while_logs_are_taken_in_their_place() {
+    let mut reached = BTreeSet::new();
+    for scene in IN_PLACE {
+        let begin = Instant::now();
+        let (points, _) = points_of(scene, None);
+        let Walked { reached: some, cases, slowest, .. } = walk(scene, None, &points, 1);
+        println!("tally: killed at each point, {}: {cases} cases in {:?}", scene.name, begin.elapsed());
+        tally::record(Group::Crashes, &format!("killed at each point: {}", scene.name), Row::sound(cases, slowest));
+        reached.extend(some);
+    }
+    let missing = OF_LOGS_IN_PLACE.iter().map(|point| point.name()).find(|name| !reached.contains(*name));
+    assert_eq!(missing, None, "no scene leads to this point");
 }
 
 /// Runs that find what an earlier one left when it was killed, killed in their turn at each point. What two points leave
@@ -443,7 +497,9 @@ fn killed_twice() -> BTreeSet<String> {
     let every = std::env::var_os("LOGFERRY_EVERY").is_some();
     let (mut reached, mut seen) = (BTreeSet::new(), BTreeSet::new());
     let (mut cases, mut slowest, begin) = (0, Duration::ZERO, Instant::now());
-    for (scene, interesting) in [("a silent writer", ""), ("a log of several parts", "upload-")] {
+    for (scene, interesting) in
+        [("a silent writer", ""), ("a log of several parts", "upload-"), ("a writer that is asked", "seal-re")]
+    {
         let scene = SCENES.iter().find(|known| known.name == scene).expect("a scene of that name");
         let (first, _) = points_of(scene, None);
         for name in first.keys().filter(|name| every || name.starts_with(interesting)) {

@@ -190,7 +190,7 @@ fn a_segment_that_was_changed_in_the_spool_is_never_shipped() {
 fn a_mistake_in_the_configuration_touches_nothing() {
     let sandbox = Sandbox::new();
     let log = sandbox.write_log("web.log", "x\n");
-    sandbox.config_file("to = \"s3://logs\"\n[[logs]]\npatsh = [\"/var/log/*.log\"]\npaths = [\"/a\"]\n");
+    sandbox.config_file_verbatim("to = \"s3://logs\"\n[[logs]]\npatsh = [\"/var/log/*.log\"]\npaths = [\"/a\"]\n");
     let ended = sandbox.run_all().expect(78);
     let expected = format!(
         "logferry: {}:3: unknown key `patsh` in [[logs]]\n  hint: did you mean `paths`?\n",

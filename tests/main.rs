@@ -26,6 +26,7 @@ mod faults;
 mod fleet;
 mod flush;
 mod golden;
+mod holds;
 mod house;
 mod install;
 mod instance;

@@ -206,7 +206,7 @@ fn siblings_of_a_log_with_other_dates_are_left_alone() {
 fn a_run_that_could_not_begin_reports_that_to_programs_too() {
     let sandbox = Sandbox::new();
     let report = |ended: Ended| serde_json::from_slice::<serde_json::Value>(&ended.stdout).expect("JSON");
-    sandbox.config_file("spaly = 1\n");
+    sandbox.config_file_verbatim("spaly = 1\n");
     let json = report(sandbox.run(["run", "--json"]).expect(78));
     assert_eq!(json["exit_code"], 78);
     let what = json["problems"][0]["what"].as_str().expect("text");

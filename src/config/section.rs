@@ -47,6 +47,11 @@ impl Mistakes {
         self.0.push(error);
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// What was read, or as if nothing had been there.
     pub(super) fn or_default<T: Default>(&mut self, read: Result<T, ConfigError>) -> T {
         read.unwrap_or_else(|error| {

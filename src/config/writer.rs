@@ -50,19 +50,17 @@ fn unknown(text: &str) -> String {
 
 /// What a table says of its writers; `None` where it says nothing.
 pub(super) fn read(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Writer> {
+    let before = mistakes.count();
     let writer = mistakes.or_default(section.parsed("writer", |text| match VALUES.contains(&text) {
         true => Ok(text.to_owned()),
         false => Err(unknown(text)),
     }));
     let keys = Keys::read(section, mistakes);
-    let way = match keys.way(section, writer.as_deref()) {
-        Ok(way) => way,
-        Err(error) => {
-            mistakes.note(error);
-            None
-        }
-    };
-    way
+    // What is wrong is not said to be missing too.
+    match mistakes.count() == before {
+        true => mistakes.or_default(keys.way(section, writer.as_deref())),
+        false => None,
+    }
 }
 
 /// The keys that belong to one value of `writer`.
@@ -129,5 +127,88 @@ impl Keys {
         let values = of.iter().map(|value| format!("writer = {value:?}")).collect::<Vec<_>>().join(" or ");
         let what = format!("`{key}` is for {values} only");
         Err(section.error_at(key, what).hint(format!("write {values} beside it, or remove it")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::File;
+    use super::*;
+
+    fn parse(text: &str) -> Result<File, String> {
+        File::parse(Path::new("x.toml"), text.to_owned()).map_err(|mistake| mistake.to_string())
+    }
+
+    fn writer(keys: &str) -> Writer {
+        parse(&format!("[[logs]]\npaths = \"/a\"\n{keys}")).expect("sound").sets.remove(0).writer
+    }
+
+    #[test]
+    fn each_way_is_said_in_its_own_words() {
+        let (process, argv) =
+            (ProcessName::parse("rsyslogd"), Argv::try_from(vec!["nginx".to_owned(), "-s".to_owned()]));
+        let (process, argv) = (process.expect("a name"), argv.expect("a command"));
+        let timeout = DEFAULT_TIMEOUT;
+        assert_eq!(writer(""), Writer::Auto);
+        assert_eq!(writer("writer = \"auto\""), Writer::Auto);
+        assert_eq!(writer("writer = \"reopens\""), Writer::Way(Way::Reopens));
+        assert_eq!(writer("writer = \"closed\""), Writer::Way(Way::Closed));
+        assert_eq!(writer("writer = \"holds\""), Writer::Way(Way::Holds { holes: Holes::Refused }));
+        assert_eq!(writer("writer = \"holds\"\nholes = true"), Writer::Way(Way::Holds { holes: Holes::Allowed }));
+        let signal = SignalName::Hup;
+        assert_eq!(
+            writer("writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"rsyslogd\""),
+            Writer::Way(Way::Signal { signal, process, timeout })
+        );
+        let timeout = Duration::from_secs(3);
+        assert_eq!(
+            writer("writer = \"command\"\ncommand = [\"nginx\", \"-s\"]\ntimeout = \"3s\""),
+            Writer::Way(Way::Command { argv, timeout })
+        );
+    }
+
+    #[test]
+    fn what_the_top_says_is_for_sets_that_say_nothing() {
+        let text = "writer = \"reopens\"\n[[logs]]\npaths = \"/a\"\n[[logs]]\npaths = \"/b\"\nwriter = \"closed\"\n";
+        let file = parse(text).expect("sound");
+        let writers: Vec<&Writer> = file.sets.iter().map(|set| &set.writer).collect();
+        assert_eq!(writers, [&Writer::Way(Way::Reopens), &Writer::Way(Way::Closed)]);
+    }
+
+    #[test]
+    fn mistakes_name_the_line_and_what_to_write() {
+        for (keys, line, part) in [
+            ("writer = \"copytruncate\"", 3, "would be lost"),
+            ("writer = \"nginx\"", 3, "auto, reopens, signal, command, closed, holds"),
+            ("writer = \"signal\"", 3, "needs `signal`"),
+            ("writer = \"signal\"\nsignal = \"HUP\"", 3, "hint: write process = \"rsyslogd\""),
+            ("writer = \"signal\"\nsignal = \"KILL\"\nprocess = \"x\"", 4, "\"USR1\""),
+            ("writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"/usr/sbin/rsyslogd\"", 5, "no directory"),
+            ("writer = \"command\"", 3, "needs `command`"),
+            ("writer = \"command\"\ncommand = []", 4, "names no program"),
+            ("writer = \"command\"\ncommand = [\"bin/x\"]", 4, "neither an absolute path"),
+            ("writer = \"command\"\ncommand = [\"x\"]\ntimeout = \"soon\"", 5, "is not a time"),
+            ("writer = \"holds\"\nholes = \"yes\"", 4, "true or false"),
+            ("writer = \"reopens\"\nsignal = \"HUP\"", 4, "`signal` is for writer = \"signal\" only"),
+            ("process = \"rsyslogd\"", 3, "`process` is for writer = \"signal\" only"),
+            ("writer = \"closed\"\nholes = true", 4, "`holes` is for writer = \"holds\" only"),
+            ("timeout = \"3s\"", 3, "writer = \"signal\" or writer = \"command\""),
+        ] {
+            let mistake = parse(&format!("[[logs]]\npaths = \"/a\"\n{keys}\n")).expect_err(keys);
+            assert!(
+                mistake.starts_with(&format!("x.toml:{line}: ")) && mistake.contains(part),
+                "{keys:?} gives {mistake}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_option_says_what_needs_no_more_than_a_word() {
+        assert_eq!(Writer::parse("auto"), Ok(Writer::Auto));
+        assert_eq!(Writer::parse("holds"), Ok(Writer::Way(Way::Holds { holes: Holes::Refused })));
+        assert!(Writer::parse("signal").expect_err("not enough").contains("configuration"));
+        assert!(Writer::parse("upstart").is_err());
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         };
         let (length, lines, packed) = (u64::MAX, u64::MAX, u64::MAX);
         let (sha256, ended) = (Digest::of(b""), Ended::Interrupted);
-        let seal = Seal { length, lines, packed, sha256, last: first, ended, ending: None };
+        let seal = Seal { length, lines, packed, sha256, last: first, ended, ending: None, in_place: None };
         SealedSegment { segment, seal }
     }
 

@@ -12,6 +12,7 @@ pub mod family;
 pub mod fate;
 pub mod finding;
 pub mod group;
+pub mod in_place;
 pub mod keep;
 pub mod key;
 pub mod left;

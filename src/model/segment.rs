@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::Destination;
 use super::digest::{Digest, is_hex};
+use super::in_place::InPlace;
 use super::key::{KeyDirectory, Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
 use super::path_text::{self, serde_path};
@@ -230,6 +231,9 @@ pub struct Seal {
     /// the same there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<u32>,
+    /// Of a log that stays in its place: how to know its file again, and what of it is to be given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<InPlace>,
 }
 
 /// A segment that is complete and immutable.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::choose::{self, Chosen};
 use super::discover::{ClaimedFile, Found};
 use super::queues::{Item, Queues};
-use super::{Rotation, asks};
+use super::{Rotation, taken};
 use crate::config::Writer;
 use crate::model::problem::{Effect, Problem};
 use crate::model::way::Way;
@@ -27,7 +27,7 @@ impl Rotation<'_> {
         let mut adopted = Vec::new();
         for file in claimed {
             match () {
-                () if queues.knows(&file.claimed) || asks::is_taken(self, &file, queues) => {}
+                () if queues.knows(&file.claimed) || taken::is_taken(self, &file, queues) => {}
                 () if file.foreign => {
                     let what = "refused: it has the name of a claimed log, but belongs to another user than that log";
                     let problem = Problem::new(Effect::Failed, file.dir.join(file.claimed.as_os_str()), what);

@@ -14,30 +14,28 @@
 //! gets its name back, unless the name is taken: then it stays claimed, and the next run asks again.
 
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::Rotation;
+use super::askable::look;
 use super::asking::{Asking, Whom};
 use super::batch::{Batches, Copied, most_at_once};
-use super::begin::{Begun, Place, not_ours};
-use super::choose;
-use super::claim::{self, Standing};
+use super::begin::{Begun, Place};
 use super::copy::CopyError;
-use super::discover::ClaimedFile;
-use super::queues::{Item, Queues};
+use super::queues::Item;
+use super::taken::{self, Taken};
+use super::{Rotation, choose};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Ended, Identity, SealedSegment, Segment};
+use crate::model::segment::{Ended, Identity, Segment};
 use crate::model::way::Way;
 use crate::spool::Part;
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
 use crate::sys::lease::{self, Writers};
-use crate::sys::procfs::{self, Holder, Holders};
+use crate::sys::procfs::Holder;
 
 /// After how long the processes are looked at again that have a log open still, and all of them are asked that were not.
 const ASK_ALL_AFTER: Duration = Duration::from_secs(1);
@@ -70,6 +68,8 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
 struct Waiting {
     copied: Copied,
     until: Instant,
+    /// When it was looked at last: however long other logs took meanwhile, it is not late before it was looked at once more.
+    looked: Instant,
     /// When all processes are to be looked through, where the kernel does not say who has it open.
     look_at: Instant,
 }
@@ -96,69 +96,6 @@ impl Batches<'_, '_> {
                 Problem::new(Effect::Noted, argv.program(), format!("the command `{argv}` has failed: {why}"));
             self.rotation.problem(problem);
         }
-    }
-
-    /// Those whose writers can be asked, or need not be. Others are not touched, or get their names back.
-    fn askable(&mut self, begun: Vec<Begun>) -> Vec<Begun> {
-        let unseen: Vec<&Begun> = begun.iter().filter(|begun| self.lacks_its_process(begun)).collect();
-        if !unseen.is_empty() {
-            // They may have come after the first look.
-            let files: Vec<_> = unseen.iter().filter_map(|begun| Some((begun.current_path(), begun.file()?))).collect();
-            let again = look(&files);
-            self.rotation.holders.by_file.extend(again.by_file);
-            self.rotation.holders.complete = again.complete;
-        }
-        let mut askable = Vec::new();
-        for begun in begun {
-            match self.refusal(&begun) {
-                None => askable.push(begun),
-                Some((why, hint)) => self.refuse(begun, why, hint),
-            }
-        }
-        askable
-    }
-
-    /// Whether somebody has a log open for writing, and no process is known that is to be asked.
-    fn lacks_its_process(&self, begun: &Begun) -> bool {
-        let Way::Signal { process, .. } = &begun.segment.way else { return false };
-        let named =
-            begun.file().is_some_and(|file| self.holders_of(file).iter().any(|holder| holder.is_called(process)));
-        !named && lease::writers(&begun.log) != Writers::None
-    }
-
-    fn refusal(&self, begun: &Begun) -> Option<(String, &'static str)> {
-        let Way::Signal { process, .. } = &begun.segment.way else { return None };
-        if !self.lacks_its_process(begun) {
-            return None;
-        }
-        let holders = begun.file().map_or(&[][..], |file| self.holders_of(file));
-        match holders {
-            [] if lease::writers(&begun.log) == Writers::Unknown && self.rotation.holders.complete => None,
-            [] => Some((
-                format!("no process called {process} is seen to have it open for writing, but somebody has"),
-                "run logferry as root, on the machine itself and not in a container; or correct `process`",
-            )),
-            others => Some((
-                format!(
-                    "no process called {process} has it open for writing, but {} has, which gets no signal",
-                    choose::list(others)
-                ),
-                "correct `process` in the configuration, or set another `writer` (docs/writers.md)",
-            )),
-        }
-    }
-
-    fn refuse(&mut self, Begun { segment, place, .. }: Begun, why: String, hint: &'static str) {
-        match place {
-            Place::InUse { .. } => self.forget(&segment),
-            Place::Claimed { .. } | Place::Unlinked(_) => drop(self.gave_back(&segment, &place)),
-        }
-        self.rotation.problem(Problem::new(Effect::Failed, &segment.path, why).hint(hint));
-        self.left.push(segment.path);
-    }
-
-    fn holders_of(&self, file: Identity) -> &[Holder] {
-        self.rotation.holders.by_file.get(&file).map_or(&[], Vec::as_slice)
     }
 
     fn ask(&self, asking: &mut Asking, segment: &Segment, log: &File, whom: Whom) {
@@ -192,6 +129,7 @@ impl Batches<'_, '_> {
 
     /// One look at a log, without waiting: reads what there is. `None` when it is done with.
     fn look_at(&mut self, mut log: Waiting, unlinked: &mut Vec<Rc<Dir>>) -> Option<Waiting> {
+        log.looked = Instant::now();
         // First ask, then read: what was written before the last writer let go is read afterwards.
         let released = log.is_released();
         let Copied { part, log: file, .. } = &mut log.copied;
@@ -217,7 +155,7 @@ impl Batches<'_, '_> {
         fault::reached(Point::ReleaseSeen);
         let path = part.segment().path.clone();
         let sealed = self.seal_or_discard(part, &log);
-        let unlinked = sealed.and_then(|claimed| unlink_taken(&claimed, &log, &place));
+        let unlinked = sealed.and_then(|claimed| taken::unlink(&claimed, &log, &place));
         match unlinked {
             Ok(dir) => dir,
             Err(failure) => {
@@ -301,27 +239,6 @@ fn not_released(segment: &Segment, holders: &[Holder], asking: &Asking, name: &s
     format!("its writer was asked to let go of it, and did not in time{failed}: {who} has it open still; {name}")
 }
 
-/// Looks for processes that have one of these files open for writing, each under its path.
-fn look(files: &[(PathBuf, Identity)]) -> Holders {
-    let files: Vec<_> = files.iter().map(|(path, file)| (path.as_path(), *file)).collect();
-    procfs::holders_in_use(&files)
-}
-
-impl Begun {
-    /// Where the log is now.
-    fn current_path(&self) -> PathBuf {
-        match (&self.place, &self.segment.claimed) {
-            (Place::Claimed { .. }, Some(claimed)) => self.segment.path.with_file_name(claimed.as_os_str()),
-            _ => self.segment.path.clone(),
-        }
-    }
-
-    /// Which file the log is.
-    fn file(&self) -> Option<Identity> {
-        Status::of_file(&self.log).ok().map(|status| status.identity)
-    }
-}
-
 impl Waiting {
     fn new(copied: Copied, asking: &Asking) -> Self {
         let (now, way) = (Instant::now(), &copied.part.segment().way);
@@ -331,11 +248,11 @@ impl Waiting {
             Way::Command { timeout, .. } => *timeout,
             Way::Reopens | Way::Closed | Way::Holds { .. } => Duration::ZERO,
         };
-        Self { copied, until: now + longest, look_at: now }
+        Self { copied, until: now + longest, looked: now, look_at: now }
     }
 
     fn is_late(&self) -> bool {
-        self.until <= Instant::now()
+        self.until <= self.looked
     }
 
     /// The path of the claimed file, and which file it is.
@@ -358,63 +275,4 @@ impl Waiting {
             }
         }
     }
-}
-
-/// A log of which all is in segments.
-struct Taken {
-    segment: Segment,
-    /// How many of its bytes are.
-    up_to: u64,
-}
-
-/// Unlinks a claimed file, if it is the one that was taken and holds nothing more. Returns the directory that is to be synced.
-fn unlink_taken(Taken { segment, up_to }: &Taken, log: &File, place: &Place) -> Result<Option<Rc<Dir>>> {
-    let (Some(dir), Some(claimed)) = (place.dir(), &segment.claimed) else { return Ok(None) };
-    if Status::of_file(log).doing("look at", &segment.path)?.size > *up_to {
-        let why = "somebody has written to it after its writer had let go of it; the next run takes that";
-        return Err(Failure::new("take", dir.path_of(claimed.as_os_str()), io::Error::other(why)));
-    }
-    match claim::standing(dir, claimed, log)? {
-        Standing::Claimed => dir.unlink(claimed.as_os_str())?,
-        Standing::Moved => return Err(not_ours(dir, claimed)),
-        Standing::Deleted => {}
-    }
-    fault::reached(Point::TakenUnlinked);
-    Ok(Some(Rc::clone(dir)))
-}
-
-/// Unlinks a claimed file that no unfinished segment speaks of, if all of it is in a sealed one: the run that sealed it did not
-/// come to that. Whether it was such a file; where it can't be unlinked its log is left alone, so that its segment stays the last
-/// of its stream.
-pub(super) fn is_taken(rotation: &mut Rotation<'_>, file: &ClaimedFile, queues: &mut Queues) -> bool {
-    let path = file.dir.join(&file.log);
-    match finish_taken(rotation, file) {
-        Ok(taken) => taken,
-        Err(failure) => {
-            rotation.failed(&path, &failure);
-            queues.block(path);
-            true
-        }
-    }
-}
-
-fn finish_taken(rotation: &Rotation<'_>, ClaimedFile { dir, claimed, status, .. }: &ClaimedFile) -> Result<bool> {
-    if taken_of(rotation, claimed, status.identity)? != Some(status.size) {
-        return Ok(false);
-    }
-    let dir = Dir::open(dir)?;
-    dir.unlink_if_there(claimed.as_os_str())?;
-    fault::reached(Point::TakenUnlinked);
-    dir.sync()?;
-    fault::reached(Point::TakenUnlinkDurable);
-    Ok(true)
-}
-
-/// How many bytes of a claimed file are in segments; `None` where no sealed segment was made of it.
-pub(super) fn taken_of(rotation: &Rotation<'_>, claimed: &ClaimedName, file: Identity) -> Result<Option<u64>> {
-    let is_of_it = |sealed: &SealedSegment| {
-        let released = is_for(&sealed.segment.way) && sealed.seal.ended == Ended::Released;
-        released && sealed.segment.source.file.is_same_but_for_device(&file)
-    };
-    Ok(rotation.spool.sealed_from(claimed)?.filter(is_of_it).map(|sealed| sealed.taken()))
 }

@@ -13,7 +13,7 @@ use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::queues::Item;
-use super::{Beginning, asks};
+use super::{Beginning, taken};
 use crate::model::names::StreamId;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
@@ -83,14 +83,14 @@ impl Batches<'_, '_> {
         let log = claim::open(&dir, &name, found.identity)?;
         fault::reached(Point::Opened);
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
-        let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
-        let size = Status::of_file(&log).doing("look at", &found.path)?.size;
-        let (path, service, claimed) = (found.path, found.service, Some(claimed));
-        let beginning = Beginning { path, service, claimed, source, directory, size, way };
-        let segment = self.rotation.next_segment(beginning)?;
-        if segment.source.from == size {
+        let start = self.rotation.start(&found.path, &log)?;
+        if start.from == Status::of_file(&log).doing("look at", &found.path)?.size {
             return Err(NotClaimed::Nothing);
         }
+        let Found { path, service, identity: file, .. } = found;
+        let directory = dir.status()?.identity;
+        let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
+        let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
     }
@@ -120,12 +120,12 @@ impl Batches<'_, '_> {
         }
         let path = parent.join(&name);
         let service = self.rotation.service_of(&path);
+        let mut start = self.rotation.start(&path, &log)?;
         // Where all of it was sealed and somebody has written to it since, only that is left.
-        let from = asks::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
-        let source = Source { file: status.identity, from: from.unwrap_or_default() };
-        let directory = dir.status()?.identity;
-        let (claimed, size) = (Some(claimed), status.size);
-        let beginning = Beginning { path, service, claimed, source, directory, size, way };
+        let taken = taken::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
+        start.from = start.from.max(taken.unwrap_or_default());
+        let (file, directory) = (status.identity, dir.status()?.identity);
+        let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })

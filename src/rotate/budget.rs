@@ -75,26 +75,38 @@ impl Budget {
         log: &File,
         to: To,
     ) -> std::result::Result<u64, CopyError> {
-        let begin = part.taken();
-        loop {
-            match self.copy_once(rotation, part, log, to) {
-                // A copy goes on where it ended.
-                Err(error) if self.is_short_of_disk(&error) && self.kept_made_way(rotation.spool) => {}
-                other => return other.map(|()| part.taken() - begin),
-            }
-        }
+        self.again_and_again(rotation, part, |encoder, buffer, part, until| {
+            copy::copy(encoder, buffer, part, log, to, until).map(drop)
+        })
     }
 
-    fn copy_once(
+    /// The same up to a byte of a log of which the start may be a hole; less where someone else truncates it meanwhile.
+    pub(super) fn copy_up_to(
         &mut self,
         rotation: &mut Rotation<'_>,
         part: &mut Part,
         log: &File,
-        to: To,
-    ) -> std::result::Result<(), CopyError> {
-        self.within(rotation, part, |encoder, buffer, part, until| {
-            copy::copy(encoder, buffer, part, log, to, until).map(drop)
+        end: u64,
+    ) -> std::result::Result<u64, CopyError> {
+        self.again_and_again(rotation, part, |encoder, buffer, part, until| {
+            copy::copy_up_to(encoder, buffer, part, log, end, until).map(drop)
         })
+    }
+
+    /// A copy that goes on where it ended when kept segments have made way for it.
+    fn again_and_again(
+        &mut self,
+        rotation: &mut Rotation<'_>,
+        part: &mut Part,
+        mut copy: impl FnMut(&mut Encoder, &mut Buffer, &mut Part, Until<'_>) -> std::result::Result<(), CopyError>,
+    ) -> std::result::Result<u64, CopyError> {
+        let begin = part.taken();
+        loop {
+            match self.within(rotation, part, &mut copy) {
+                Err(error) if self.is_short_of_disk(&error) && self.kept_made_way(rotation.spool) => {}
+                other => return other.map(|()| part.taken() - begin),
+            }
+        }
     }
 
     /// Unpacks a compressed file into a part, while the room lasts.

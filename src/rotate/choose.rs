@@ -63,9 +63,9 @@ const SET_A_WAY: &str = "set `writer` for it in the configuration (docs/writers.
 /// depends on who writes. `claimed` are files that are looked for under other names.
 pub fn look<'a>(found: impl Iterator<Item = &'a Found>, claimed: &[(PathBuf, Identity)]) -> Holders {
     let needs_it = |found: &&'a Found| match &found.writer {
-        Writer::Auto | Writer::Way(Way::Signal { .. } | Way::Command { .. }) => true,
+        Writer::Auto | Writer::Way(Way::Signal { .. }) => true,
         // `holds` looks closer, itself.
-        Writer::Way(Way::Reopens | Way::Closed | Way::Holds { .. }) => false,
+        Writer::Way(Way::Reopens | Way::Command { .. } | Way::Closed | Way::Holds { .. }) => false,
     };
     let in_use = found.filter(needs_it).map(|found| (found.path.as_path(), found.identity));
     let logs: Vec<(&Path, Identity)> =

@@ -139,20 +139,20 @@ fn look(part: &Part, log: &File) -> Result<u64, CopyError> {
     }
 }
 
-fn copy_up_to(
+/// Copies what the log holds behind the part's end, up to the byte `end`; less where someone else truncates it meanwhile.
+/// Returns how many bytes that were.
+pub(super) fn copy_up_to(
     encoder: &mut Encoder,
-    Buffer(buffer): &mut Buffer,
+    buffer: &mut Buffer,
     part: &mut Part,
     log: &File,
     end: u64,
     until: Until<'_>,
 ) -> Result<u64, CopyError> {
-    let begin = part.taken();
-    let mut window = part.window();
-    let still_there = read_at(part, log, &mut buffer[..window], begin - window as u64)?;
-    if still_there < window || !part.remembers(&buffer[..window]) {
+    if !still_has(buffer, part, log)? {
         return Err(CopyError::Truncated);
     }
+    let (begin, mut window, Buffer(buffer)) = (part.taken(), part.window(), buffer);
     let mut blocks = || {
         while part.taken() < end {
             until.check(part)?;
@@ -174,6 +174,13 @@ fn copy_up_to(
     // Also where it ended early: whoever comes back, when there is room again, goes on from here.
     part.remember(&buffer[..window]);
     ended.map(|()| part.taken() - begin)
+}
+
+/// Whether the log still holds the bytes that the part ends in.
+pub(super) fn still_has(Buffer(buffer): &mut Buffer, part: &Part, log: &File) -> Result<bool, CopyError> {
+    let window = part.window();
+    let there = read_at(part, log, &mut buffer[..window], part.taken() - window as u64)?;
+    Ok(there == window && part.remembers(&buffer[..window]))
 }
 
 /// Fills `buffer` from an offset of the log on; less only at its end.

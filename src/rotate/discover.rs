@@ -21,6 +21,7 @@ use crate::model::priority::Priority;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
 use crate::model::time::Moment;
+use crate::model::way::{Holes, Way};
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
@@ -368,11 +369,11 @@ impl Search<'_> {
         if again.is_some_and(|seen| status.links == 1 || seen == *path) {
             return;
         }
-        match refusal(name, entry) {
+        let treated = self.treated(set, path);
+        match refusal(name, entry, &treated.writer) {
             Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
-                let treated = self.treated(set, path);
                 let (service, writer) = (treated.service.service(path), treated.writer.clone());
                 let (path, Status { identity, size, owner, modified, .. }) = (path.to_owned(), *status);
                 let priority = treated.priority;
@@ -408,7 +409,7 @@ fn is_foreign(dir: &Dir, log: &OsStr, claimed: &Status) -> bool {
 }
 
 /// Why something that was named or matched can't be taken, and what to do.
-fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, String)> {
+fn refusal(name: &OsStr, Entry { kind, status }: &Entry, writer: &Writer) -> Option<(String, String)> {
     const NAME_THE_FILE: &str = "name the file itself, or exclude this one";
     const EXCLUDE: &str = "exclude it, or take it out of the directory";
     let refused = |why: &str, hint: &str| Some((format!("refused: {why}"), hint.to_owned()));
@@ -423,7 +424,8 @@ fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, Stri
             let why = format!("it has {} hard links, so its writer would never see a link count of 0", status.links);
             refused(&why, "remove the other links: find / -xdev -samefile FILE")
         }
-        Kind::Regular if status.is_hollow() => {
+        // Its hole may be ours; that is looked at when it is taken.
+        Kind::Regular if status.is_hollow() && !may_have_holes(writer) => {
             let Status { size, allocated, .. } = status;
             let why = format!("it is {size} bytes long, of which {allocated} are on the disk: the rest is a hole");
             refused(
@@ -437,6 +439,10 @@ fn refusal(name: &OsStr, Entry { kind, status }: &Entry) -> Option<(String, Stri
         }
         Kind::Regular => None,
     }
+}
+
+fn may_have_holes(writer: &Writer) -> bool {
+    matches!(writer, Writer::Way(Way::Holds { holes: Holes::Allowed }))
 }
 
 pub(super) fn is_hidden(name: &OsStr) -> bool {

@@ -1,22 +1,396 @@
-//! Logs whose writers never let go, taken in their place.
+//! Logs whose writers never let go, taken in their place: what `copytruncate` promises, without the loss.
+//!
+//! ```text
+//! look    who writes: all append, or refused             (holds/writers.rs)
+//! known   where the next segment begins                  (known.rs)
+//! copy    up to the last whole line                      .part, synced; the log is synced up to there too
+//! seal    with how to know the file again, and with      .gz
+//!         what of its head will be given back
+//! look    who writes, once more
+//! give    the head goes, by one call                     (holds/giving.rs)
+//! ```
+//!
+//! The order is the point: the segment is durable before the head goes, and with it what is going to go, so that a run that
+//! comes after a crash at any instant knows from the file's first bytes whether it went. Nothing else is to be remembered. The
+//! log is synced before the seal, since its end after a power loss must not come before the place where the next segment
+//! begins.
+//!
+//! The writers go on appending all the time. A log that fails at a step is left as it is.
 
+mod giving;
+mod reading;
+mod writers;
+
+use std::ffi::OsString;
 use std::fs::File;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::Rotation;
+use super::budget::Budget;
+use super::claim::{self, NotClaimed};
+use super::copy::{self, CopyError};
+use super::discover::Found;
+use super::known::{Start, digest};
+use super::leftovers::split;
 use super::queues::Item;
+use super::reopens;
+use super::share::Share;
+use super::slices;
+use super::{Beginning, Rotation};
+use crate::model::in_place::{Able, Head, InPlace, LONGEST, Mark, Reach};
 use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{SealedSegment, Segment};
+use crate::model::way::{Holes, Way};
+use crate::spool::Part;
+use crate::sys::collapse::{self, Prospect};
+use crate::sys::dir::Dir;
+use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::fault::{self, Point};
+use crate::sys::file::Status;
+use crate::sys::procfs;
+use writers::Refusal;
 
-/// Whether a log can be taken in its place: whether its file system can take the head of a file away.
-pub(super) fn is_possible(_log: &File) -> bool {
-    false
+/// How many logs go through the steps together: two looks through `/proc` and one fsync of the spool serve them all.
+const BATCH: usize = 64;
+
+/// Whether a log can be taken in its place, as far as can be told without touching it: whether its file system can take the
+/// head of a file away.
+pub(super) fn is_possible(log: &File) -> bool {
+    collapse::prospect(log).is_ok_and(|prospect| prospect != Prospect::None)
 }
 
-/// Takes one item of each log.
+/// Takes one item of each log. Returns the logs of which something is left that must come first.
 pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
-    let paths: Vec<PathBuf> = items.iter().map(Item::path).collect();
-    for path in &paths {
-        rotation.problem(Problem::new(Effect::Failed, path, "`holds` is not yet decided by this build"));
+    let (mut logs, mut others) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            Item::Fresh(found, Way::Holds { holes }) => logs.push((found, holes)),
+            // What is out of its place already is taken from there.
+            other => others.push(other),
+        }
     }
-    paths
+    let budget = Budget::of(rotation.settings);
+    let mut places = Places { rotation, budget, left: Vec::new() };
+    let mut logs = logs.into_iter().peekable();
+    while logs.peek().is_some() && !places.rotation.stop.requested() {
+        places.take(logs.by_ref().take(BATCH).collect());
+        places.budget.renew();
+    }
+    places.note_stopped(logs.count());
+    let mut left = places.left;
+    if !others.is_empty() {
+        left.extend(reopens::take(rotation, others));
+    }
+    left
+}
+
+/// A log that is open, in its place.
+struct InUse {
+    found: Found,
+    holes: Holes,
+    dir: Dir,
+    name: OsString,
+    log: File,
+    /// How far it is taken.
+    reach: Reach,
+}
+
+/// A log whose segment was begun.
+struct Begun {
+    segment: Segment,
+    log: InUse,
+    /// What it was when the end of the segment was chosen.
+    status: Status,
+    start: Start,
+    /// Where in the file the segment ends.
+    end: u64,
+    /// Whether there is more of it for this run.
+    goes_on: bool,
+    able: Able,
+}
+
+/// Where a segment ends.
+struct End {
+    end: u64,
+    /// Whether there is more for this run.
+    goes_on: bool,
+}
+
+/// A log of which something is to be given back.
+struct Owing {
+    sealed: SealedSegment,
+    log: InUse,
+    /// Whether the plan can still be changed: the segment was sealed by this run.
+    is_new: bool,
+}
+
+/// What is to be done about a log.
+enum Next {
+    Segment(Box<Begun>),
+    Give(Box<Owing>),
+    Nothing,
+}
+
+/// Why a log was not taken.
+enum NotTaken {
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl From<Failure> for NotTaken {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What the steps need.
+struct Places<'r, 'a> {
+    rotation: &'r mut Rotation<'a>,
+    /// What the spool may still take, as far as this batch knows.
+    budget: Budget,
+    left: Vec<PathBuf>,
+}
+
+impl Places<'_, '_> {
+    fn take(&mut self, batch: Vec<(Found, Holes)>) {
+        let opened: Vec<InUse> = batch.into_iter().filter_map(|(found, holes)| self.open(found, holes)).collect();
+        fault::reached(Point::Opened);
+        let appended = self.only_appended(opened);
+        let (mut begun, mut owing) = (Vec::new(), Vec::new());
+        for log in appended {
+            let path = log.found.path.clone();
+            match self.begin(log) {
+                Ok(Next::Segment(log)) => begun.push(*log),
+                Ok(Next::Give(log)) => owing.push(*log),
+                Ok(Next::Nothing) => log::debug!("{}: nothing to take", path.display()),
+                Err(error) => self.not_taken(path, error),
+            }
+        }
+        let begun = self.synced_spool(begun);
+        fault::reached(Point::RecordsDurable);
+        owing.extend(begun.into_iter().filter_map(|begun| self.seal(begun)));
+        giving::give_back(self.rotation, owing);
+    }
+
+    fn open(&mut self, found: Found, holes: Holes) -> Option<InUse> {
+        let (parent, name) = split(&found.path);
+        let opened = Dir::open(&parent).map_err(NotClaimed::from);
+        let opened = opened.and_then(|dir| Ok((claim::open(&dir, &name, found.identity)?, dir)));
+        match opened {
+            Ok((log, dir)) => Some(InUse { found, holes, dir, name, log, reach: Reach::default() }),
+            Err(NotClaimed::Nothing) => None,
+            Err(NotClaimed::Failed(failure)) => {
+                self.not_taken(found.path, NotTaken::Failed(failure));
+                None
+            }
+            Err(error @ NotClaimed::Refused(_)) => {
+                self.rotation.problem(Problem::new(Effect::Failed, &found.path, error));
+                self.left.push(found.path);
+                None
+            }
+        }
+    }
+
+    /// Those logs whose writers all append, or that nobody writes: these are taken to their end.
+    fn only_appended(&mut self, logs: Vec<InUse>) -> Vec<InUse> {
+        let seen = writers::look(&logs);
+        let mut appended = Vec::new();
+        for mut log in logs {
+            match seen.judge(&log) {
+                Ok(reach) => {
+                    log.reach = if self.rotation.reach == Reach::End { Reach::End } else { reach };
+                    appended.push(log);
+                }
+                Err(refusal) => self.not_taken(log.found.path, NotTaken::Refused(refusal)),
+            }
+        }
+        appended
+    }
+
+    /// Finds out what there is to do, and begins the segment.
+    fn begin(&mut self, log: InUse) -> std::result::Result<Next, NotTaken> {
+        let path = log.found.path.clone();
+        // Before anything is asked of the file system that it notes as a change.
+        let status = Status::of_file(&log.log).doing("look at", &path)?;
+        let start = self.rotation.start(&path, &log.log)?;
+        require_no_hollow(&status, &start)?;
+        let most = giving::finish_cut_short(&log, &start)?;
+        let most = most.min(Status::of_file(&log.log).doing("look at", &path)?.size);
+        let End { end, goes_on } = self.end(&log, start.from, most)?;
+        if end <= start.from {
+            return Ok(match start.before {
+                Some((sealed, Head::There)) if sealed.seal.in_place.is_some_and(|known| known.give.is_some()) => {
+                    Next::Give(Box::new(Owing { sealed, log, is_new: false }))
+                }
+                _ => Next::Nothing,
+            });
+        }
+        self.budget.require(self.rotation.spool, end - start.from)?;
+        let able = giving::able(&log)?;
+        if let Some(pid) = procfs::another_of_us_with(log.found.identity) {
+            let why = format!("another logferry (pid {pid}), with another state directory, is at work on it");
+            return Err(Failure::new("take", &path, io::Error::new(io::ErrorKind::WouldBlock, why)).into());
+        }
+        let (file, directory, way) = (log.found.identity, log.dir.status()?.identity, Way::Holds { holes: log.holes });
+        let (service, start_of) = (log.found.service.clone(), start.clone());
+        let beginning = Beginning { path, service, claimed: None, file, start: start_of, directory, way };
+        let segment = self.rotation.next_segment(beginning)?;
+        self.rotation.spool.begin(&segment)?;
+        Ok(Next::Segment(Box::new(Begun { segment, log, status, start, end, goes_on, able })))
+    }
+
+    /// Where the segment ends: behind the last line, or where the log's limits, or the turn of the others, cut it short.
+    fn end(&mut self, log: &InUse, from: u64, most: u64) -> Result<End> {
+        let path = &log.found.path;
+        let owner = self.rotation.owner_of(&log.found);
+        let cut = |allowed: u64| slices::line_end(&log.log, from, from.saturating_add(allowed)).doing("read", path);
+        match self.rotation.share(&log.found, &owner, most.saturating_sub(from))? {
+            Share::All => {
+                let end = reading::end(&log.log, from, most, log.reach).doing("read", path)?;
+                Ok(End { end, goes_on: false })
+            }
+            Share::Slice(allowed) => Ok(End { end: cut(allowed)?, goes_on: true }),
+            Share::Limited(allowed) => {
+                let end = cut(allowed)?;
+                slices::say_limited(self.rotation, path, most.saturating_sub(end));
+                Ok(End { end, goes_on: false })
+            }
+        }
+    }
+
+    /// Makes the records durable before anything else is made of them.
+    fn synced_spool(&mut self, begun: Vec<Begun>) -> Vec<Begun> {
+        let Err(failure) = self.rotation.spool.sync() else { return begun };
+        self.rotation.failed(&failure.path.clone(), &failure);
+        for Begun { segment, .. } in begun {
+            self.forget(&segment);
+            self.left.push(segment.path);
+        }
+        Vec::new()
+    }
+
+    /// Copies a log, and seals what was copied.
+    fn seal(&mut self, begun: Begun) -> Option<Owing> {
+        let (name, path) = (begun.segment.name, begun.segment.path.clone());
+        let sealed = self.copied(&begun).and_then(|copied| self.sealed(&begun, copied));
+        match sealed {
+            Ok(sealed) => {
+                log::info!("{}: {} bytes, {}, sealed as {name}", path.display(), sealed.seal.length, sealed.seal.ended);
+                self.rotation.note_continued(&sealed);
+                self.rotation.outcome.sealed.push(sealed.clone());
+                self.rotation.outcome.more.extend(begun.goes_on.then_some(path));
+                Some(Owing { sealed, log: begun.log, is_new: true })
+            }
+            Err(error) => {
+                self.copy_failed(&begun.segment, &error);
+                None
+            }
+        }
+    }
+
+    /// What was copied, and the log's head as it was before.
+    fn copied(
+        &mut self,
+        Begun { segment, log, start, end, .. }: &Begun,
+    ) -> std::result::Result<(Part, Mark), CopyError> {
+        let path = &segment.path;
+        let length = LONGEST.min(*end - start.hole);
+        let head = digest(&log.log, start.hole, length).doing("read", path).map_err(CopyError::Log)?;
+        let head = Mark { at: start.hole, length, sha256: head.ok_or(CopyError::Truncated)? };
+        let mut part = self.rotation.spool.start_part(segment.clone()).map_err(CopyError::Part)?;
+        self.budget.copy_up_to(self.rotation, &mut part, &log.log, *end)?;
+        fault::reached(Point::Copied);
+        part.sync().map_err(CopyError::Part)?;
+        fault::reached(Point::CopyDurable);
+        log.log.sync_data().doing("sync", path).map_err(CopyError::Log)?;
+        fault::reached(Point::LogDurable);
+        Ok((part, head))
+    }
+
+    fn sealed(
+        &mut self,
+        Begun { segment, log, status, start, end, able, .. }: &Begun,
+        (part, head): (Part, Mark),
+    ) -> std::result::Result<SealedSegment, CopyError> {
+        let is_whole = part.taken() == *end
+            && copy::still_has(&mut self.rotation.buffer, &part, &log.log)?
+            && digest(&log.log, head.at, head.length).is_ok_and(|now| now == Some(head.sha256));
+        let in_place = match is_whole {
+            true => {
+                giving::plan(&log.log, *end, start.hole, *able).doing("read", &segment.path).map_err(CopyError::Log)?
+            }
+            false if part.raw() == 0 => return Err(CopyError::Truncated),
+            // What was read is nowhere else any more. The next run doesn't know the file again.
+            false => {
+                self.rotation.problem(truncated(&part));
+                InPlace { mark: Mark { length: head.length.min(part.taken() - head.at), ..head }, give: None }
+            }
+        };
+        self.rotation.spool.seal_in_place(part, status.modified, in_place).map_err(CopyError::Part)
+    }
+
+    /// A copy that came to nothing: the log is as it was.
+    fn copy_failed(&mut self, segment: &Segment, error: &CopyError) {
+        self.forget(segment);
+        let path = &segment.path;
+        match error {
+            CopyError::Stopped(why) => {
+                let what = format!("{why}, while it was copied; the next run begins anew");
+                self.rotation.problem(Problem::new(Effect::Waits, path, what));
+            }
+            CopyError::TooLarge => self.rotation.failed(path, &self.budget.exceeded(self.rotation.spool)),
+            CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(path, failure),
+            CopyError::Truncated | CopyError::Hollow { .. } => {
+                self.rotation.problem(Problem::new(Effect::Failed, path, error));
+            }
+        }
+        self.left.push(path.clone());
+    }
+
+    fn not_taken(&mut self, path: PathBuf, error: NotTaken) {
+        match error {
+            NotTaken::Refused(refusal) => self.rotation.problem(refusal.problem(&path)),
+            NotTaken::Failed(failure) => self.rotation.failed(&path, &failure),
+        }
+        self.left.push(path);
+    }
+
+    fn note_stopped(&mut self, left: usize) {
+        if left > 0 {
+            let why = self.rotation.stop.why();
+            let what = format!("{why}; {left} of the logs that are taken in their place were left for the next run");
+            let place = self.rotation.settings.state_dir.clone();
+            self.rotation.problem(Problem::new(Effect::Waits, place, what));
+        }
+    }
+
+    fn forget(&mut self, segment: &Segment) {
+        if let Err(failure) = self.rotation.spool.discard(segment.name) {
+            self.rotation.failed(&segment.path, &failure);
+        }
+    }
+}
+
+/// Refuses a log that is a hole for the most part, but for one that we made.
+fn require_no_hollow(status: &Status, start: &Start) -> std::result::Result<(), NotTaken> {
+    let Status { size, allocated, .. } = *status;
+    let own = Status { size: size.saturating_sub(start.hole), ..*status };
+    match own.is_hollow() {
+        false => Ok(()),
+        true => Err(NotTaken::Refused(Refusal {
+            what: format!("it is {size} bytes long, of which {allocated} are on the disk: the rest is a hole"),
+            hint: "its writer may not open it with O_APPEND, and it was truncated; save what you need, remove it"
+                .to_owned(),
+        })),
+    }
+}
+
+fn truncated(part: &Part) -> Problem {
+    let what = format!(
+        "it was truncated by someone else while it was copied; the {} bytes that had been read are kept, and the next run takes \
+         what was written to it since",
+        part.raw()
+    );
+    let problem = Problem::new(Effect::Failed, Path::new(&part.segment().path), what);
+    problem.hint("find out what else handles this log: logrotate, a cron job")
 }

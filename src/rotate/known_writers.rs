@@ -28,7 +28,7 @@ pub enum Habit {
 /// Programs by name, and where it is written:
 /// rsyslogd(8), "HUP: this lets rsyslogd perform close all open files"; syslog-ng(8), "reload", which keeps the configuration
 /// that it has where the new one is wrong; <https://nginx.org/en/docs/control.html>, "USR1: re-opening log files";
-/// lighttpd(8), "SIGHUP: reopen log files"; php-fpm(8), "SIGUSR1: re-open log file".
+/// lighttpd's doc/initscripts.txt, "SIGHUP: re-open log files", not its configuration; php-fpm(8), "SIGUSR1: re-open log file".
 const KNOWN: [(&str, Habit); 17] = [
     ("rsyslogd", Habit::Signal(SignalName::Hup)),
     ("syslog-ng", Habit::Signal(SignalName::Hup)),
@@ -65,9 +65,8 @@ pub fn habit(holder: &Holder, owner: u32) -> Habit {
         return Habit::Reopens;
     }
     match by_name(runs.unwrap_or_default()).or_else(|| by_name(&holder.name)) {
-        Some(Habit::Signal(signal)) if !runs.is_some_and(|runs| by_name(runs).is_some()) => {
-            Habit::HoldsUntil(until(signal))
-        }
+        // Only its name is that of a daemon.
+        Some(Habit::Signal(signal)) if runs.and_then(by_name).is_none() => Habit::HoldsUntil(until(signal)),
         Some(habit) => habit,
         None => Habit::Unknown,
     }

@@ -155,8 +155,19 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
     if part.segment().way == Way::Closed {
         return closed::seal_unlinked(rotation, part, modified);
     }
-    rotation.spool.doubt(&doubt_about(part.segment())?)?;
-    let sealed = rotation.spool.seal(part, modified, Ended::Interrupted)?;
+    let doubt = doubt_about(part.segment())?;
+    let ended = match part.segment().taken {
+        Taken::Away => {
+            rotation.spool.doubt(&doubt)?;
+            Ended::Interrupted
+        }
+        // Someone else has deleted or renamed it. If it is found under another name, it goes on behind what was read.
+        Taken::InPlace => {
+            rotation.spool.doubt_for_good(&doubt)?;
+            Ended::Continued
+        }
+    };
+    let sealed = rotation.spool.seal(part, modified, ended)?;
     let length = sealed.seal.length;
     let what =
         format!("the run that took it at {claimed_at} was cut short; the {length} bytes that it had read are kept");

@@ -21,6 +21,7 @@
 //! that the settle time is paid once.
 
 mod adopt;
+mod askable;
 mod asking;
 mod asks;
 mod batch;
@@ -29,13 +30,13 @@ mod budget;
 pub mod choose;
 mod claim;
 mod closed;
-mod continued;
 mod copy;
 pub mod discover;
 mod drain;
 pub mod families;
 pub mod growth;
 mod holds;
+mod known;
 pub mod known_writers;
 mod leftovers;
 mod queues;
@@ -45,6 +46,7 @@ pub mod room;
 pub mod rounds;
 mod share;
 mod slices;
+mod taken;
 pub mod watch;
 
 use std::collections::{HashSet, VecDeque};
@@ -55,6 +57,7 @@ use std::time::Instant;
 use crate::config::{ServiceTemplate, Settings, Values};
 use crate::gzip::Encoder;
 use crate::model::facts::Facts;
+use crate::model::in_place::Reach;
 use crate::model::key::KeyDirectory;
 use crate::model::meter::Meter;
 use crate::model::names::{Instance, Seq, Service, StreamId};
@@ -62,13 +65,15 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner, Taken};
 use crate::model::time::Moment;
 use crate::model::way::Way;
-use crate::spool::{Recovered, Spool};
+use crate::spool::{Continued, Recovered, Spool};
 use crate::sys::failure::{Failure, Result};
 use crate::sys::procfs::Holders;
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use choose::Chosen;
+use claim::NotClaimed;
 use discover::{Discovery, Found};
+use known::Start;
 use queues::{Item, Queues};
 use share::Share;
 use slices::{Slice, Then};
@@ -122,6 +127,12 @@ pub struct Rotation<'a> {
     outcome: Outcome,
     /// Who was seen to have logs open for writing, where it matters.
     holders: Holders,
+    /// The logs that go on in files of which segments were made; read when it is asked for first.
+    continued: Option<Continued>,
+    /// Files that were changed by others since a part of them was taken; it was said.
+    changed: HashSet<Identity>,
+    /// How far logs are taken that stay in their place while their writers go on.
+    reach: Reach,
 }
 
 impl<'a> Rotation<'a> {
@@ -131,7 +142,30 @@ impl<'a> Rotation<'a> {
         let encoder = Encoder::new(settings.level);
         let buffer = copy::Buffer::default();
         let (meter, outcome, holders, drained_by, watch) = Default::default();
-        Self { spool, settings, machine, instance, stop, meter, drained_by, watch, encoder, buffer, outcome, holders }
+        let (continued, reach) = Default::default();
+        Self {
+            spool,
+            settings,
+            machine,
+            instance,
+            stop,
+            meter,
+            drained_by,
+            watch,
+            encoder,
+            buffer,
+            outcome,
+            holders,
+            continued,
+            changed: HashSet::new(),
+            reach,
+        }
+    }
+
+    /// Takes the line that is being written too: what was written is to be in the store, whole lines or not.
+    #[must_use]
+    pub fn to_the_end(self) -> Self {
+        Self { reach: Reach::End, ..self }
     }
 
     /// Counts what is read.
@@ -236,8 +270,16 @@ impl<'a> Rotation<'a> {
             return Ok(Share::All);
         }
         let owner = self.owner_of(found);
-        continued::look(self, found, &owner)?;
-        if way.claims() { self.share(found, &owner) } else { Ok(Share::All) }
+        self.note_replaced(found, &owner)?;
+        if !way.claims() {
+            return Ok(Share::All);
+        }
+        match self.start_of(found) {
+            Ok(start) => self.share(found, &owner, found.size.saturating_sub(start.from)),
+            Err(NotClaimed::Failed(failure)) => Err(failure),
+            // Who takes it says so.
+            Err(NotClaimed::Nothing | NotClaimed::Refused(_)) => Ok(Share::All),
+        }
     }
 
     /// Puts the logs that were discovered on the list, each with the way in which it is taken.
@@ -286,18 +328,18 @@ impl<'a> Rotation<'a> {
 
     /// The segment that comes next in the stream of a log.
     fn next_segment(&mut self, begin: Beginning) -> Result<Segment> {
-        let Beginning { path, service, claimed, mut source, directory, size, way } = begin;
+        let Beginning { path, service, claimed, file, start, directory, way } = begin;
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
-        source.from = self.position(&owner, &source, size)?.max(source.from);
         let now = clock::now();
         let name = match head {
             Some(head) => head.name,
             None => self.new_stream()?,
         };
         let StreamOwner { path, service, instance, to } = owner;
-        let first = source.file.born.or(head.map(|head| head.last_claim)).unwrap_or(now);
+        let first = start.first.or(file.born).or(head.map(|head| head.last_claim)).unwrap_or(now);
+        let taken = if claimed.is_some() { Taken::Away } else { Taken::InPlace };
         let host = host::name().to_string_lossy().into_owned();
         let key_directory = self.key_directory(&service, &instance, &host, first);
         Ok(Segment {
@@ -311,12 +353,12 @@ impl<'a> Rotation<'a> {
             key_directory,
             offset: head.map_or(0, |head| head.offset),
             previous: head.and_then(|head| head.previous),
-            source,
+            source: Source { file, from: start.from },
             directory,
             claimed_at: now,
             first,
             way,
-            taken: Taken::Away,
+            taken,
         })
     }
 
@@ -326,22 +368,6 @@ impl<'a> Rotation<'a> {
         let nothing = Facts::default();
         let facts = if *instance == self.instance { &self.machine } else { &nothing };
         self.settings.layout.directory(&Values { service, first, instance, host, facts })
-    }
-
-    /// Where in a file its next segment begins: behind what is in segments already.
-    fn position(&mut self, owner: &StreamOwner, source: &Source, size: u64) -> Result<u64> {
-        match self.spool.position(owner, source.file)? {
-            position if position <= size => Ok(position),
-            position => {
-                let what = format!(
-                    "it was truncated by someone else: {position} bytes of it had been taken, and it has {size}; what is in it \
-                     now is taken from its start"
-                );
-                let problem = Problem::new(Effect::Noted, &owner.path, what);
-                self.problem(problem.hint("find out what else handles this log: logrotate, a cron job"));
-                Ok(0)
-            }
-        }
     }
 
     /// The first segment of a stream that no other log has: among thousands of logs two may well draw the same name.
@@ -370,11 +396,10 @@ fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
 struct Beginning {
     path: PathBuf,
     service: Service,
-    /// None for a log that stays in its place.
+    /// The name that the log is to be claimed under; none where it stays in its place.
     claimed: Option<ClaimedName>,
-    source: Source,
+    file: Identity,
+    start: Start,
     directory: Identity,
-    /// The file's size in bytes.
-    size: u64,
     way: Way,
 }

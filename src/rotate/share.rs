@@ -41,14 +41,11 @@ impl Rotation<'_> {
         StreamOwner { path, service, instance: self.instance.clone(), to: self.settings.to.clone() }
     }
 
-    /// How much of a log this run takes now.
+    /// How much of a log this run takes now, of which so many bytes are in no segment yet.
     ///
     /// # Errors
     /// Where it can't be read where its stream stands.
-    pub(super) fn share(&mut self, found: &Found, owner: &StreamOwner) -> Result<Share> {
-        let taken = self.spool.position(owner, found.identity)?;
-        // Where it has fewer, it was truncated, and begins anew.
-        let rest = if taken > found.size { found.size } else { found.size - taken };
+    pub(super) fn share(&mut self, found: &Found, owner: &StreamOwner, rest: u64) -> Result<Share> {
         let allowed = self.allowed(found, owner)?;
         Ok(match () {
             () if rest <= allowed.min(SLICE) => Share::All,

@@ -19,9 +19,9 @@ use super::claim::{self, NotClaimed};
 use super::copy::{CopyError, To};
 use super::discover::Found;
 use super::leftovers::split;
-use super::{Beginning, Rotation, continued};
+use super::{Beginning, Rotation, known};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, Segment, Source, Taken};
+use crate::model::segment::{Ended, Segment};
 use crate::model::size;
 use crate::model::way::Way;
 use crate::spool::Part;
@@ -66,7 +66,10 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
         }
         match slice.then {
             Then::More => {}
-            Then::NextRun => say_limited(rotation, &slice.found),
+            Then::NextRun => {
+                let taken = rotation.start_of(&slice.found).map_or(0, |start| start.from);
+                say_limited(rotation, &slice.found.path, slice.found.size.saturating_sub(taken));
+            }
         }
     }
     paths
@@ -96,11 +99,9 @@ fn begin(
     let (parent, name) = split(&found.path);
     let dir = Dir::open(&parent)?;
     let log = claim::open(&dir, &name, found.identity)?;
-    let (source, directory) = (Source { file: found.identity, from: 0 }, dir.status()?.identity);
-    let size = Status::of_file(&log).doing("look at", &found.path)?.size;
-    let (path, service) = (found.path.clone(), found.service.clone());
-    let segment = rotation.next_segment(Beginning { path, service, claimed: None, source, directory, size, way })?;
-    let segment = Segment { taken: Taken::InPlace, ..segment };
+    let (directory, start) = (dir.status()?.identity, rotation.start(&found.path, &log)?);
+    let (path, service, file) = (found.path.clone(), found.service.clone(), found.identity);
+    let segment = rotation.next_segment(Beginning { path, service, claimed: None, file, start, directory, way })?;
     rotation.spool.begin(&segment)?;
     // A part without its record would be taken for damage.
     if let Err(failure) = rotation.spool.sync() {
@@ -144,6 +145,7 @@ fn seal(rotation: &mut Rotation<'_>, part: Part, log: &File) -> Result<()> {
     let modified = Status::of_file(log).doing("look at", &path)?.modified;
     let sealed = rotation.spool.seal(part, modified, Ended::Continued)?;
     log::info!("{}: {} bytes taken; it goes on behind them", path.display(), sealed.seal.length);
+    rotation.note_continued(&sealed);
     rotation.outcome.sealed.push(sealed);
     Ok(())
 }
@@ -156,7 +158,7 @@ fn say_truncated(rotation: &mut Rotation<'_>, part: &Part) {
         "it was truncated by someone else while it was copied; the {length} bytes that had been read are kept, and what is in it \
          now is taken next"
     );
-    rotation.problem(Problem::new(Effect::Failed, path, what).hint(continued::HANDLED));
+    rotation.problem(Problem::new(Effect::Failed, path, what).hint(known::HANDLED));
 }
 
 fn failed(rotation: &mut Rotation<'_>, budget: &mut Budget, path: &Path, error: &CopyError) {
@@ -172,7 +174,7 @@ fn failed(rotation: &mut Rotation<'_>, budget: &mut Budget, path: &Path, error: 
 }
 
 /// Where a slice ends: behind the last line end before `limit`, if one is near; else there.
-fn line_end(log: &File, from: u64, limit: u64) -> std::io::Result<u64> {
+pub(super) fn line_end(log: &File, from: u64, limit: u64) -> std::io::Result<u64> {
     let begin = limit.saturating_sub(NEAR).max(from);
     let mut bytes = vec![0; usize::try_from(limit - begin).unwrap_or_default()];
     let mut count = 0;
@@ -189,21 +191,19 @@ fn line_end(log: &File, from: u64, limit: u64) -> std::io::Result<u64> {
 
 /// Says that limits leave something in a log: when that begins, to whoever reads the mail, and then only to those who ask.
 /// It is what was asked for, so it is no failure, and an hourly mail about it would only be a nuisance.
-fn say_limited(rotation: &mut Rotation<'_>, found: &Found) {
-    let owner = rotation.owner_of(found);
-    let taken = rotation.spool.position(&owner, found.identity).unwrap_or_default();
+pub(super) fn say_limited(rotation: &mut Rotation<'_>, path: &Path, left: u64) {
     let what = format!(
         "its limits (max_rate, max_bytes_per_run) leave {} of it for later runs; nothing is lost, but its file keeps its length \
          until a run has taken all of it",
-        size::show(found.size.saturating_sub(taken))
+        size::show(left)
     );
-    let tally = rotation.spool.tally(&found.path);
-    rotation.spool.tally_told(&found.path);
+    let tally = rotation.spool.tally(path);
+    rotation.spool.tally_told(path);
     match tally {
         Some(tally) if tally.told => return,
-        Some(tally) if tally.lagged => return log::info!("{}: {what}", found.path.display()),
+        Some(tally) if tally.lagged => return log::info!("{}: {what}", path.display()),
         _ => {}
     }
     let hint = "raise the limits if this does not pass; what lags behind from now on is told with -v only";
-    rotation.problem(Problem::new(Effect::Noted, &found.path, what).hint(hint));
+    rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
 }

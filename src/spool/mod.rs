@@ -11,6 +11,7 @@
 //!
 //! The directory is private (0700) and belongs to one process at a time, which holds its lock.
 
+mod continued;
 mod doubts;
 mod held;
 mod kept;
@@ -26,6 +27,7 @@ mod tally;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use continued::Continued;
 pub use held::Held;
 pub use local::{Local, Locals, Stays};
 pub use part::Part;
@@ -37,9 +39,10 @@ pub use survey::{Survey, survey};
 pub use tally::Tally;
 
 use crate::model::doubt::Doubt;
+use crate::model::in_place::InPlace;
 use crate::model::keep::Keep;
 use crate::model::problem;
-use crate::model::segment::{ClaimedName, Ended, Identity, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
+use crate::model::segment::{ClaimedName, Ended, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::clock;
 use crate::sys::dir::{Dir, Private};
@@ -142,26 +145,6 @@ impl Spool {
     pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
         let newest = self.streams.newest(&OwnerTag::of(owner));
         self.or_aside(newest)
-    }
-
-    /// How many bytes of a file are in segments already: what the newest segment of the owner says, if it ended in that file
-    /// and the file goes on (`continued`); 0 for any other file.
-    ///
-    /// # Errors
-    /// As [`Self::head`].
-    pub fn position(&mut self, owner: &StreamOwner, file: Identity) -> Result<u64> {
-        let newest = self.streams.newest(&OwnerTag::of(owner));
-        let begins_anew = self.tallies.begins_anew(file);
-        let goes_on = |last: &SealedSegment| {
-            let same = last.segment.source.file.is_same_but_for_device(&file);
-            last.seal.ended == Ended::Continued && same && !begins_anew
-        };
-        Ok(self.or_aside(newest)?.filter(goes_on).map_or(0, |last| last.taken()))
-    }
-
-    /// Has a file taken from its start, whatever the newest segment says: what that says of it is not so any more.
-    pub fn begin_anew(&mut self, file: Identity) {
-        self.tallies.begin_anew(file);
     }
 
     /// What was taken of a log since [`Self::begin_tally`].
@@ -283,6 +266,46 @@ impl Spool {
     /// Where any of it can't be written; the part then is there to be salvaged or sealed by the next run.
     pub fn seal(&mut self, part: Part, last: Moment, ended: Ended) -> Result<SealedSegment> {
         let sealed = part.finish(last, ended)?;
+        self.seal_as(sealed)
+    }
+
+    /// Seals a part of a log that stays in its place. With the seal it is durable what is going to be given back of it.
+    ///
+    /// # Errors
+    /// As with [`Self::seal`].
+    pub fn seal_in_place(&mut self, part: Part, last: Moment, in_place: InPlace) -> Result<SealedSegment> {
+        let mut sealed = part.finish(last, Ended::Continued)?;
+        sealed.seal.in_place = Some(in_place);
+        self.seal_as(sealed)
+    }
+
+    /// Changes what is going to be given back of a log, before anything of it is.
+    ///
+    /// # Errors
+    /// Where it can't be written: then what the record says may be this or what it said before.
+    pub fn plan_anew(&mut self, sealed: &SealedSegment) -> Result<()> {
+        self.write_record(&Record::sealed(sealed.clone()))?;
+        self.segments.sync()?;
+        self.streams.replace(sealed.clone());
+        Ok(())
+    }
+
+    /// The logs that go on where segments of theirs ended. A record that can't be read says nothing here: whoever needs it for
+    /// its stream is told.
+    ///
+    /// # Errors
+    /// Where the records can't be listed.
+    pub fn continued(&self) -> Result<Continued> {
+        let mut continued = Continued::default();
+        for tag in self.streams.tags()? {
+            let kept = self.streams.kept(&tag).unwrap_or_default();
+            kept.into_iter().for_each(|sealed| continued.note(sealed));
+        }
+        self.streams.in_spool().for_each(|sealed| continued.note(sealed.clone()));
+        Ok(continued)
+    }
+
+    fn seal_as(&mut self, sealed: SealedSegment) -> Result<SealedSegment> {
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;

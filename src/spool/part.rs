@@ -210,6 +210,7 @@ impl Part {
         let last = last.max(self.segment.first);
         let ending = self.ending.filter(|_| ended == Ended::Continued);
         let gzip::Whole { raw: length, lines, packed, sha256 } = whole;
-        Ok(SealedSegment { segment: self.segment, seal: Seal { length, lines, packed, sha256, last, ended, ending } })
+        let seal = Seal { length, lines, packed, sha256, last, ended, ending, in_place: None };
+        Ok(SealedSegment { segment: self.segment, seal })
     }
 }

@@ -68,9 +68,13 @@ impl Record {
         let record: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
         // Whoever adds these up later must not overflow.
         let length = record.seal.map_or(0, |seal| seal.length);
-        match [record.segment.offset, record.segment.source.from].iter().all(|to| to.checked_add(length).is_some()) {
+        let Segment { offset, source, .. } = &record.segment;
+        let (Some(_), Some(end)) = (offset.checked_add(length), source.from.checked_add(length)) else {
+            return Err("more bytes than there can be".to_owned());
+        };
+        match record.seal.and_then(|seal| seal.in_place).is_none_or(|in_place| in_place.is_sound(end)) {
             true => Ok(record),
-            false => Err("more bytes than there can be".to_owned()),
+            false => Err("it says what is to be given back of a log, and that is not in the segment".to_owned()),
         }
     }
 }

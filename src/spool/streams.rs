@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{self, Read};
 
 use crate::model::digest::Digest;
@@ -67,6 +68,26 @@ impl Streams {
         }
     }
 
+    /// Changes what is known of a segment that is the last one of its stream in the spool.
+    pub(super) fn replace(&mut self, sealed: SealedSegment) {
+        let SegmentName { stream, seq } = sealed.segment.name;
+        if self.in_spool.get(&stream).is_some_and(|known| known.segment.name.seq == seq) {
+            self.in_spool.insert(stream, sealed);
+        }
+    }
+
+    /// The last segment of each stream that has one in the spool.
+    pub(super) fn in_spool(&self) -> impl Iterator<Item = &SealedSegment> {
+        self.in_spool.values()
+    }
+
+    /// Whose records were kept.
+    pub(super) fn tags(&self) -> failure::Result<Vec<OwnerTag>> {
+        let names = self.dir.names()?;
+        let tag = |name: &OsString| OwnerTag::parse(name.to_str()?.strip_suffix(".json")?);
+        Ok(names.iter().filter_map(tag).collect())
+    }
+
     /// What comes next in an owner's stream.
     pub(super) fn head(&self, owner: &StreamOwner) -> Result<Option<Head>, Unknown> {
         let last = self.newest(&OwnerTag::of(owner))?;
@@ -110,7 +131,7 @@ impl Streams {
     }
 
     /// The record that was kept of an owner whose segments were dropped.
-    fn kept(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unknown> {
+    pub(super) fn kept(&self, tag: &OwnerTag) -> Result<Option<SealedSegment>, Unknown> {
         let file_name = file_name(tag);
         let unsound = |why: String| Unknown::Unsound { file_name: file_name.clone(), why };
         let mut bytes = Vec::new();
@@ -162,7 +183,7 @@ impl Streams {
 
 /// Which of two segments of an owner is the newer one: within a stream its number says so, whatever the clock did.
 /// Another stream of the same owner begins only after the record of the first was lost; then the time must do.
-fn by_age(a: &SealedSegment, b: &SealedSegment) -> Ordering {
+pub(super) fn by_age(a: &SealedSegment, b: &SealedSegment) -> Ordering {
     match a.segment.name.stream == b.segment.name.stream {
         true => a.segment.name.seq.cmp(&b.segment.name.seq),
         false => a.segment.claimed_at.cmp(&b.segment.claimed_at),

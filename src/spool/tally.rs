@@ -1,10 +1,9 @@
-//! What is remembered of logs only as long as the spool is open: how much was taken of those that have limits, and which
-//! files are not what their stream's record says.
+//! What is remembered of logs only as long as the spool is open: how much was taken of those that have limits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::segment::{Ended, Identity, SealedSegment};
+use crate::model::segment::SealedSegment;
 use crate::model::time::Moment;
 
 /// What was taken of one log.
@@ -24,7 +23,6 @@ pub struct Tally {
 #[derive(Default)]
 pub(super) struct Tallies {
     logs: HashMap<PathBuf, Tally>,
-    anew: HashSet<Identity>,
 }
 
 impl Tallies {
@@ -42,21 +40,10 @@ impl Tallies {
         }
     }
 
-    /// Counts a segment that was sealed. A file that began anew goes on from there.
+    /// Counts a segment that was sealed.
     pub(super) fn count(&mut self, sealed: &SealedSegment) {
         if let Some(tally) = self.logs.get_mut(&sealed.segment.path) {
             tally.taken += sealed.seal.length;
         }
-        if sealed.seal.ended == Ended::Continued {
-            self.anew.remove(&sealed.segment.source.file);
-        }
-    }
-
-    pub(super) fn begin_anew(&mut self, file: Identity) {
-        self.anew.insert(file);
-    }
-
-    pub(super) fn begins_anew(&self, file: Identity) -> bool {
-        self.anew.contains(&file)
     }
 }

@@ -149,6 +149,18 @@ points! {
     /// An inode that was held was forgotten.
     LetGo = "let-go",
 
+    // Giving back the space of a log that stays in its place (rotate/holds.rs).
+    /// What was copied of a log is durable in the log too: its end won't be less after a power loss.
+    LogDurable = "log-durable",
+    /// What is given back was changed, since the file system works in larger units.
+    PlannedAnew = "planned-anew",
+    /// A segment is sealed; the head of its log is about to be given back.
+    HeadGoing = "head-going",
+    /// The head of a log was given back.
+    HeadGone = "head-gone",
+    /// What a power loss had left of giving back the head of a log was brought to its end.
+    HeadFinished = "head-finished",
+
     // Shipping (ship.rs, store/).
     /// A segment is about to be put.
     BeforePut = "before-put",

@@ -4,6 +4,7 @@
 //! fails says what was being done, to which path, and why ([`failure::Failure`]).
 
 pub mod clock;
+pub mod collapse;
 pub mod command;
 pub mod dir;
 pub mod errand;
@@ -14,6 +15,7 @@ pub mod filesystem;
 pub mod host;
 pub mod lease;
 pub mod lock;
+pub mod mappings;
 pub mod pattern;
 pub mod priority;
 pub mod process;

@@ -24,7 +24,7 @@ fn on_ext4(sandbox: &Sandbox) -> Mount {
 #[test]
 fn all_mistakes_in_the_configuration_are_found_and_the_rest_is_looked_at_all_the_same() {
     let sandbox = Sandbox::new();
-    sandbox.config_file("level = 99 # writer = \n[s3]\ntimeout = \"0s\"\nstorage-class = \"X\"\n");
+    sandbox.config_file_verbatim("level = 99\n[s3]\ntimeout = \"0s\"\nstorage-class = \"X\"\n");
     let checked = check(&sandbox);
     checked.ends(78).has("configuration", "logferry.toml:4", "fail", "unknown key `storage-class`");
     assert!(checked.table.contains("did you mean `storage_class`?"), "{}", checked.table);

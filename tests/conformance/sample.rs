@@ -76,7 +76,7 @@ impl Sample {
         };
         let (packed, sha256) = (size as u64, Digest::of(&bytes));
         let seal =
-            Seal { length: 10 * packed, lines: packed, packed, sha256, last, ended: Ended::Released, ending: None };
+            Seal { length: 10 * packed, lines: packed, packed, sha256, last, ended, ending: None, in_place: None };
         let sealed = SealedSegment { segment, seal };
         let mut body = tempfile::tempfile().context("make a body")?;
         body.write_all(&bytes).context("write a body")?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
+use logferry::model::in_place::{Give, InPlace, Mark};
 use logferry::model::key::{KeyDirectory, Leaf};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
 use logferry::model::segment::{ClaimedName, Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
@@ -163,14 +164,28 @@ impl Choices<'_> {
     }
 
     pub fn seal(&mut self) -> Seal {
+        let length = self.number() / 2;
         Seal {
-            length: self.number() / 2,
+            length,
             lines: self.number(),
             packed: self.number(),
             sha256: self.digest(),
             last: self.moment(),
             ended: self.pick(&[Ended::Released, Ended::Settled, Ended::Interrupted, Ended::Continued]),
             ending: self.is().then(|| u32::try_from(self.number() >> 32).expect("32 bits")),
+            in_place: self.in_place(length),
         }
+    }
+
+    /// What is to be given back of a file of which a segment of that length was made.
+    fn in_place(&mut self, length: u64) -> Option<InPlace> {
+        let at = 1 + self.number() % 4;
+        let mark = Mark { at, length: at, sha256: self.digest() };
+        let give = match self.number() % 3 {
+            0 => None,
+            1 => Some(Give::Collapse { length: at, head: self.digest() }),
+            _ => Some(Give::Punch { length: at }),
+        };
+        (self.is() && length >= 10).then_some(InPlace { mark, give })
     }
 }

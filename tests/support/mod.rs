@@ -133,7 +133,12 @@ impl Sandbox {
     /// logs at a link count of 0: the tests' own writer does, and what nobody writes may be taken like that too.
     pub(crate) fn config_file(&self, text: &str) {
         let writer = if text.contains("writer = ") { "" } else { "writer = \"reopens\"\n" };
-        std::fs::write(self.path("logferry.toml"), format!("{writer}{text}")).expect("a configuration");
+        self.config_file_verbatim(&format!("{writer}{text}"));
+    }
+
+    /// Gives this sandbox's configuration just that text, for tests in which lines count.
+    pub(crate) fn config_file_verbatim(&self, text: &str) {
+        std::fs::write(self.path("logferry.toml"), text).expect("a configuration");
     }
 
     /// What is in a directory below this sandbox, all the way down, sorted; hidden files too.

@@ -89,7 +89,7 @@ fn many_logs_of_one_process_are_taken_with_one_signal() {
 fn a_writer_at_full_speed_loses_nothing_to_a_hundred_rotations_by_signal() {
     let sandbox = Sandbox::in_memory();
     by_signal(&sandbox, "upstart-writer", "60s");
-    let args = ["--reopens-at-hup", "--writes-of", "80,4096,70000", "--burst", "100000", "--every", "10"];
+    let args = ["--reopens-at-hup", "--writes-of", "80,4096,70000", "--burst", "100000", "--every", "30"];
     let logs = ["web.log", "job.log"].map(|name| sandbox.log(name));
     let writer = Writer::start(&sandbox, &args, &logs);
     for _ in 0..100 {
@@ -257,6 +257,44 @@ fn a_command_is_run_once_for_all_its_logs_and_one_that_fails_although_it_helps_i
     writer.turn();
     let ended = by_command(&sandbox, &command(7), "20s").expect(0);
     assert!(ended.stderr.contains("exit status: 7"), "{}", ended.stderr);
+    let contents: Vec<Content> = writer.stop().iter().map(Content::from).collect();
+    sandbox.run_all().quiet();
+    assert_whole(&sandbox, &contents);
+}
+
+/// Without the right to place leases on another user's file, only the open files of all processes tell of the release.
+#[test]
+fn where_the_kernel_does_not_say_who_writes_all_processes_are_looked_through() {
+    let sandbox = Sandbox::new();
+    by_signal(&sandbox, "upstart-writer", "20s");
+    let log = sandbox.log("web.log");
+    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], &[log.clone()]);
+    std::os::unix::fs::chown(&log, Some(65534), None).expect("another owner");
+    let run = sandbox.logferry();
+    let mut without = Command::new("setpriv");
+    without.args(["--bounding-set=-lease", "--inh-caps=-lease", "--"]).arg(run.get_program()).arg("run");
+    without.arg(sandbox.path("log")).envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    crate::support::finish(&mut without).quiet();
+    assert_eq!(hups(&sandbox, &writer, &log), 1);
+    let contents: Vec<Content> = writer.stop().iter().map(Content::from).collect();
+    sandbox.run_all().quiet();
+    assert_whole(&sandbox, &contents);
+}
+
+#[test]
+fn a_run_that_is_to_stop_does_not_wait_for_a_writer_and_the_next_one_goes_on() {
+    let sandbox = Sandbox::new();
+    by_signal(&sandbox, "upstart-writer", "1h");
+    let log = sandbox.log("web.log");
+    let writer = Writer::start(&sandbox, &["--never-reopens", "--idle-after", "5000"], &[log]);
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log"));
+    let stopped = Stopped::at(Point::WritersAsked, 1, run);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(stopped.id()).expect("a pid"));
+    nix::sys::signal::kill(pid, Signal::SIGTERM).expect("it lives");
+    let ended = stopped.go_on().expect(75);
+    assert!(ended.stderr.contains("stopped by a signal"), "{}", ended.stderr);
+    assert_eq!(all_claimed(&sandbox).len(), 1);
     let contents: Vec<Content> = writer.stop().iter().map(Content::from).collect();
     sandbox.run_all().quiet();
     assert_whole(&sandbox, &contents);

@@ -65,7 +65,7 @@ impl Source {
                     break;
                 }
                 // So that the volume stays bounded on a busy machine.
-                std::thread::sleep(Duration::from_millis(2));
+                std::thread::sleep(Duration::from_millis(20));
             }
             written
         });
@@ -100,7 +100,7 @@ impl Rsyslog {
             "global(workDirectory=\"{}\")\nmain_queue(queue.type=\"Direct\")\nmodule(load=\"imptcp\")\n\
              input(type=\"imptcp\" path=\"{}\" unlink=\"on\")\ntemplate(name=\"raw\" type=\"string\" string=\"%rawmsg%\\n\")\n\
              action(type=\"omfile\" file=\"{}\" template=\"raw\")\n",
-            sandbox.path("").display(),
+            config.with_file_name("").display().to_string().trim_end_matches('/'),
             socket.display(),
             log.display()
         );
@@ -116,7 +116,7 @@ impl Rsyslog {
     pub(super) fn send(&mut self) {
         let mut socket = UnixStream::connect(&self.socket).expect("rsyslogd listens");
         self.source = Some(Source::start(move |turn| {
-            let lines: String = (0..300)
+            let lines: String = (0..1000)
                 .map(|line| {
                     format!(
                         "<134>Nov 21 19:25:{:02} web-1 haproxy[77]: 192.0.2.7:5{line:04} [21/Nov/2026] http-in app/app-{} \
@@ -235,7 +235,7 @@ while going:
     for _ in range(50):
         log.info("line %d of a WatchedFileHandler", count)
         count += 1
-    time.sleep(0.002)
+    time.sleep(0.01)
 logging.shutdown()
 print(count)
 "#;

@@ -201,7 +201,8 @@ impl<'a> Passes<'a> {
             let logs = (discovery.found.len() + discovery.families.len()) as u64;
             let known = recovered.blocked.clone();
             let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take);
-            let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
+            let rotation =
+                rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch).to_the_end();
             let Outcome { sealed, problems, no_room, blocked, more, current } = rotation.run(&mut recovered, discovery);
             self.meter.taken(logs);
             taken.took |= !sealed.is_empty();

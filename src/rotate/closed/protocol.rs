@@ -23,7 +23,7 @@ use super::error::NotTaken;
 use super::{Closed, Wanted};
 use crate::model::family::{self, Name, Packing, Rotated};
 use crate::model::names::StreamId;
-use crate::model::segment::{ClaimedName, Ended, Identity, Segment, Source};
+use crate::model::segment::{ClaimedName, Ended, Identity, Segment};
 use crate::model::time::Moment;
 use crate::model::way::Way;
 use crate::rotate::begin::not_ours;
@@ -59,7 +59,7 @@ impl Closed<'_, '_> {
         self.require_no_source(&dir, &log, &name)?;
         self.require_whole(wanted.path, &log, packing_of(&name))?;
         fault::reached(Point::Opened);
-        let segment = self.begin(wanted, &dir, &name)?;
+        let segment = self.begin(wanted, &dir, &name, &log)?;
         let claimed = segment.claimed.as_ref().expect("what is taken away has a name to be claimed under");
         if let Err(error) = claim::claim(&dir, &name, claimed, &log) {
             self.rotation.spool.discard(segment.name)?;
@@ -106,23 +106,23 @@ impl Closed<'_, '_> {
         let path = parent.join(&own);
         let wanted =
             Wanted { path: &path, log: base, service: &service, identity, size, modified, rotated: rotated.as_ref() };
-        let segment = self.begin_as(&wanted, &dir, claimed)?;
+        let segment = self.begin_as(&wanted, &dir, claimed, &log)?;
         self.carry_out(segment, &dir, &log)
     }
 
-    fn begin(&mut self, wanted: &Wanted<'_>, dir: &Dir, name: &OsStr) -> Result<Segment> {
+    fn begin(&mut self, wanted: &Wanted<'_>, dir: &Dir, name: &OsStr, log: &File) -> Result<Segment> {
         let claimed = ClaimedName::new(name, clock::now(), StreamId::from_random(random::bytes()?));
-        self.begin_as(wanted, dir, claimed)
+        self.begin_as(wanted, dir, claimed, log)
     }
 
     /// Makes the segment's record durable.
-    fn begin_as(&mut self, wanted: &Wanted<'_>, dir: &Dir, claimed: ClaimedName) -> Result<Segment> {
+    fn begin_as(&mut self, wanted: &Wanted<'_>, dir: &Dir, claimed: ClaimedName, log: &File) -> Result<Segment> {
         let place = self.place(wanted)?;
-        let first = place.first(wanted);
-        let (source, directory) = (Source { file: wanted.identity, from: 0 }, dir.status()?.identity);
+        let start = self.rotation.start(wanted.log, log)?;
+        let first = start.first.unwrap_or_else(|| place.first(wanted));
         let (path, service) = (place.owner.path, place.owner.service);
-        let beginning =
-            Beginning { path, service, claimed: Some(claimed), source, directory, size: wanted.size, way: Way::Closed };
+        let (file, directory, claimed) = (wanted.identity, dir.status()?.identity, Some(claimed));
+        let beginning = Beginning { path, service, claimed, file, start, directory, way: Way::Closed };
         let segment = Segment { first, ..self.rotation.next_segment(beginning)? };
         self.rotation.spool.begin(&segment)?;
         self.rotation.spool.sync()?;

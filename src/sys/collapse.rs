@@ -1,0 +1,207 @@
+//! Giving back the space of the head of a file that others go on appending to.
+//!
+//! `FALLOC_FL_COLLAPSE_RANGE` (`fallocate(2)`) removes the head and moves what follows to the front; the file is shorter by as
+//! much. ext4 (with extents) and xfs have it. Both hold the inode's lock meanwhile (`i_rwsem`, which a write with `O_APPEND`
+//! takes too, and under which it finds out where the end is: `generic_write_checks` in Linux's `fs/read_write.c`,
+//! `Documentation/filesystems/locking.rst`). So no append is lost, torn, or put at a wrong place; one that has its place from
+//! anywhere else is, and so are mappings. No signal ends the call halfway; a power loss may, on xfs between any two extents and
+//! on ext4 where the extents need more than one transaction: see [`first_hole`].
+//!
+//! `FALLOC_FL_PUNCH_HOLE` only takes the blocks away: the file keeps its length, and reads as zeros there.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::sys::statfs::fstatfs;
+use nix::sys::statvfs::fstatvfs;
+use nix::unistd::{Whence, lseek};
+
+use super::file::{self, Status};
+
+/// Whether a file could not be opened for writing since it is append-only or immutable (`chattr(1)`), for whomever.
+pub fn is_by_attribute(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EPERM)
+}
+
+/// What a file system can do with the head of a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ability {
+    /// Take it away.
+    Collapse,
+    /// Make a hole of it.
+    Punch,
+    /// Neither.
+    None,
+}
+
+/// A range this far behind the end of a file reaches it, whatever is written meanwhile.
+const FAR: u64 = 1 << 40;
+
+/// Opens a file that is open for reading once more, for [`collapse`] and [`punch`]. Nothing of it is changed by that.
+///
+/// # Errors
+/// `PermissionDenied` where it is not ours to write to, append-only or immutable (`chattr(1)`); `ReadOnlyFilesystem`; where
+/// `/proc` is not mounted.
+pub fn open(file: &File) -> io::Result<File> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    File::options().write(true).custom_flags(flags).open(file::own_descriptor(file))
+}
+
+/// Whether the head of a file can be taken away, as far as can be told without touching it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prospect {
+    /// Its file system can.
+    Good,
+    /// That depends on what is below it, as on overlayfs, or it is of a kind that is not known.
+    Open,
+    /// It can't.
+    None,
+}
+
+/// Whether the head of this file can be taken away. Nothing of it is changed.
+///
+/// # Errors
+/// What the file system answers.
+pub fn prospect(file: &File) -> io::Result<Prospect> {
+    const EXT: u32 = 0xEF53;
+    const XFS: u32 = 0x5846_5342;
+    const OVERLAY: u32 = 0x794C_7630;
+    // tmpfs, btrfs, zfs, NFS, exFAT, vfat
+    const UNABLE: [u32; 6] = [0x0102_1994, 0x9123_683E, 0x2FC1_2FC1, 0x6969, 0x2011_BAB0, 0x4D44];
+    // The type of the number differs between C libraries.
+    Ok(match fstatfs(file)?.filesystem_type().0 as u32 {
+        XFS => Prospect::Good,
+        EXT if has_extents(file)? => Prospect::Good,
+        EXT => Prospect::None,
+        OVERLAY => Prospect::Open,
+        kind if UNABLE.contains(&kind) => Prospect::None,
+        _ => Prospect::Open,
+    })
+}
+
+/// Whether a file on ext2, ext3 or ext4 has extents and is not encrypted (`FS_IOC_GETFLAGS`, ioctl_iflags(2), and
+/// `include/uapi/linux/fs.h`): ext4 collapses no other.
+#[allow(unsafe_code)] // no feature of the crate that we use wraps it
+fn has_extents(file: &File) -> io::Result<bool> {
+    const EXTENTS: libc::c_int = 0x0008_0000;
+    const ENCRYPTED: libc::c_int = 0x0000_0800;
+    // The number of the call says a long; what the kernel writes is an int.
+    let mut flags: [libc::c_int; 2] = [0; 2];
+    // SAFETY: the descriptor is open for as long as `file` is borrowed; `flags` has room for whichever of the two it is.
+    match unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, flags.as_mut_ptr()) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(flags[0] & (EXTENTS | ENCRYPTED) == EXTENTS),
+    }
+}
+
+/// What can be done with the head of this file, which [`open`] opened. It is asked for what can't be done in any case: a range
+/// that reaches the end can't be collapsed (`EINVAL`, `fallocate(2)`), and where nothing can be collapsed the answer is
+/// `EOPNOTSUPP`; a hole behind the end changes nothing, with `KEEP_SIZE`. Seen with Linux 6.18 on ext4 with extents, xfs,
+/// overlayfs over both, and on ext4 without extents and tmpfs, which can't. What changes is when the file was last written to:
+/// file systems note that first.
+///
+/// # Errors
+/// What else the file system answers.
+pub fn ability(file: &File) -> io::Result<Ability> {
+    let far = Status::of_file(file)?.size.next_multiple_of(FAR) + FAR;
+    match fallocate(file, FallocateFlags::FALLOC_FL_COLLAPSE_RANGE, 0, offset(far)?) {
+        Err(Errno::EINVAL) => return Ok(Ability::Collapse),
+        // The last one where no file can be so long, which says nothing: no such file system is known to collapse.
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EFBIG) => {}
+        Err(error) => return Err(error.into()),
+        Ok(()) => return Err(io::Error::other("the file system took away more than there is")),
+    }
+    match fallocate(file, hole(), offset(far)?, offset(1 << 16)?) {
+        Ok(()) => Ok(Ability::Punch),
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EFBIG) => Ok(Ability::None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the length of a range to be collapsed must be a multiple of, in bytes: the file system's block, as far as is known. The
+/// clusters of ext4's `bigalloc` are larger, and nothing tells how large.
+///
+/// # Errors
+/// What the file system answers.
+pub fn unit(file: &File) -> io::Result<u64> {
+    let block = fstatvfs(file)?.block_size();
+    Ok(if block.is_power_of_two() { block } else { 4096 })
+}
+
+/// Takes the first `length` bytes of a file away.
+///
+/// # Errors
+/// `InvalidInput` where that is no multiple of what the file system works in, or reaches the end; `StorageFull` where it needs
+/// a block to write down the new order; what else the file system answers. The file is as it was.
+pub fn collapse(file: &File, length: u64) -> io::Result<()> {
+    collapse_at(file, 0, length)
+}
+
+/// Takes `length` bytes away from `at` on, as [`collapse`] does.
+///
+/// # Errors
+/// As with [`collapse`].
+pub fn collapse_at(file: &File, at: u64, length: u64) -> io::Result<()> {
+    let call = || fallocate(file, FallocateFlags::FALLOC_FL_COLLAPSE_RANGE, offset(at)?, offset(length)?).map_err(into);
+    unless_interrupted(call)
+}
+
+/// Makes a hole of the first `length` bytes of a file, which keeps its length.
+///
+/// # Errors
+/// What the file system answers.
+pub fn punch(file: &File, length: u64) -> io::Result<()> {
+    unless_interrupted(|| fallocate(file, hole(), 0, offset(length)?).map_err(into))
+}
+
+/// The first hole from `from` on, if there is one before the end: where it begins and where it ends (`SEEK_HOLE`, `lseek(2)`).
+/// A log has none, unless someone else has made it, or a power loss has cut [`collapse`] short: then it has one that is as long
+/// as what was to go.
+///
+/// # Errors
+/// Where the file can't be asked.
+pub fn first_hole(file: &File, from: u64) -> io::Result<Option<(u64, u64)>> {
+    let size = Status::of_file(file)?.size;
+    if from >= size {
+        return Ok(None);
+    }
+    let begin = match seek(file, from, Whence::SeekHole)? {
+        Some(begin) if begin < size => begin,
+        _ => return Ok(None),
+    };
+    Ok(Some((begin, seek(file, begin, Whence::SeekData)?.unwrap_or(size))))
+}
+
+/// `None` where there is no more data behind `from`.
+fn seek(file: &File, from: u64, whence: Whence) -> io::Result<Option<u64>> {
+    match lseek(file, offset(from)?, whence) {
+        Ok(at) => Ok(u64::try_from(at).ok()),
+        Err(Errno::ENXIO) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn hole() -> FallocateFlags {
+    FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE
+}
+
+fn offset(bytes: u64) -> io::Result<libc::off_t> {
+    libc::off_t::try_from(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))
+}
+
+fn into(error: Errno) -> io::Error {
+    error.into()
+}
+
+fn unless_interrupted(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Scenes of logs that are taken in their place, on file systems of their own.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Actors, Place};
+use crate::support::mount::{Format, Mount};
+use crate::support::proof::Content;
+use crate::support::{Writer, finish};
+
+pub(super) fn ext4(place: &Place) -> Actors {
+    at_full_speed(place, Format::Ext4)
+}
+
+pub(super) fn xfs(place: &Place) -> Actors {
+    at_full_speed(place, Format::Xfs)
+}
+
+/// Has logs in a file system of that kind, which are taken in their place.
+fn on(place: &Place, format: Format) {
+    place.sandbox.config_file("writer = \"holds\"\n");
+    let mount = Mount::formatted(format, &place.sandbox.path("image"), &place.sandbox.path("log"));
+    // Nothing else is in the directory of the logs.
+    let _ = std::fs::remove_dir(place.sandbox.log("lost+found"));
+    place.mounts.borrow_mut().push(mount);
+}
+
+/// A writer that never lets go, in bursts at full speed, of a log that a run has taken once already.
+fn at_full_speed(place: &Place, format: Format) -> Actors {
+    on(place, format);
+    let args = [
+        "--never-reopens",
+        "--writes-of",
+        "80,4096,70000",
+        "--burst",
+        "300000",
+        "--every",
+        "10",
+        "--idle-after",
+        "9000000",
+    ];
+    let writer = Writer::start(&place.sandbox, &args, &[place.sandbox.log("web.log")]);
+    place.run().expect(0);
+    Actors { writer: Some(writer), fixed: Vec::new() }
+}
+
+/// Clusters that are larger than blocks; and a hole behind the place where the head has gone, as a power loss leaves it when
+/// the rest was not moved up yet.
+pub(super) fn half_gone(place: &Place) -> Actors {
+    on(place, Format::Ext4Bigalloc);
+    let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n:08} what a service says\n")).collect::<String>();
+    let (log, first, second) = (place.sandbox.log("web.log"), lines(0, 10_000), lines(10_000, 20_000));
+    std::fs::write(&log, &first).expect("a log");
+    place.run().expect(0);
+    let given = first.len() as u64 - std::fs::metadata(&log).expect("a log").len();
+    append(&log, &second);
+    insert_hole(&log, 128 << 10, given);
+    Actors::nobody(vec![Content::new("web", first + &second)])
+}
+
+fn append(log: &Path, text: &str) {
+    File::options().append(true).open(log).and_then(|mut log| log.write_all(text.as_bytes())).expect("it is written");
+}
+
+fn insert_hole(log: &Path, at: u64, length: u64) {
+    assert!(length > 0, "nothing was given back");
+    let [at, length] = [at, length].map(|bytes| bytes.to_string());
+    finish(Command::new("fallocate").args(["-i", "-o", &at, "-l", &length]).arg(log)).quiet();
+}

@@ -1,0 +1,8 @@
+//! Logs whose writers never let go: taken in their place, byte-exact, whatever happens to them meanwhile.
+
+mod file_systems;
+mod meddling;
+mod power;
+mod refusals;
+mod scene;
+mod speed;

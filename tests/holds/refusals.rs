@@ -1,0 +1,145 @@
+//! What can't be taken in its place is refused with the reason, named, and not touched.
+
+use std::process::Command;
+
+use logferry::sys::fault::Point;
+
+use super::scene::{Holds, On, Scene, append_lines, lines, sizes};
+use crate::support::mount::Format;
+use crate::support::tally::{self, Group, Row};
+use crate::support::{Ended, finish};
+
+const EXT4: On = On::Image(Format::Ext4);
+
+/// Fails the test unless a run refuses the log in these words, and leaves it as it is.
+#[track_caller]
+fn refused(scene: &Scene, said: &[&str]) -> Ended {
+    let before = (std::fs::read(scene.log()).expect("a log"), sizes(&scene.log()));
+    let ended = scene.run().expect(1);
+    for part in said.iter().chain(&["hint: "]) {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+    assert!(scene.objects().is_empty(), "something was shipped");
+    assert_eq!((std::fs::read(scene.log()).expect("a log"), sizes(&scene.log())), before);
+    scene.sandbox.nothing_left_behind();
+    ended
+}
+
+#[test]
+fn a_writer_without_o_append_is_refused_and_named() {
+    let scene = Scene::new(EXT4);
+    let mut content = String::new();
+    append_lines(&scene.log(), &mut content, 0..1000);
+    let writer = Holds::open("<>", &scene.log());
+    let modified = || std::fs::metadata(scene.log()).and_then(|log| log.modified()).expect("a time");
+    let before = modified();
+    let ended = refused(&scene, &[&format!("(pid {}) has it open for writing without O_APPEND", writer.id())]);
+    assert_eq!(modified(), before);
+    drop(writer);
+    scene.run().quiet();
+    scene.assert_all(&content);
+    tally::record(Group::Users, "a log in its place, whose writer doesn't append", Row::sound(1, ended.took));
+}
+
+#[test]
+fn one_among_writers_that_append_is_enough() {
+    let scene = Scene::new(EXT4);
+    append_lines(&scene.log(), &mut String::new(), 0..1000);
+    let _writers = [Holds::open(">>", &scene.log()), Holds::open("<>", &scene.log()), Holds::open(">>", &scene.log())];
+    refused(&scene, &["without O_APPEND"]);
+}
+
+#[test]
+fn a_writer_that_has_it_mapped_is_refused_though_it_has_closed_it() {
+    let scene = Scene::new(EXT4);
+    append_lines(&scene.log(), &mut String::new(), 0..1000);
+    let script = "import mmap, os, sys, time\nfd = os.open(sys.argv[1], os.O_RDWR | os.O_APPEND)\nm = mmap.mmap(fd, 4096)\n\
+                  os.close(fd)\nprint(flush=True)\ntime.sleep(1000)";
+    let mut writer = Command::new("python3");
+    let writer = writer.args(["-c", script]).arg(scene.log()).stdout(std::process::Stdio::piped());
+    let mut writer = writer.spawn().expect("python3");
+    std::io::Read::read_exact(writer.stdout.as_mut().expect("a pipe"), &mut [0]).expect("it is mapped");
+    let ended = scene.run().expect(1);
+    writer.kill().expect("it lives");
+    writer.wait().expect("it ends");
+    assert!(ended.stderr.contains("mapped into its memory for writing"), "{}", ended.stderr);
+    assert!(scene.objects().is_empty(), "something was shipped");
+}
+
+#[test]
+fn a_writer_that_comes_while_its_log_is_copied_and_does_not_append() {
+    let scene = Scene::new(EXT4);
+    let mut content = String::new();
+    append_lines(&scene.log(), &mut content, 0..1000);
+    let run = scene.stopped_at(Point::LogDurable);
+    let writer = Holds::open("<>", &scene.log());
+    let before = sizes(&scene.log());
+    let ended = run.go_on().expect(1);
+    let named = format!("(pid {}) has it open for writing without O_APPEND", writer.id());
+    assert!(
+        ended.stderr.contains("its space was not given back: ") && ended.stderr.contains(&named),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(sizes(&scene.log()), before, "its head is there");
+    scene.assert_all(&content);
+    drop(writer);
+    // What was not done then is done now, and nothing is taken twice.
+    scene.run().quiet();
+    assert!(sizes(&scene.log()).1 < 8192, "{:?}", sizes(&scene.log()));
+    scene.assert_all(&content);
+}
+
+#[test]
+fn a_writer_that_comes_in_the_instant_and_does_not_append_is_named() {
+    let scene = Scene::new(EXT4);
+    let mut content = String::new();
+    append_lines(&scene.log(), &mut content, 0..1000);
+    let run = scene.stopped_at(Point::HeadGoing);
+    let writer = Holds::open("<>", &scene.log());
+    let ended = run.go_on().expect(0);
+    let named = format!("(pid {}) has it open for writing without O_APPEND", writer.id());
+    let said = ended.stderr.contains("somebody came who does not append: ") && ended.stderr.contains(&named);
+    assert!(said, "{}", ended.stderr);
+    scene.assert_all(&content);
+}
+
+#[test]
+fn a_log_that_is_append_only_or_immutable() {
+    for flag in ["a", "i"] {
+        let scene = Scene::new(EXT4);
+        append_lines(&scene.log(), &mut String::new(), 0..1000);
+        let chattr = |how: &str| finish(Command::new("chattr").arg(format!("{how}{flag}")).arg(scene.log())).quiet();
+        chattr("+");
+        refused(&scene, &["append-only or immutable", "chattr -a"]);
+        chattr("-");
+        scene.run().quiet();
+    }
+}
+
+#[test]
+fn a_file_system_that_can_not_take_a_head_away() {
+    for on in [On::Memory, On::Image(Format::Ext4WithoutExtents)] {
+        let scene = Scene::new(on);
+        append_lines(&scene.log(), &mut String::new(), 0..1000);
+        let _writer = Holds::open(">>", &scene.log());
+        refused(&scene, &["can't take the head of a file away", "holes = true"]);
+    }
+}
+
+#[test]
+fn a_log_with_a_second_link_is_left_alone() {
+    let scene = Scene::new(EXT4);
+    append_lines(&scene.log(), &mut String::new(), 0..1000);
+    let run = scene.stopped_at(Point::LogDurable);
+    std::fs::hard_link(scene.log(), scene.sandbox.log(".link")).expect("a link");
+    run.go_on().expect(0);
+    assert_eq!(sizes(&scene.log()).1, lines(0..1000).len() as u64, "nothing of it went");
+    refused_again(&scene);
+}
+
+#[track_caller]
+fn refused_again(scene: &Scene) {
+    let ended = scene.run().expect(1);
+    assert!(ended.stderr.contains("2 hard links"), "{}", ended.stderr);
+}
