@@ -107,7 +107,7 @@ fn a_writer_that_ignores_the_signal_gets_its_log_back_and_is_named() {
     let sandbox = Sandbox::new();
     by_signal(&sandbox, "upstart-writer", "300ms");
     let log = sandbox.log("web.log");
-    let writer = Writer::start(&sandbox, &["--never-reopens", "--idle-after", "5000"], &[log.clone()]);
+    let writer = Writer::start(&sandbox, &["--never-reopens", "--idle-after", "5000"], std::slice::from_ref(&log));
     let ended = sandbox.run_all().expect(1);
     for part in ["web.log: its writer was asked", "upstart-writer (pid ", "it has its name back", "hint:", "timeout"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
@@ -127,7 +127,7 @@ fn a_log_that_is_not_released_and_whose_name_is_taken_stays_claimed_until_it_is(
     let sandbox = Sandbox::new();
     by_signal(&sandbox, "upstart-writer", "300ms");
     let log = sandbox.log("web.log");
-    let writer = Writer::start(&sandbox, &["--never-reopens", "--idle-after", "5000"], &[log.clone()]);
+    let writer = Writer::start(&sandbox, &["--never-reopens", "--idle-after", "5000"], std::slice::from_ref(&log));
     let mut run = sandbox.logferry();
     run.arg("run").arg(sandbox.path("log"));
     let stopped = Stopped::at(Point::WritersAsked, 1, run);
@@ -151,7 +151,7 @@ fn a_process_of_another_name_never_gets_a_signal() {
     let sandbox = Sandbox::new();
     by_signal(&sandbox, "rsyslogd", "300ms");
     let log = sandbox.write_log("web.log", "a line\n");
-    let mut holder = Holder::of(&[log.clone()], ">>");
+    let mut holder = Holder::of(std::slice::from_ref(&log), ">>");
     let ended = sandbox.run_all().expect(1);
     for part in ["web.log: no process called rsyslogd", "sh (pid ", "gets no signal", "hint:"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
@@ -167,8 +167,8 @@ fn a_process_beside_the_one_that_is_asked_is_named_and_lives_on() {
     let sandbox = Sandbox::new();
     by_signal(&sandbox, "upstart-writer", "1500ms");
     let log = sandbox.log("web.log");
-    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], &[log.clone()]);
-    let mut holder = Holder::of(&[log.clone()], ">>");
+    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], std::slice::from_ref(&log));
+    let mut holder = Holder::of(std::slice::from_ref(&log), ">>");
     let ended = sandbox.run_all().expect(1);
     assert!(ended.stderr.contains("sh (pid ") && ended.stderr.contains("it has its name back"), "{}", ended.stderr);
     assert!(holder.lives(), "also when all are asked that have it open still");
@@ -184,7 +184,7 @@ fn a_log_that_was_renamed_and_whose_writer_was_never_asked_is_asked_for_by_the_n
     let sandbox = Sandbox::new();
     by_signal(&sandbox, "upstart-writer", "20s");
     let log = sandbox.log("web.log");
-    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], &[log.clone()]);
+    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], std::slice::from_ref(&log));
     let mut run = sandbox.logferry();
     run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_FAULT", "kill@claims-durable");
     crate::support::finish(&mut run).expect(-1);
@@ -225,7 +225,7 @@ fn by_command(sandbox: &Sandbox, command: &str, timeout: &str) -> Ended {
 fn a_command_that_hangs_or_fails_is_told_and_the_log_has_its_name_back() {
     let sandbox = Sandbox::new();
     let log = sandbox.write_log("web.log", "a line\n");
-    let mut holder = Holder::of(&[log.clone()], ">>");
+    let mut holder = Holder::of(std::slice::from_ref(&log), ">>");
     for (command, why) in [
         (r#"["sleep", "600"]"#, "no end after 0.3 s"),
         (r#"["sh", "-c", "echo the server is not there >&2; exit 3"]"#, "exit status: 3: the server is not there"),
@@ -268,7 +268,7 @@ fn where_the_kernel_does_not_say_who_writes_all_processes_are_looked_through() {
     let sandbox = Sandbox::new();
     by_signal(&sandbox, "upstart-writer", "20s");
     let log = sandbox.log("web.log");
-    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], &[log.clone()]);
+    let writer = Writer::start(&sandbox, &["--reopens-at-hup", "--idle-after", "5000"], std::slice::from_ref(&log));
     std::os::unix::fs::chown(&log, Some(65534), None).expect("another owner");
     let run = sandbox.logferry();
     let mut without = Command::new("setpriv");

@@ -65,7 +65,7 @@ fn a_known_daemon_is_known_by_its_program_and_gets_its_signal() {
 fn a_writer_that_is_not_known_and_does_not_append_is_refused_with_what_to_set() {
     let sandbox = Sandbox::new();
     let log = sandbox.write_log("web.log", "a line\n");
-    let mut holder = Holder::of(&[log.clone()], "<>");
+    let mut holder = Holder::of(std::slice::from_ref(&log), "<>");
     for args in [&["--dry-run"][..], &[]] {
         let ended = auto(&sandbox, args).expect(1);
         for part in ["web.log: it is not known how", "sh (pid ", "O_APPEND", "hint: set `writer`"] {
@@ -92,7 +92,7 @@ fn a_daemon_that_is_not_alone_is_not_signalled() {
 fn a_writer_whom_proc_does_not_show_is_not_taken_for_nobody() {
     let sandbox = Sandbox::new();
     let log = sandbox.write_log("web.log", "a line\n");
-    let _holder = Holder::of(&[log.clone()], ">>");
+    let _holder = Holder::of(std::slice::from_ref(&log), ">>");
     sandbox.config_file("writer = \"auto\"\n");
     let inside = sandbox.logferry();
     let mut command = Command::new("unshare");
