@@ -127,14 +127,17 @@ fn fits(round: &[Found], bytes: u64, next: &Found, limit: Limit) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Writer;
     use crate::model::names::Service;
     use crate::model::priority::Priority;
     use crate::model::segment::Identity;
+    use crate::model::time::Moment;
 
     fn found(name: &str, size: u64, priority: Priority) -> Found {
         let identity = Identity { dev: 1, ino: 1, born: None };
         let service = Service::new(name).expect("a name");
-        Found { path: format!("/log/{name}").into(), service, identity, size, priority }
+        let (path, writer, modified) = (format!("/log/{name}").into(), Writer::Auto, Moment::from_nanos(0));
+        Found { path, service, identity, size, priority, owner: 0, modified, writer }
     }
 
     fn names(rounds: &[Vec<Found>]) -> Vec<Vec<&str>> {

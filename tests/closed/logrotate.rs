@@ -69,7 +69,7 @@ fn runs_between_the_rotations_of_a_logrotate_that_goes_on_lose_and_double_nothin
         logrotate.wait().expect("logrotate ends");
         // What neither of them has taken is still there under its own name.
         if log.exists() {
-            std::fs::rename(&log, sandbox.log(format!("web.log.0"))).expect("a rename");
+            std::fs::rename(&log, sandbox.log("web.log.0")).expect("a rename");
         }
         run_backlog(&sandbox);
     }

@@ -75,8 +75,8 @@ impl Sample {
             taken: Taken::Away,
         };
         let (packed, sha256) = (size as u64, Digest::of(&bytes));
-        let seal =
-            Seal { length: 10 * packed, lines: packed, packed, sha256, last, ended, ending: None, in_place: None };
+        let (length, lines, ended) = (10 * packed, packed, Ended::Released);
+        let seal = Seal { length, lines, packed, sha256, last, ended, ending: None, in_place: None };
         let sealed = SealedSegment { segment, seal };
         let mut body = tempfile::tempfile().context("make a body")?;
         body.write_all(&bytes).context("write a body")?;
