@@ -1,12 +1,17 @@
 //! Logs are taken from under writers that keep Upstart's contract; every byte comes back, once and in order.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Bucket, Sandbox, Writer, Written, assert_whole, wait_until};
+use crate::support::proof::{self, Comparison, Content};
+use crate::support::{Bucket, Sandbox, Writer, Written, assert_whole, noise, wait_until};
 
 fn cat(sandbox: &Sandbox, service: &str) -> Command {
     let mut cat = sandbox.logferry();
@@ -216,4 +221,50 @@ fn the_same_log_by_two_names_is_taken_once() {
     let args: [OsString; 4] = ["run".into(), path.into(), pattern.into(), sandbox.path("log").into()];
     sandbox.run(args).quiet();
     assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "once\n");
+}
+
+/// Appends a piece whenever as much was copied since the last one, until its log is unlinked: as a writer does that is as
+/// fast as the compressor. Returns how many pieces those were.
+fn keep_up_with(part: impl Fn() -> Option<PathBuf>, mut log: File, piece: &[u8], most: usize) -> usize {
+    let (mut appended, mut copied_before) = (0, 0);
+    let copied = || part().and_then(|part| Some(part.metadata().ok()?.len())).unwrap_or_default();
+    while appended < most && log.metadata().expect("it is open").nlink() > 0 {
+        let now = copied();
+        if now >= copied_before + piece.len() as u64 {
+            log.write_all(piece).expect("room for it");
+            (appended, copied_before) = (appended + 1, now);
+        }
+        std::thread::yield_now();
+    }
+    appended
+}
+
+/// Seen on a busy machine: a copy went on to what was the end of the log by then, and so on, and the log grew by gigabytes
+/// before it was unlinked, which alone makes its writer turn to a new file.
+#[test]
+fn a_writer_that_is_as_fast_as_the_compressor_does_not_keep_a_run_at_one_log() {
+    const PIECE: usize = 1 << 20;
+    let sandbox = Sandbox::new();
+    sandbox.config_file("settle = \"30ms\"\nwriter = \"reopens\"\n");
+    let first = noise(4 * PIECE);
+    let path = sandbox.write_log("web.log", &first);
+    let log = File::options().append(true).open(path).expect("the log");
+    let spool = sandbox.path("state/spool");
+    let part = || {
+        let names = std::fs::read_dir(&spool).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        names.into_iter().find(|path| path.extension().is_some_and(|end| end == "part"))
+    };
+    let piece = noise(PIECE);
+    let (run, appended) = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| keep_up_with(part, log, &piece, 64));
+        let run = sandbox.run_all();
+        (run, writer.join().expect("it does not fail"))
+    });
+    run.expect(0);
+    // As many as there were at first, and as many again while these were copied.
+    assert!((1..=12).contains(&appended), "{appended} pieces were appended before the log was unlinked");
+    let content = Content::new("web", [first, piece.repeat(appended)].concat());
+    let Comparison { lost, doubled, gaps } =
+        proof::compare_all(proof::of_directory(&sandbox.path("store")), &[content]);
+    assert_eq!((lost, doubled), (0, 0), "{gaps:?}");
 }

@@ -151,7 +151,7 @@ impl Batches<'_, '_> {
     /// long as that is getting less. What a writer that is as fast as the compressor writes meanwhile can't be caught up
     /// with before it has let go.
     pub(super) fn top_up(&mut self, part: &mut Part, log: &File) -> std::result::Result<(), CopyError> {
-        let mut before = u64::MAX;
+        let mut before = part.raw();
         for _ in 0..TOP_UPS {
             let copied = self.copy_on(part, log)?;
             if copied == 0 {
