@@ -7,6 +7,7 @@ mod last;
 mod progress;
 mod promise;
 mod waiting;
+mod ways;
 
 use std::ffi::OsString;
 use std::io::Read;

@@ -39,6 +39,7 @@ mod holds;
 mod known;
 pub mod known_writers;
 mod leftovers;
+mod next;
 mod queues;
 mod reopens;
 mod repack;
@@ -50,33 +51,27 @@ mod taken;
 pub mod watch;
 
 use std::collections::{HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{ServiceTemplate, Settings, Values};
+use crate::config::Settings;
 use crate::gzip::Encoder;
 use crate::model::facts::Facts;
 use crate::model::in_place::Reach;
-use crate::model::key::KeyDirectory;
 use crate::model::meter::Meter;
-use crate::model::names::{Instance, Seq, Service, StreamId};
+use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{ClaimedName, Identity, SealedSegment, Segment, SegmentName, Source, StreamOwner, Taken};
-use crate::model::time::Moment;
+use crate::model::segment::{Identity, SealedSegment};
 use crate::model::way::Way;
 use crate::spool::{Continued, Recovered, Spool};
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::Failure;
+use crate::sys::host;
 use crate::sys::procfs::Holders;
 use crate::sys::signals::Stop;
-use crate::sys::{clock, host, random};
 use choose::Chosen;
-use claim::NotClaimed;
 use discover::{Discovery, Found};
-use known::Start;
 use queues::{Item, Queues};
-use share::Share;
-use slices::{Slice, Then};
 use watch::Watch;
 
 /// What taking the logs came to.
@@ -242,46 +237,6 @@ impl<'a> Rotation<'a> {
         left
     }
 
-    /// What of a round is taken whole, and the slices that are taken of the rest; last, logs whose share is not known.
-    fn in_shares(&mut self, round: Vec<Item>) -> (Vec<Item>, Vec<Slice>, Vec<PathBuf>) {
-        let (mut whole, mut slices, mut left) = <(Vec<Item>, Vec<Slice>, Vec<PathBuf>)>::default();
-        for item in round {
-            let Item::Fresh(found, way) = item else {
-                whole.push(item);
-                continue;
-            };
-            match self.share_of(&found, &way) {
-                Ok(Share::All) => whole.push(Item::Fresh(found, way)),
-                Ok(Share::Slice(most)) => slices.push(Slice { found, way, most, then: Then::More }),
-                Ok(Share::Limited(most)) => slices.push(Slice { found, way, most, then: Then::NextRun }),
-                Err(failure) => {
-                    self.failed(&found.path, &failure);
-                    left.push(found.path);
-                }
-            }
-        }
-        (whole, slices, left)
-    }
-
-    /// How much of a log is taken now. Logs that are taken in their place know that themselves, and files that nobody writes
-    /// are taken whole.
-    fn share_of(&mut self, found: &Found, way: &Way) -> Result<Share> {
-        if matches!(way, Way::Holds { .. }) {
-            return Ok(Share::All);
-        }
-        let owner = self.owner_of(found);
-        self.note_replaced(found, &owner)?;
-        if !way.claims() {
-            return Ok(Share::All);
-        }
-        match self.start_of(found) {
-            Ok(start) => self.share(found, &owner, found.size.saturating_sub(start.from)),
-            Err(NotClaimed::Failed(failure)) => Err(failure),
-            // Who takes it says so.
-            Err(NotClaimed::Nothing | NotClaimed::Refused(_)) => Ok(Share::All),
-        }
-    }
-
     /// Puts the logs that were discovered on the list, each with the way in which it is taken.
     fn add_found(&mut self, found: Vec<Found>, queues: &mut Queues) {
         for found in found {
@@ -319,66 +274,6 @@ impl<'a> Rotation<'a> {
             false => self.outcome.problems.push(problem_of(path, failure)),
         }
     }
-
-    /// What a log is about, as the set says that names it.
-    fn service_of(&self, path: &Path) -> Service {
-        let set = self.settings.set_of(path);
-        set.map_or_else(ServiceTemplate::default, |set| set.service.clone()).service(path)
-    }
-
-    /// The segment that comes next in the stream of a log.
-    fn next_segment(&mut self, begin: Beginning) -> Result<Segment> {
-        let Beginning { path, service, claimed, file, start, directory, way } = begin;
-        let (instance, to) = (self.instance.clone(), self.settings.to.clone());
-        let owner = StreamOwner { path, service, instance, to };
-        let head = self.spool.head(&owner)?;
-        let now = clock::now();
-        let name = match head {
-            Some(head) => head.name,
-            None => self.new_stream()?,
-        };
-        let StreamOwner { path, service, instance, to } = owner;
-        let first = start.first.or(file.born).or(head.map(|head| head.last_claim)).unwrap_or(now);
-        let taken = if claimed.is_some() { Taken::Away } else { Taken::InPlace };
-        let host = host::name().to_string_lossy().into_owned();
-        let key_directory = self.key_directory(&service, &instance, &host, first);
-        Ok(Segment {
-            name,
-            path,
-            claimed,
-            service,
-            instance,
-            host,
-            to,
-            key_directory,
-            offset: head.map_or(0, |head| head.offset),
-            previous: head.and_then(|head| head.previous),
-            source: Source { file, from: start.from },
-            directory,
-            claimed_at: now,
-            first,
-            way,
-            taken,
-        })
-    }
-
-    /// The directory part of a segment's key, as the layout has it now.
-    fn key_directory(&self, service: &Service, instance: &Instance, host: &str, first: Moment) -> Option<KeyDirectory> {
-        // What is known of this machine says nothing of another one, whose log this was before an image was made of it.
-        let nothing = Facts::default();
-        let facts = if *instance == self.instance { &self.machine } else { &nothing };
-        self.settings.layout.directory(&Values { service, first, instance, host, facts })
-    }
-
-    /// The first segment of a stream that no other log has: among thousands of logs two may well draw the same name.
-    fn new_stream(&self) -> Result<SegmentName> {
-        loop {
-            let name = SegmentName { stream: StreamId::from_random(random::bytes()?), seq: Seq::FIRST };
-            if self.spool.is_free(name)? {
-                return Ok(name);
-            }
-        }
-    }
 }
 
 /// A failure, before the unlink, as a problem of a log.
@@ -390,16 +285,4 @@ fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
         true => problem.hint("its bytes stay in the log's directory; make room, the next run goes on"),
         false => problem,
     }
-}
-
-/// What a segment begins with.
-struct Beginning {
-    path: PathBuf,
-    service: Service,
-    /// The name that the log is to be claimed under; none where it stays in its place.
-    claimed: Option<ClaimedName>,
-    file: Identity,
-    start: Start,
-    directory: Identity,
-    way: Way,
 }

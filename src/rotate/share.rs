@@ -3,13 +3,18 @@
 //! Two things make it less than all: the limits that the user has set for it, over the whole run; and [`SLICE`], so that a log
 //! of many gigabytes neither holds up the small ones nor fills the spool. What is over stays in the log.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Rotation;
+use super::claim::NotClaimed;
 use super::discover::Found;
+use super::queues::Item;
+use super::slices::{Slice, Then};
 use crate::config::LogLimits;
 use crate::model::segment::{Ended, StreamOwner};
 use crate::model::time::Moment;
+use crate::model::way::Way;
 use crate::spool::Tally;
 use crate::sys::clock;
 use crate::sys::failure::Result;
@@ -39,6 +44,46 @@ impl Rotation<'_> {
     pub(super) fn owner_of(&self, found: &Found) -> StreamOwner {
         let (path, service) = (found.path.clone(), found.service.clone());
         StreamOwner { path, service, instance: self.instance.clone(), to: self.settings.to.clone() }
+    }
+
+    /// What of a round is taken whole, and the slices that are taken of the rest; last, logs whose share is not known.
+    pub(super) fn in_shares(&mut self, round: Vec<Item>) -> (Vec<Item>, Vec<Slice>, Vec<PathBuf>) {
+        let (mut whole, mut slices, mut left) = <(Vec<Item>, Vec<Slice>, Vec<PathBuf>)>::default();
+        for item in round {
+            let Item::Fresh(found, way) = item else {
+                whole.push(item);
+                continue;
+            };
+            match self.share_of(&found, &way) {
+                Ok(Share::All) => whole.push(Item::Fresh(found, way)),
+                Ok(Share::Slice(most)) => slices.push(Slice { found, way, most, then: Then::More }),
+                Ok(Share::Limited(most)) => slices.push(Slice { found, way, most, then: Then::NextRun }),
+                Err(failure) => {
+                    self.failed(&found.path, &failure);
+                    left.push(found.path);
+                }
+            }
+        }
+        (whole, slices, left)
+    }
+
+    /// How much of a log is taken now. Logs that are taken in their place know that themselves, and files that nobody writes
+    /// are taken whole.
+    fn share_of(&mut self, found: &Found, way: &Way) -> Result<Share> {
+        if matches!(way, Way::Holds { .. }) {
+            return Ok(Share::All);
+        }
+        let owner = self.owner_of(found);
+        self.note_replaced(found, &owner)?;
+        if !way.claims() {
+            return Ok(Share::All);
+        }
+        match self.start_of(found) {
+            Ok(start) => self.share(found, &owner, found.size.saturating_sub(start.from)),
+            Err(NotClaimed::Failed(failure)) => Err(failure),
+            // Who takes it says so.
+            Err(NotClaimed::Nothing | NotClaimed::Refused(_)) => Ok(Share::All),
+        }
     }
 
     /// How much of a log this run takes now, of which so many bytes are in no segment yet.

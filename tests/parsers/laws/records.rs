@@ -14,6 +14,7 @@ pub fn record(segment: &Segment, seal: Option<Seal>) {
     };
     let json = record.to_json().expect("all of it can be written");
     assert_eq!(Record::newer_version(&json), None);
+    not_for_older_programs(&json);
     let again = Record::parse(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
     assert_eq!((&again.segment, again.seal), (segment, seal));
     assert_eq!(again.to_json().expect("JSON"), json);
@@ -23,6 +24,19 @@ pub fn record(segment: &Segment, seal: Option<Seal>) {
         assert_eq!(again, *claimed);
     }
     used(&again);
+}
+
+/// What an older program would misread is in a version that it leaves alone.
+fn not_for_older_programs(json: &str) {
+    let record: serde_json::Value = serde_json::from_str(json).expect("JSON");
+    let seal = &record["seal"];
+    let goes_on = seal["ended"] == "continued" || record["claimed"].is_string() && record["source"]["from"] != 0;
+    let least = match () {
+        () if goes_on || !record["way"].is_null() || !record["taken"].is_null() => 3,
+        () if !record["key_directory"].is_null() => 2,
+        () => 1,
+    };
+    assert_eq!(record["version"], least, "{json}");
 }
 
 /// What a run does with a record that it has read works with each that is taken for one.
