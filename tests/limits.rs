@@ -246,3 +246,22 @@ fn small_logs_do_not_wait_for_a_large_one() {
     assert!(all.eq(block.as_bytes().iter().cycle().take(300 * block.len())), "other bytes than were written");
     sandbox.nothing_left_behind();
 }
+
+#[test]
+fn a_log_that_stays_in_its_place_has_limits_too() {
+    const LIMIT: u64 = 64 << 10;
+    let sandbox = limited("writer = \"holds\"\nholes = true\nmax_bytes_per_run = \"64KiB\"");
+    let text = lines("web", 150_000);
+    let mut log = File::options().append(true).create(true).open(sandbox.log("web.log")).expect("a log");
+    log.write_all(text.as_bytes()).expect("room for it");
+    let first = run(&sandbox);
+    assert!(first.stderr.contains("its limits") && first.stderr.contains("for later runs"), "{}", first.stderr);
+    let mut taken = sealed(&first);
+    for _ in 0..2 {
+        taken.extend(sealed(&run(&sandbox)));
+    }
+    let bytes: Vec<u64> = taken.iter().map(|(bytes, _)| *bytes).collect();
+    assert!(bytes.len() == 3 && bytes.iter().all(|bytes| *bytes <= LIMIT), "{taken:?}");
+    assert!(bytes[..2].iter().all(|bytes| *bytes > LIMIT - 100), "{taken:?}");
+    assert_all(&sandbox, &[Content::new("web", text)]);
+}

@@ -173,6 +173,8 @@ impl Batches<'_, '_> {
         match error {
             CopyError::Truncated if part.raw() > 0 => self.keep(part),
             _ => {
+                // While it is open, its room is not free.
+                drop(part);
                 let _ = self.rotation.spool.discard_part(name);
                 self.copy_failed(path, error);
             }

@@ -61,9 +61,11 @@ impl Budget {
         }
     }
 
-    /// The failure of a copy that would need more room than there is.
+    /// The failure of a copy that would need more room than there is. What it took of that, it gives back.
     pub(super) fn exceeded(&mut self, spool: &Spool) -> Failure {
-        self.room(spool).map_or_else(|failure| failure, |room| room.exceeded(spool))
+        let failure = self.room(spool).map_or_else(|failure| failure, |room| room.exceeded(spool));
+        self.renew();
+        failure
     }
 
     /// Copies what a log holds behind the part's end, while the log is still there and the room lasts. Returns how many bytes

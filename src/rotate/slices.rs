@@ -194,8 +194,8 @@ pub(super) fn line_end(log: &File, from: u64, limit: u64) -> std::io::Result<u64
 /// It is what was asked for, so it is no failure, and an hourly mail about it would only be a nuisance.
 pub(super) fn say_limited(rotation: &mut Rotation<'_>, path: &Path, left: u64) {
     let what = format!(
-        "its limits (max_rate, max_bytes_per_run) leave {} of it for later runs; nothing is lost, but its file keeps its length \
-         until a run has taken all of it",
+        "its limits (max_rate, max_bytes_per_run) leave {} of it for later runs; nothing is lost, but these stay in its file until a \
+         run takes them",
         size::show(left)
     );
     let tally = rotation.spool.tally(path);

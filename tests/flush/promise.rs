@@ -168,7 +168,7 @@ fn wrong_usage_is_told_before_anything_is_touched() {
     for deadline in ["soon", "0s", "900ms", "25h", "-5s"] {
         flushed(&sandbox, &[&format!("--deadline={deadline}")]).expect(2);
     }
-    sandbox.config_file("[[logs]]\npaths = \"/a\"\npriority = \"urgent\"\n");
+    sandbox.config_file_verbatim("[[logs]]\npaths = \"/a\"\npriority = \"urgent\"\n");
     let ended = flushed(&sandbox, &["--json"]).expect(78);
     assert!(ended.stderr.contains("logferry.toml:3: `priority`: \"urgent\" is not a priority"), "{}", ended.stderr);
     assert_eq!(report(&ended)["exit_code"], 78);
