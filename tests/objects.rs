@@ -123,7 +123,7 @@ fn cat_says_what_is_damaged_or_missing_and_shows_the_rest() {
     std::fs::write(object(1), other.finish().expect("it fits")).expect("a file");
     let ended = sandbox.run(["cat", "web"]).expect(1);
     assert_eq!(ended.text(), "forged\ntwo\nthree\nfour\n");
-    assert!(ended.stderr.contains("not those that its key names"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not those that its name says"), "{}", ended.stderr);
     std::fs::write(object(1), "rubbish").expect("a file");
     std::fs::remove_file(object(3)).expect("a file");
     let ended = sandbox.run(["cat", "web"]).expect(1);

@@ -190,9 +190,25 @@ struct Wanted<'a> {
     suspect: &'a dyn Fn(&Path) -> bool,
 }
 
-/// The wanted file behind a descriptor, if it is one and is open for writing. Inode numbers are used again: its birth
-/// must be the same too.
+/// How often a descriptor is looked at that stands for another file each time.
+const MOST_LOOKS: usize = 5;
+
+/// The wanted file behind a descriptor, if it is one and is open for writing. What the descriptor stands for and how it is open
+/// are asked for one after the other, and its process may put another file behind it in between, as shells do all the
+/// time: then it is looked at anew.
 fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Descriptor>> {
+    for _ in 0..MOST_LOOKS {
+        let Some(file) = wanted_behind(descriptor, wanted)? else { return Ok(None) };
+        let writes = open_for_writing(descriptor)?;
+        if wanted_behind(descriptor, wanted)? == Some(file) {
+            return Ok(writes.map(|writes| Descriptor { file, through: descriptor.to_owned(), writes }));
+        }
+    }
+    Err(io::Error::other("it stands for another file each time that it is looked at"))
+}
+
+/// Which wanted file a descriptor stands for. Inode numbers are used again: its birth must be the same too.
+fn wanted_behind(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Identity>> {
     let target = match fs::read_link(descriptor) {
         // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
@@ -202,12 +218,7 @@ fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Desc
         return Ok(None);
     }
     let identity = Status::of(&fs::metadata(descriptor)?).identity;
-    let is_wanted = wanted.files.get(&(identity.dev, identity.ino)) == Some(&identity);
-    if !is_wanted {
-        return Ok(None);
-    }
-    let writes = open_for_writing(descriptor)?;
-    Ok(writes.map(|writes| Descriptor { file: identity, through: descriptor.to_owned(), writes }))
+    Ok(Some(identity).filter(|identity| wanted.files.get(&(identity.dev, identity.ino)) == Some(identity)))
 }
 
 /// Where writes go, if `/proc/<pid>/fdinfo/<n>` shows an access mode other than reading.

@@ -1,13 +1,16 @@
 //! What can't be taken in its place is refused with the reason, named, and not touched.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
+use logferry::sys::file::Status;
+use logferry::sys::procfs::{Writes, holders_in_use};
 
 use super::scene::{Holds, On, Scene, append_lines, lines, sizes};
 use crate::support::mount::Format;
 use crate::support::tally::{self, Group, Row};
-use crate::support::{Ended, finish};
+use crate::support::{Ended, Sandbox, finish};
 
 const EXT4: On = On::Image(Format::Ext4);
 
@@ -142,4 +145,26 @@ fn a_log_with_a_second_link_is_left_alone() {
 fn refused_again(scene: &Scene) {
     let ended = scene.run().expect(1);
     assert!(ended.stderr.contains("2 hard links"), "{}", ended.stderr);
+}
+
+/// Seen with a shell that restarts a service: between the look at which file a descriptor stands for and the one at how that is
+/// open, the shell had put another file behind it, and the log was refused.
+#[test]
+fn a_descriptor_that_gets_another_file_between_two_looks_is_not_taken_for_one_that_does_not_append() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.write_log("web.log", "x\n");
+    let file = Status::of(&log.metadata().expect("a log")).identity;
+    let mut shell = Command::new("sh");
+    let shell =
+        shell.args(["-c", "while :; do exec 3>>web.log; exec 3>other.txt; done"]).current_dir(sandbox.path("log"));
+    let mut shell = shell.spawn().expect("sh");
+    let (begun, mut seen, mut wrong) = (Instant::now(), 0, 0);
+    while seen < 300 && begun.elapsed() < Duration::from_secs(10) {
+        for holder in holders_in_use(&[(&log, file)]).by_file.remove(&file).unwrap_or_default() {
+            (seen, wrong) = (seen + 1, wrong + usize::from(holder.writes == Writes::Anywhere));
+        }
+    }
+    shell.kill().and_then(|()| shell.wait()).expect("it ends");
+    assert!(seen > 0, "the shell was never seen to have it open");
+    assert_eq!(wrong, 0, "of {seen}");
 }

@@ -47,7 +47,7 @@ fn a_mistake_in_what_he_says_names_line_and_key() {
         ("\nlayout = \"a//b\"", ":2: `layout`: \"a//b\" holds an empty part"),
         ("\nformer_layouts = [\"{service}\", \"../x\"]", ":2: `former_layouts`: \"../x\""),
     ] {
-        sandbox.config_file(text);
+        sandbox.config_file_verbatim(text);
         let ended = sandbox.run_all().expect(78);
         assert!(ended.stderr.contains(why), "{text}\n{}", ended.stderr);
     }
@@ -58,7 +58,7 @@ fn a_mistake_in_what_he_says_names_line_and_key() {
 fn a_layout_that_is_too_long_for_the_prefix_is_a_mistake_in_its_line() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "x\n");
-    sandbox.config_file("splay = \"0s\"\nlayout = \"{service}/{group}/{tag:a}\"\n");
+    sandbox.config_file_verbatim("splay = \"0s\"\nlayout = \"{service}/{group}/{tag:a}\"\n");
     let run = |prefix: usize| {
         let to = format!("s3://logs/{}", "p".repeat(prefix));
         sandbox.run(["run", "--to", &to, "--dry-run", "log"])
