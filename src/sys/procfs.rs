@@ -190,17 +190,25 @@ struct Wanted<'a> {
     suspect: &'a dyn Fn(&Path) -> bool,
 }
 
-/// How often a descriptor is looked at that stands for another file each time.
-const MOST_LOOKS: usize = 5;
+/// How many looks at a descriptor, one right after another, must say the same, and how many there are at the most.
+const ALIKE: usize = 5;
+const MOST_LOOKS: usize = 50;
 
-/// The wanted file behind a descriptor, if it is one and is open for writing. What the descriptor stands for and how it is open
-/// are asked for one after the other, and its process may put another file behind it in between, as shells do all the
-/// time: then it is looked at anew.
+/// The wanted file behind a descriptor, if it is one and is open for writing. What the descriptor stands for and how that is
+/// open are asked for one after the other, and its process may put another file behind it in between, as shells do all the
+/// time: only what several looks say is so.
 fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Descriptor>> {
+    let Some(mut file) = wanted_behind(descriptor, wanted)? else { return Ok(None) };
+    let (mut before, mut alike) = (None, 0);
     for _ in 0..MOST_LOOKS {
-        let Some(file) = wanted_behind(descriptor, wanted)? else { return Ok(None) };
         let writes = open_for_writing(descriptor)?;
-        if wanted_behind(descriptor, wanted)? == Some(file) {
+        let Some(after) = wanted_behind(descriptor, wanted)? else {
+            alike = 0;
+            continue;
+        };
+        alike = if (after, before) == (file, Some(writes)) { alike + 1 } else { 0 };
+        (file, before) = (after, Some(writes));
+        if alike == ALIKE {
             return Ok(writes.map(|writes| Descriptor { file, through: descriptor.to_owned(), writes }));
         }
     }

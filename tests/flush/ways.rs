@@ -12,8 +12,9 @@ use crate::support::{Sandbox, noise};
 fn sandbox(set: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let logs = sandbox.log("*.log").display().to_string();
-    sandbox
-        .config_file_verbatim(&format!("settle = \"30ms\"\nbandwidth = \"1kB/s\"\n[[logs]]\npaths = {logs:?}\n{set}"));
+    sandbox.config_file_verbatim(&format!(
+        "settle = \"30ms\"\nbandwidth = \"16KiB/s\"\n[[logs]]\npaths = {logs:?}\n{set}"
+    ));
     sandbox
 }
 
