@@ -168,7 +168,11 @@ fn wanted_files(process: &Path, wanted: &Wanted<'_>) -> io::Result<Vec<Descripto
     let Some(descriptors) = unless_gone(fs::read_dir(process.join("fd")))? else { return Ok(found) };
     for descriptor in descriptors {
         let Some(descriptor) = unless_gone(descriptor)? else { break };
-        found.extend(unless_gone(wanted_file(&descriptor.path(), wanted))?.flatten());
+        match wanted_file(&descriptor.path(), wanted) {
+            // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            looked => found.extend(unless_gone(looked)?.flatten()),
+        }
     }
     Ok(found)
 }
@@ -217,11 +221,7 @@ fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Desc
 
 /// Which wanted file a descriptor stands for. Inode numbers are used again: its birth must be the same too.
 fn wanted_behind(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Identity>> {
-    let target = match fs::read_link(descriptor) {
-        // So the kernel answers for a process that is ending. One that we may not look into has not let us list it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
-        other => other?,
-    };
+    let target = fs::read_link(descriptor)?;
     if !(wanted.suspect)(&target) {
         return Ok(None);
     }
