@@ -498,7 +498,8 @@ mod tests {
             "x.toml:3: unknown key `pathes` in [[logs]]\n  hint: did you mean `paths`?"
         );
         assert!(mistake("tp = \"s3://logs\"").contains("did you mean `to`?"));
-        assert!(mistake("zzzzzzz = 1").contains("the keys here are level, to, settle"));
+        let known = mistake("zzzzzzz = 1");
+        assert!(known.contains("the keys here are ") && known.contains(" settle, "), "{known}");
         assert!(mistake("[s3]\nstorage-class = \"X\"").contains("did you mean `storage_class`?"));
     }
 

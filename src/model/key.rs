@@ -205,6 +205,9 @@ mod tests {
         // The directory store puts a dot before, and `.json.tmp` behind a leaf.
         assert!(long.to_string().len() + 10 <= 255, "{}", long.to_string().len());
         assert!(ObjectKey::render(&long).as_str().len() + 513 <= 1024);
+        // An escape of three characters is not cut in two.
+        assert!(long.to_string().len() <= Leaf::LONGEST);
+        long.service = leaf(&[b'x'; 4000]).service;
         assert_eq!(long.to_string().len(), Leaf::LONGEST);
     }
 
