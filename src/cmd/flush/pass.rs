@@ -37,6 +37,8 @@ pub(super) struct Passes<'a> {
     ship: Stop,
     drained_by: Option<Instant>,
     meter: &'a Arc<Meter>,
+    /// What is known of this machine, once it was needed: it is one machine from the first pass to the last.
+    machine: Option<Facts>,
     watch: Watch,
     behind: Behind,
     count: u32,
@@ -71,6 +73,7 @@ impl<'a> Passes<'a> {
             ship: work.stop.by(times.map(|times| times.ship_until)),
             drained_by: times.map(|times| times.drain_until),
             meter,
+            machine: None,
             watch: Watch::default(),
             behind,
             count: 0,
@@ -110,7 +113,7 @@ impl<'a> Passes<'a> {
     /// What is left behind.
     fn reckon(&mut self, spool: &mut Spool) -> Result<Vec<Problem>> {
         let mut problems = left::behind_deleted_logs(spool, self.kind, self.work.started)?;
-        if self.kind == Kind::Last {
+        if self.kind != Kind::Usual {
             problems.extend(left::put_aside_before(spool)?);
         }
         self.report.found(&mut problems);
@@ -138,7 +141,8 @@ impl<'a> Passes<'a> {
     /// Ships what is sealed, and what the rounds seal while they go on.
     fn take_and_ship(&mut self, spool: &mut Spool, sealed: Vec<SealedSegment>, rounds: Vec<Round>) -> Result<Taken> {
         let settings = self.work.settings;
-        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        let found = || ec2::facts(settings, Want::ForKeys, spool.root());
+        let machine = self.machine.get_or_insert_with(found).clone();
         self.report.instance = Some(machine.name(&host::name()));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
         let (ship, order) = (self.ship.clone(), Order::Urgent(&priority));
