@@ -25,6 +25,7 @@ mod fleet;
 mod flush;
 mod golden;
 mod guides;
+mod help;
 mod house;
 mod install;
 mod instance;
