@@ -40,8 +40,10 @@ const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 /// What a refusal means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// We may not do it, or nobody knows who we are.
+    /// We may not do it.
     Denied,
+    /// There are no credentials, so that nobody is asked.
+    Nobody,
     /// No lifecycle action waits: it was completed, or its time is over, or it never began.
     NotActive,
     /// The group or the hook is not known, or something else about the request is not valid.
@@ -75,11 +77,13 @@ impl Refused {
     pub fn hint(&self) -> String {
         match self.kind {
             Kind::Denied => format!("allow {} on {} to the role of this instance", self.action, self.resource),
-            Kind::NotActive => {
-                "nothing to do where someone else has completed it; else its time was over: give the hook \
-                                a longer heartbeat timeout"
-                    .to_owned()
+            Kind::Nobody => {
+                "give the instance a role (an IAM instance profile), or the credentials that every AWS SDK looks for".to_owned()
             }
+            Kind::NotActive => "nothing to do where someone else has completed it, or where it does not wait yet, as long as a load \
+                                balancer lets go of the instance: the next call tries again; else its time was over: give the hook \
+                                a longer heartbeat timeout"
+                .to_owned(),
             Kind::Invalid => "see the names of the group and of its hook: [lifecycle] group and hook".to_owned(),
             Kind::Passing => "see the way to the API: a VPC endpoint, a NAT, or a proxy (HTTPS_PROXY)".to_owned(),
         }
@@ -95,6 +99,15 @@ pub struct Hook {
     pub heartbeat: Duration,
     /// How long it waits in all, however many heartbeats there are.
     pub in_all: Duration,
+}
+
+/// How often something is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tries {
+    /// Once: it can be done without.
+    One,
+    /// Until it is answered, or was tried enough.
+    Some,
 }
 
 /// A call.
@@ -166,8 +179,12 @@ impl AutoScaling {
     ///
     /// # Errors
     /// What the API answers.
-    pub fn hooks(&self, group: &Group) -> Result<Vec<Hook>, Refused> {
-        let of = Of { action: "autoscaling:DescribeLifecycleHooks", group: None, tries: BACKOFF.tries };
+    pub fn hooks(&self, group: &Group, tries: Tries) -> Result<Vec<Hook>, Refused> {
+        let tries = match tries {
+            Tries::One => 1,
+            Tries::Some => BACKOFF.tries,
+        };
+        let of = Of { action: "autoscaling:DescribeLifecycleHooks", group: None, tries };
         let name = group.as_str();
         let answer = self.call(of, || self.client.describe_lifecycle_hooks().auto_scaling_group_name(name).send())?;
         Ok(answer.lifecycle_hooks().iter().filter_map(hook).collect())
@@ -275,7 +292,7 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
             ),
             _,
         ) => Kind::Denied,
-        _ if lacks_credentials(error) => Kind::Denied,
+        _ if lacks_credentials(error) => Kind::Nobody,
         _ if matches!(error, SdkError::ConstructionFailure(_)) => Kind::Invalid,
         _ => match status {
             Some(401 | 403) => Kind::Denied,
@@ -289,6 +306,17 @@ fn sentence<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkEr
     one_line(&match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
+        // The SDK's own texts name all that was tried, and differ from one try to the next.
+        (None, _) if lacks_credentials(error) => "no credentials were found".to_owned(),
+        (None, _) if took_too_long(error) => "no answer in time".to_owned(),
         (None, _) => problem::chain(error),
     })
+}
+
+fn took_too_long<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_timeout(),
+        _ => false,
+    }
 }

@@ -41,7 +41,8 @@ const MOST: u32 = 20;
 /// The longest pause between two.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// How long the last flush of a machine waits for writers that are silent, where no deadline says it.
+/// How long the last flush of a machine waits for writers that are silent, where no deadline says it, or the machine waits
+/// for us.
 const LONGEST_WATCH: Duration = Duration::from_secs(8);
 
 /// What comes next.
@@ -62,7 +63,7 @@ pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
     let pause = pause_after(passes);
     let is_time = |left: Option<Duration>| left.is_none_or(|left| left > pause);
     let most = match (kind, to_take) {
-        (Kind::Usual, _) => MOST_FOR_WRITERS,
+        (Kind::Usual | Kind::Awaited, _) => MOST_FOR_WRITERS,
         (Kind::Last, None) => MOST,
         (Kind::Last, Some(_)) => u32::MAX,
     };
@@ -73,10 +74,10 @@ pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
         // Only a deadline says how long to try a store that is away.
         () if came.waits => again(to_ship.is_some() && is_time(to_ship)),
         () if came.took => again(is_time(to_take) && passes < most),
-        () if came.is_held && kind == Kind::Last && is_time(to_take) && passes < most => match to_take {
-            Some(_) => Next::Watch { least: pause, most: None },
-            None if watched < LONGEST_WATCH => Next::Watch { least: pause, most: Some(LONGEST_WATCH - watched) },
-            None => Next::Enough,
+        () if came.is_held && kind != Kind::Usual && is_time(to_take) && passes < most => match (kind, to_take) {
+            (Kind::Last, Some(_)) => Next::Watch { least: pause, most: None },
+            _ if watched < LONGEST_WATCH => Next::Watch { least: pause, most: Some(LONGEST_WATCH - watched) },
+            _ => Next::Enough,
         },
         () => Next::Enough,
     }
@@ -152,6 +153,14 @@ mod tests {
         assert_eq!(passes(HELD, Kind::Usual, Some(90)).0, 1);
         assert_eq!(passes(HELD, Kind::Last, None).1, LONGEST_WATCH);
         assert_eq!(passes(HELD, Kind::Last, Some(60)).1, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_machine_that_waits_for_us_is_not_held_up_by_writers_that_don_t_end() {
+        assert_eq!(passes(HELD, Kind::Awaited, Some(3600)).1, LONGEST_WATCH);
+        assert_eq!(passes(TOOK, Kind::Awaited, Some(3600)).0, MOST_FOR_WRITERS);
+        let (_, time) = passes(AWAY, Kind::Awaited, Some(3600));
+        assert!(time > Duration::from_secs(3500), "a store that is away is tried to the end: {time:?}");
     }
 
     #[test]
