@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive::{self, ReadError, Shipped};
+use crate::archive::{self, Listing, Looked, ReadError, Shipped};
 use crate::cli::Cat;
 use crate::exit::Exit;
 use crate::model::names::Service;
@@ -21,16 +21,21 @@ pub fn cat(args: Cat) -> Exit {
         steps::complain("a service has a name");
         return Exit::Usage;
     };
-    let shipped = match archive::list(store.as_ref(), Some(&service), &places) {
-        Ok(shipped) => shipped,
+    let listing = match archive::list(store.as_ref(), Some(&service), &places) {
+        Ok(listing) => listing,
         Err(error) => return super::unreadable(&error),
     };
+    super::tell_of_beginnings(&listing);
+    let Listing { shipped, looked } = listing;
     if shipped.is_empty() {
         steps::complain(&format!("nothing of {service} is there; `logferry ls` shows what is"));
         return Exit::Failed;
     }
     let gaps = archive::gaps(&shipped);
     gaps.iter().for_each(|gap| steps::complain(gap));
+    if !gaps.is_empty() && looked == Looked::InSome {
+        steps::complain(&format!("  hint: {}", super::ANY_LAYOUT));
+    }
     let exit = if gaps.is_empty() { Exit::Done } else { Exit::Failed };
     write(store.as_ref(), &shipped).map_or_else(|error| ended(&error), |written| written.max(exit))
 }

@@ -16,6 +16,7 @@ mod in_time;
 mod job;
 mod left;
 mod lock;
+mod owed;
 mod pass;
 
 use std::time::Instant;

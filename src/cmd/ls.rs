@@ -16,11 +16,12 @@ pub fn ls(args: Ls) -> Exit {
         Err(exit) => return exit,
     };
     let service = args.service.and_then(Service::new);
-    let shipped = match archive::list(store.as_ref(), service.as_ref(), &places) {
-        Ok(shipped) => shipped,
+    let listing = match archive::list(store.as_ref(), service.as_ref(), &places) {
+        Ok(listing) => listing,
         Err(error) => return super::unreadable(&error),
     };
-    match print(&shipped) {
+    super::tell_of_beginnings(&listing);
+    match print(&listing.shipped) {
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {

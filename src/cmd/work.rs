@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
+use crate::model::facts::Facts;
 use crate::model::names::StreamId;
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
@@ -129,6 +130,15 @@ struct Pass {
     logs: Vec<PathBuf>,
 }
 
+/// What holds from one pass to the next.
+#[derive(Default)]
+struct Lasting {
+    /// Streams of which a segment could not be shipped in this run: it is not tried again, and none goes before it.
+    stuck: HashSet<StreamId>,
+    /// What is known of this machine, once it was needed: it is one machine from the first pass to the last.
+    machine: Option<Facts>,
+}
+
 impl Work<'_> {
     /// The report of a command that could not do its work at all.
     pub(super) fn failed(&self, failure: &Failure) -> Report {
@@ -139,9 +149,9 @@ impl Work<'_> {
     /// What happens between the lock and the report.
     pub(super) fn in_passes(&self, spool: &mut Spool) -> Result<Report, Failure> {
         let mut report = Report::of_problems(self.started, Vec::new());
-        let mut stuck = HashSet::new();
+        let mut lasting = Lasting::default();
         for pass in 1.. {
-            let Pass { no_room, made_room, logs } = self.once(spool, &mut report, &mut stuck)?;
+            let Pass { no_room, made_room, logs } = self.once(spool, &mut report, &mut lasting)?;
             if pass == 1 {
                 report.problems.extend(keep_logrotate_off(self.settings, logs));
             }
@@ -155,10 +165,9 @@ impl Work<'_> {
         Ok(report)
     }
 
-    /// Recovers, takes what is there, and ships. `stuck` are streams of which a segment could not be shipped in this run:
-    /// it is not tried again, and none goes before it.
-    fn once(&self, spool: &mut Spool, report: &mut Report, stuck: &mut HashSet<StreamId>) -> Result<Pass, Failure> {
-        let Self { settings, stop, .. } = self;
+    /// Recovers, takes what is there, and ships.
+    fn once(&self, spool: &mut Spool, report: &mut Report, lasting: &mut Lasting) -> Result<Pass, Failure> {
+        let (Self { settings, stop, .. }, Lasting { stuck, machine }) = (self, lasting);
         let mut recovered = spool.recover()?;
         let mut discovery = discover::discover(settings, &settings.own_directories());
         report.found(&mut discovery.problems);
@@ -169,7 +178,8 @@ impl Work<'_> {
             return Ok(Pass { logs, ..Pass::default() });
         }
         spool.make_durable()?;
-        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        let found = || ec2::facts(settings, Want::ForKeys, spool.root());
+        let machine = machine.get_or_insert_with(found).clone();
         report.instance = Some(machine.name(&host::name()));
         let mut to_ship = std::mem::take(&mut recovered.sealed);
         let Outcome { sealed, mut problems, no_room, .. } =

@@ -147,8 +147,10 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
     rotation.spool.doubt(&doubt_about(part.segment())?)?;
     let sealed = rotation.spool.seal(part, modified, Ended::Interrupted)?;
     let length = sealed.seal.length;
-    let what =
-        format!("the run that took it at {claimed_at} was cut short; the {length} bytes that it had read are kept");
+    let what = format!(
+        "the run that took it at {} was cut short; the {length} bytes that it had read are kept",
+        claimed_at.to_second()
+    );
     rotation.problem(Problem::new(Effect::Noted, path, what));
     rotation.outcome.sealed.push(sealed);
     Ok(())

@@ -10,7 +10,6 @@ use crate::cmd::work::{self, Doubts, Work};
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::model::meter::Meter;
-use crate::model::problem::{Effect, Problem};
 use crate::model::time::Moment;
 use crate::model::timetable::Timetable;
 use crate::report::progress::{Progress, Show};
@@ -102,13 +101,10 @@ impl Job {
                     passes.watch(least, most);
                     watched += begin.elapsed();
                 }
-                Next::Enough => break self.look_behind(spool, &mut passes),
+                Next::Enough => break Ok(()),
             }
         };
-        let mut report = passes.into_report();
-        if let Err(failure) = done {
-            report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
-        }
+        let mut report = passes.into_report(spool, done);
         report.problems.extend(work::put_aside(spool));
         report
     }
@@ -123,16 +119,6 @@ impl Job {
             to_take: self.timetable().map(|times| left(times.take_until)),
             to_ship: self.timetable().map(|times| left(times.ship_until)),
         }
-    }
-
-    /// What exit code 0 would promise and nobody knows; and at the end of a machine, who may still write to it.
-    fn look_behind(&self, spool: &mut Spool, passes: &mut Passes<'_>) -> Result<(), Failure> {
-        if self.stop.asked() {
-            return Ok(());
-        }
-        let problems = left::behind_deleted_logs(spool, self.kind, self.started)?;
-        passes.add(problems);
-        Ok(())
     }
 
     /// Tells the rest of it; problems were told.

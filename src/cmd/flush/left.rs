@@ -54,3 +54,12 @@ pub(super) fn behind_deleted_logs(spool: &mut Spool, kind: Kind, began: Moment) 
     }
     Ok(problems)
 }
+
+/// What earlier commands have put aside as damaged: it was told then, but goes with a machine that disappears now.
+pub(super) fn put_aside_before(spool: &Spool) -> Result<Vec<Problem>> {
+    let Survey { damaged, .. } = spool::survey(spool.root().path())?;
+    let before = damaged.into_iter().filter(|path| !spool.damage().iter().any(|damage| damage.path == *path));
+    let what = "it was put aside as damaged by an earlier command, so that it is not in the store, and is lost with this machine";
+    let problem = |path| Problem::new(Effect::Failed, path, what).hint("copy it to another machine, or remove it");
+    Ok(before.map(problem).collect())
+}

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::Kind;
 use super::again::Came;
+use super::left;
+use super::owed::Owed;
 use crate::cmd::work::{self, Work};
 use crate::ec2::{self, Want};
 use crate::model::facts::Facts;
@@ -28,18 +30,25 @@ use crate::sys::signals::Stop;
 /// The passes of a flush, and what they came to so far.
 pub(super) struct Passes<'a> {
     work: &'a Work<'a>,
+    kind: Kind,
     /// To stop taking.
     take: Stop,
     /// To stop shipping.
     ship: Stop,
     drained_by: Option<Instant>,
     meter: &'a Arc<Meter>,
+    /// What is known of this machine, once it was needed: it is one machine from the first pass to the last.
+    machine: Option<Facts>,
     watch: Watch,
     behind: Behind,
     count: u32,
     report: Report,
-    /// What holds for the last pass only: that something waits, or could not be shipped. The next one tries it again.
-    passing: Vec<Problem>,
+    /// What was there when it began and is not sealed.
+    owed: Owed,
+    /// Why logs were not taken that the next pass tries again, as long as there is time to look at the logs.
+    not_taken: Vec<Problem>,
+    /// Why segments could not be shipped; each pass tries it again.
+    not_shipped: Vec<Problem>,
 }
 
 /// What taking came to, over all rounds of a pass.
@@ -59,15 +68,19 @@ impl<'a> Passes<'a> {
         };
         Self {
             work,
+            kind,
             take: work.stop.by(times.map(|times| times.take_until)),
             ship: work.stop.by(times.map(|times| times.ship_until)),
             drained_by: times.map(|times| times.drain_until),
             meter,
+            machine: None,
             watch: Watch::default(),
             behind,
             count: 0,
             report: Report::of_problems(work.started, Vec::new()),
-            passing: Vec::new(),
+            owed: Owed::default(),
+            not_taken: Vec::new(),
+            not_shipped: Vec::new(),
         }
     }
 
@@ -83,29 +96,36 @@ impl<'a> Passes<'a> {
         self.watch.wait(least, &self.take.by(until));
     }
 
-    /// Adds problems that were found besides.
-    pub(super) fn add(&mut self, mut problems: Vec<Problem>) {
-        self.report.found(&mut problems);
+    /// What they came to, when all that is owed was looked at: nothing else makes a report, so that none says that all is in the
+    /// store without that.
+    pub(super) fn into_report(mut self, spool: &mut Spool, done: Result<()>) -> Report {
+        self.report.found(&mut self.not_taken);
+        self.report.found(&mut self.not_shipped);
+        match done.and_then(|()| self.reckon(spool)) {
+            Ok(mut problems) => self.report.found(&mut problems),
+            Err(failure) => {
+                self.report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
+            }
+        }
+        self.report
     }
 
-    /// What they came to.
-    pub(super) fn into_report(mut self) -> Report {
-        self.report.found(&mut self.passing);
-        self.report
+    /// What is left behind.
+    fn reckon(&mut self, spool: &mut Spool) -> Result<Vec<Problem>> {
+        let mut problems = left::behind_deleted_logs(spool, self.kind, self.work.started)?;
+        if self.kind != Kind::Usual {
+            problems.extend(left::put_aside_before(spool)?);
+        }
+        self.report.found(&mut problems);
+        std::mem::take(&mut self.owed).reckon(&self.work.settings.state_dir, &self.report.problems)
     }
 
     /// Goes over all once.
     pub(super) fn once(&mut self, spool: &mut Spool) -> Result<Came> {
-        let is_first = self.count == 0;
         self.count += 1;
-        self.passing.clear();
+        self.not_shipped.clear();
         let mut recovered = spool.recover()?;
-        // What came later than a flush that has no time for it was not asked for.
-        let mut discovery = match is_first || !self.take.requested() {
-            true => self.discover(),
-            false => Discovery::default(),
-        };
-        self.add(std::mem::take(&mut discovery.problems));
+        let discovery = self.look_for_logs();
         if work::nothing_to_do(&recovered, &discovery, spool)? {
             return Ok(self.came(&Taken::default()));
         }
@@ -113,15 +133,16 @@ impl<'a> Passes<'a> {
         let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
         let mut taken = self.take_and_ship(spool, sealed, rounds::plan(recovered, discovery))?;
         taken.confirmed |= !dropped.is_empty();
-        self.passing.append(&mut taken.no_room);
-        self.passing.extend(work::drop_leftovers(spool, &dropped));
+        self.not_taken.append(&mut taken.no_room);
+        self.not_shipped.extend(work::drop_leftovers(spool, &dropped));
         Ok(self.came(&taken))
     }
 
     /// Ships what is sealed, and what the rounds seal while they go on.
     fn take_and_ship(&mut self, spool: &mut Spool, sealed: Vec<SealedSegment>, rounds: Vec<Round>) -> Result<Taken> {
         let settings = self.work.settings;
-        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        let found = || ec2::facts(settings, Want::ForKeys, spool.root());
+        let machine = self.machine.get_or_insert_with(found).clone();
         self.report.instance = Some(machine.name(&host::name()));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
         let (ship, order) = (self.ship.clone(), Order::Urgent(&priority));
@@ -133,14 +154,25 @@ impl<'a> Passes<'a> {
         let shipped = shipped.settled(spool);
         self.report.shipped.extend(work::items(&shipped.confirmed));
         self.report.waiting = work::items(&shipped.waiting);
-        self.passing.extend(shipped.problems);
+        self.not_shipped.extend(shipped.problems);
         let taken = taken?;
         Ok(Taken { confirmed: taken.confirmed || !shipped.confirmed.is_empty(), ..taken })
     }
 
-    fn discover(&mut self) -> Discovery {
+    /// The logs that there are, as long as there is time to take them. What came later was not asked for; and what was there
+    /// before and could not be taken stays so, and why.
+    fn look_for_logs(&mut self) -> Discovery {
+        let is_first = self.count == 1;
+        if !is_first && self.take.requested() {
+            return Discovery::default();
+        }
+        self.not_taken.clear();
         let settings = self.work.settings;
-        let discovery = discover::discover(settings, &settings.own_directories());
+        let mut discovery = discover::discover(settings, &settings.own_directories());
+        if is_first {
+            self.owed = Owed::of(&discovery);
+        }
+        self.report.found(&mut discovery.problems);
         self.report.empty = discovery.empty.len();
         let bytes = discovery.found.iter().map(|found| found.size).sum();
         self.meter.found(discovery.found.len() as u64, bytes);
@@ -149,8 +181,9 @@ impl<'a> Passes<'a> {
 
     fn came(&self, taken: &Taken) -> Came {
         let is_held = !self.take.requested() && self.watch.is_held();
-        let waits = self.passing.iter().any(|problem| problem.effect == Effect::Waits);
-        Came { took: taken.took, made_room: taken.confirmed, waits, is_held }
+        let waits = |problems: &[Problem]| problems.iter().any(|problem| problem.effect == Effect::Waits);
+        let (not_taken, not_shipped) = (waits(&self.not_taken), waits(&self.not_shipped));
+        Came { took: taken.took, made_room: taken.confirmed, not_taken, not_shipped, is_held }
     }
 
     /// Takes round after round, and hands over what each has sealed.
@@ -164,7 +197,7 @@ impl<'a> Passes<'a> {
         let (mut taken, mut no_time) = (Taken::default(), 0);
         for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
             if index > 0 && self.take.requested() {
-                no_time += discovery.found.len() + recovered.unfinished.len();
+                no_time += discovery.found.len() + discovery.claimed.len() + recovered.unfinished.len();
                 continue;
             }
             recovered.blocked.extend(taken.blocked.iter().cloned());
@@ -174,6 +207,7 @@ impl<'a> Passes<'a> {
             let Outcome { sealed, problems, no_room, blocked } = rotation.run(&mut recovered, discovery);
             self.meter.taken(logs);
             taken.took |= !sealed.is_empty();
+            self.owed.sealed(&sealed);
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);
             self.sort(problems);
@@ -183,7 +217,7 @@ impl<'a> Passes<'a> {
         }
         if no_time > 0 {
             let what = format!("{}; not begun: {}", self.take.why(), report::count(no_time, "log"));
-            self.passing.push(Problem::new(Effect::Waits, &self.work.settings.state_dir, what));
+            self.not_taken.push(Problem::new(Effect::Waits, &self.work.settings.state_dir, what));
         }
         Ok(taken)
     }
@@ -198,8 +232,10 @@ impl<'a> Passes<'a> {
 
     /// Tells what waits, and is tried again by the next pass, from what stays as it is.
     fn sort(&mut self, problems: Vec<Problem>) {
-        let (passing, lasting) = problems.into_iter().partition(|problem| problem.effect == Effect::Waits);
-        self.passing.extend::<Vec<Problem>>(passing);
-        self.add(lasting);
+        let (mut waiting, mut lasting): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(|problem| problem.effect == Effect::Waits);
+        waiting.retain(|new| !self.not_taken.iter().any(|known| (&known.path, &known.what) == (&new.path, &new.what)));
+        self.not_taken.append(&mut waiting);
+        self.report.found(&mut lasting);
     }
 }

@@ -1,0 +1,117 @@
+//! What a flush owes: every log that was there when it began, until it is sealed; and the spool, until it is empty.
+//!
+//! Promise: a flush that comes to no problem has looked, at its end, at all that it owes, and found nothing of it left. Whatever
+//! its passes did or forgot to say, exit code 0 is not possible without that.
+//!
+//! | at its end | so |
+//! | --- | --- |
+//! | the log is at its path still, with bytes in it | it waits |
+//! | the log is empty, or not at its path any more, and was not sealed | someone else has its bytes: who called for the flush must know |
+//! | a claimed file is there still | it waits |
+//! | the spool has a segment that is not in the store | it waits |
+//!
+//! What was written to a log that came later is owed by nobody.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{Identity, SealedSegment, Segment};
+use crate::rotate::discover::{ClaimedFile, Discovery};
+use crate::spool::{self, Survey};
+use crate::sys::dir::Dir;
+use crate::sys::failure::{Failure, Result};
+
+/// What is owed still of what was there when the flush began.
+#[derive(Default)]
+pub(super) struct Owed {
+    /// The logs, by the files that they were then.
+    logs: HashMap<Identity, PathBuf>,
+    /// Claimed files, with their logs.
+    claimed: Vec<(PathBuf, PathBuf)>,
+}
+
+/// How a log that is owed stands.
+enum Standing {
+    /// It is at its path, with bytes in it.
+    There,
+    /// It is at its path, and someone else has emptied it.
+    Emptied,
+    /// It is not at its path any more.
+    Gone,
+    /// It can't be looked at.
+    Unknown(Failure),
+}
+
+impl Owed {
+    /// All that was found when it began.
+    pub(super) fn of(discovery: &Discovery) -> Self {
+        let logs = discovery.found.iter().map(|found| (found.identity, found.path.clone()));
+        // What somebody else may have made up is refused each time, and named.
+        let ours = discovery.claimed.iter().filter(|claimed| !claimed.foreign);
+        let paths =
+            |ClaimedFile { dir, claimed, log, .. }: &ClaimedFile| (dir.join(claimed.as_os_str()), dir.join(log));
+        Self { logs: logs.collect(), claimed: ours.map(paths).collect() }
+    }
+
+    /// These are in the spool now, which is looked at by itself.
+    pub(super) fn sealed(&mut self, segments: &[SealedSegment]) {
+        segments.iter().for_each(|sealed| self.in_spool(&sealed.segment));
+    }
+
+    fn in_spool(&mut self, segment: &Segment) {
+        self.logs.remove(&segment.source.file);
+    }
+
+    /// What is left of it, and what is left in the spool, as problems; but for what `told` says already.
+    ///
+    /// # Errors
+    /// Where the spool can't be looked at.
+    pub(super) fn reckon(mut self, state_dir: &Path, told: &[Problem]) -> Result<Vec<Problem>> {
+        let Survey { unfinished, sealed, unread, .. } = spool::survey(state_dir)?;
+        let begun = || unfinished.iter().chain(sealed.iter().map(|sealed| &sealed.segment));
+        begun().for_each(|segment| self.in_spool(segment));
+        let mut waits: Vec<PathBuf> = begun().map(|segment| segment.path.clone()).chain(unread).collect();
+        let mut problems = Vec::new();
+        for (file, path) in self.logs {
+            match standing(&path, file) {
+                Standing::There => waits.push(path),
+                Standing::Emptied => problems.push(taken_away(&path, "emptied")),
+                Standing::Gone => problems.push(taken_away(&path, "renamed or deleted")),
+                Standing::Unknown(failure) => problems.push(Problem::from_error(Effect::Failed, &path, &failure)),
+            }
+        }
+        let there = self.claimed.into_iter().filter(|(claimed, _)| claimed.symlink_metadata().is_ok());
+        waits.extend(there.filter(|(claimed, _)| !is_told(told, claimed)).map(|(_, log)| log));
+        problems.retain(|problem| !is_told(told, &problem.path));
+        waits.retain(|path| !is_told(told, path));
+        // What waits is listed one by one besides; why it does was mostly said of all of it together.
+        if !waits.is_empty() && !told.iter().any(|problem| problem.effect == Effect::Waits) {
+            let what = format!("left of the logs and segments that it had to ship: {}", waits.len());
+            problems.push(Problem::new(Effect::Waits, state_dir, what));
+        }
+        problems.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(problems)
+    }
+}
+
+fn is_told(told: &[Problem], path: &Path) -> bool {
+    told.iter().any(|problem| problem.effect != Effect::Noted && problem.path == path)
+}
+
+fn standing(path: &Path, file: Identity) -> Standing {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Standing::Gone };
+    match Dir::open(parent).and_then(|dir| dir.look(name)) {
+        Ok(Some(entry)) if entry.status.identity != file => Standing::Gone,
+        Ok(Some(entry)) if entry.status.size == 0 => Standing::Emptied,
+        Ok(Some(_)) => Standing::There,
+        Ok(None) => Standing::Gone,
+        Err(failure) => Standing::Unknown(failure),
+    }
+}
+
+fn taken_away(path: &Path, how: &str) -> Problem {
+    let what = format!("it was there when the flush began, and was {how} by someone else before it could be taken");
+    let problem = Problem::new(Effect::Failed, path, what);
+    problem.hint("whoever did it has its bytes, or nobody; logferry check tells whether logrotate is kept off")
+}
