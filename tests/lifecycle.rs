@@ -4,7 +4,9 @@
 
 mod before;
 mod cut_short;
+mod draining;
 mod hook;
+mod left;
 mod refused;
 mod spot;
 mod states;
@@ -22,6 +24,9 @@ const INSTANCE: &str = "i-0abc12345678";
 const TARGET: &str = "autoscaling/target-lifecycle-state";
 const NOTICE: &str = "spot/instance-action";
 const HOOK: &str = "last-flush";
+
+/// Before every test.
+const LONG_AGO: &str = "2026-01-01T00:00:00Z";
 
 /// An instance in a group, with a bucket.
 struct Fleet {
@@ -85,6 +90,25 @@ impl Fleet {
     /// What the store has of a service.
     fn shipped(&self, service: &str) -> String {
         self.bucket.run(&self.sandbox, ["cat", service]).text()
+    }
+
+    /// What is noted of the end.
+    fn record(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(self.sandbox.path("state/lifecycle.json")).expect("a record");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Has the record say that about a field.
+    fn note(&self, field: &str, value: &str) {
+        let mut record = self.record();
+        record[field] = value.into();
+        std::fs::write(self.sandbox.path("state/lifecycle.json"), record.to_string()).expect("a record");
+    }
+
+    /// Has what rests since it was tried in vain be tried again by the next call.
+    fn rested(&self) {
+        assert!(self.record()["rests_until"].is_string(), "nothing rests: {}", self.record());
+        self.note("rests_until", LONG_AGO);
     }
 
     fn objects(&self) -> usize {

@@ -109,6 +109,31 @@ fn once_the_hook_was_told_later_calls_ship_what_is_new_and_tell_it_nothing() {
 }
 
 #[test]
+fn an_answer_that_nobody_understands_makes_nothing_forgotten() {
+    let fleet = Fleet::ending();
+    fleet.configure(&format!("before = [\"sh\", \"-c\", \"echo x >>{}\"]", fleet.sandbox.path("ran").display()));
+    fleet.call().quiet();
+    let garbage: [&dyn Fn(); 3] = [
+        &|| fleet.imds.set(TARGET, "<html>busy</html>"),
+        &|| {
+            fleet.imds.set(TARGET, "InService");
+            fleet.imds.reply(super::NOTICE, Reply::Status(500));
+        },
+        &|| fleet.imds.set(super::NOTICE, "{\"action\":"),
+    ];
+    for says in garbage {
+        says();
+        fleet.call().quiet();
+        assert_eq!(fleet.record()["hook_told"], "CONTINUE");
+    }
+    fleet.imds.set(TARGET, "Terminated");
+    fleet.imds.remove(super::NOTICE);
+    fleet.call().quiet();
+    assert_eq!(fleet.api.told().len(), 1);
+    assert_eq!(std::fs::read_to_string(fleet.sandbox.path("ran")).expect("it ran"), "x\n");
+}
+
+#[test]
 fn an_instance_that_goes_into_the_warm_pool_ships_once_and_goes_on() {
     for state in ["Warmed:Stopped", "Warmed:Hibernated", "Warmed:Running"] {
         let fleet = Fleet::ending();

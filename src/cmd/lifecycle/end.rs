@@ -187,12 +187,13 @@ impl End<'_> {
     }
 
     fn vigil(&self) -> Vigil {
-        let noted = self.record.noted();
+        let (noted, now) = (self.record.noted(), clock::now());
         Vigil::begin(vigil::Subject {
             instance: self.instance.clone(),
             region: self.region.clone(),
             named: self.named.clone(),
-            waited: since(noted.hook_waits.unwrap_or(noted.since), clock::now()),
+            known: since(noted.hook_waits.unwrap_or(noted.since), now),
+            waited: noted.hook_waits.map_or(Duration::ZERO, |waits| since(waits, now)),
             stop: self.stop.clone(),
         })
     }

@@ -57,7 +57,9 @@ pub struct Subject {
     pub region: Option<String>,
     /// What the user has named.
     pub named: Named,
-    /// For how long the hook may have waited already.
+    /// For how long it has been known that the instance ends: so long the hook may have waited at the most.
+    pub known: Duration,
+    /// For how long it has waited in any case.
     pub waited: Duration,
     /// To end early.
     pub stop: Stop,
@@ -187,10 +189,10 @@ impl Keeper {
     /// Has the hook wait anew, again and again, until the work is done or it can't be had to wait any longer.
     fn beats(&self, api: &AutoScaling, waiting: &Waiting) {
         let Waiting { group, hook, heartbeat, in_all, .. } = waiting;
-        let waited = self.subject.waited;
-        let end_of = |time: Duration| Instant::now() + time.saturating_sub(waited).saturating_sub(waiting.margin());
-        let (end_of_one, end_of_all) = (end_of(*heartbeat), end_of(*in_all));
-        while Instant::now() < end_of_all {
+        let Subject { known, waited, .. } = self.subject;
+        let end = |time: Duration, over: Duration| Instant::now() + time.saturating_sub(over + waiting.margin());
+        let (end_of_one, end_of_all) = (end(*heartbeat, known), end(*in_all, waited));
+        loop {
             let (stands, until, pause) = match api.heartbeat(group, hook) {
                 Ok(()) => {
                     log::info!("the hook {hook} waits for another {} s", heartbeat.as_secs());
@@ -214,7 +216,7 @@ impl Keeper {
                 }
             };
             self.change(|state| (state.stands, state.until) = (stands, until));
-            if self.is_over_within(pause.max(SHORTEST_PAUSE)) {
+            if self.is_over_within(pause.max(SHORTEST_PAUSE)) || Instant::now() >= end_of_all {
                 return;
             }
         }
