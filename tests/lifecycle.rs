@@ -25,9 +25,6 @@ const TARGET: &str = "autoscaling/target-lifecycle-state";
 const NOTICE: &str = "spot/instance-action";
 const HOOK: &str = "last-flush";
 
-/// Before every test.
-const LONG_AGO: &str = "2026-01-01T00:00:00Z";
-
 /// An instance in a group, with a bucket.
 struct Fleet {
     sandbox: Sandbox,
@@ -98,17 +95,18 @@ impl Fleet {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Has the record say that about a field.
-    fn note(&self, field: &str, value: &str) {
+    /// Has what is noted with a time have been two hours earlier.
+    fn two_hours_earlier(&self, field: &str) {
         let mut record = self.record();
-        record[field] = value.into();
+        let uptime = record[field]["uptime"].as_i64().expect("milliseconds");
+        record[field]["uptime"] = (uptime - 2 * 3600 * 1000).into();
         std::fs::write(self.sandbox.path("state/lifecycle.json"), record.to_string()).expect("a record");
     }
 
     /// Has what rests since it was tried in vain be tried again by the next call.
     fn rested(&self) {
-        assert!(self.record()["rests_until"].is_string(), "nothing rests: {}", self.record());
-        self.note("rests_until", LONG_AGO);
+        assert!(self.record()["rests_until"].is_object(), "nothing rests: {}", self.record());
+        self.two_hours_earlier("rests_until");
     }
 
     fn objects(&self) -> usize {

@@ -4,6 +4,7 @@ mod before;
 mod end;
 mod flushing;
 mod left;
+mod parks;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::flush::Kind;
 use super::{flush, work};
 use crate::cli;
-use crate::config::DEFAULT_FILE;
+use crate::config::{DEFAULT_FILE, Settings};
 use crate::ec2::imds::Imds;
 use crate::ec2::lifecycle::hook::Named;
 use crate::ec2::lifecycle::record::{self, Noted, Opened, Record};
@@ -27,7 +28,7 @@ use crate::report::{self, Report, steps};
 use crate::sys::clock;
 use crate::sys::dir::Dir;
 use crate::sys::failure::Failure;
-use crate::sys::signals;
+use crate::sys::signals::{self, Stop};
 use crate::sys::walk;
 use end::{Came, End};
 
@@ -102,15 +103,7 @@ fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens, answer: &mut Answer) ->
         Ok(settings) => settings,
         Err(_) => return Exit::Config,
     };
-    let prepared = signals::prepare().and_then(|stop| Ok((stop, Dir::open_private(&settings.state_dir)?)));
-    let (stop, state) = match prepared {
-        Ok(prepared) => prepared,
-        Err(failure) => {
-            // What the logs hold can't be kept then, but the hook goes by its own rule.
-            let _ = report::print_problems(&[work::no_state(&settings, &failure)]);
-            return Exit::Config;
-        }
-    };
+    let Some((stop, state)) = prepared(&settings) else { return Exit::Config };
     let Some(instance) = lifecycle::instance(imds) else {
         log::info!("the metadata service does not say which instance this is; the next call asks again");
         // What is there can be shipped all the same.
@@ -118,12 +111,9 @@ fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens, answer: &mut Answer) ->
     };
     log::info!("{instance}: {omens}");
     let begin = |noted: &mut Noted| noted.damaged = flushing::damaged(&settings);
-    let (record, unnoted) = match Record::open(&state, instance.clone(), omens.fate(), clock::now(), begin) {
-        Opened::Ours(record, unnoted) => (record, unnoted),
-        Opened::AtWork => {
-            log::info!("another lifecycle is at work on {}; nothing to do", state.path().display());
-            return Exit::Done;
-        }
+    let Opened::Ours(record, unnoted) = Record::open(&state, instance.clone(), omens.fate(), begin) else {
+        log::info!("another lifecycle is at work on {}; nothing to do", state.path().display());
+        return Exit::Done;
     };
     let lifecycle = settings.lifecycle.clone();
     let untrusted = trusted.err().filter(|_| !lifecycle.before.is_empty());
@@ -143,6 +133,14 @@ fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens, answer: &mut Answer) ->
     let Came { exit, flushed, hook_told, flush } = end.come(unnoted);
     (answer.hook_told, answer.flush) = (hook_told, flush);
     exit.max(flushed)
+}
+
+/// What is needed for anything to be done. Where it can't be had, that was complained of: what the logs hold can't be kept then,
+/// and the hook goes by its own rule.
+fn prepared(settings: &Settings) -> Option<(Stop, Dir)> {
+    let prepared = signals::prepare().and_then(|stop| Ok((stop, Dir::open_private(&settings.state_dir)?)));
+    let no_state = |failure| report::print_problems(&[work::no_state(settings, &failure)]);
+    prepared.map_err(no_state).ok()
 }
 
 /// How long a flush may take at the most where nothing waits for its end.

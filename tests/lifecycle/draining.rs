@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Fleet, HOOK, INSTANCE, LONG_AGO, TARGET};
+use super::{Fleet, HOOK, INSTANCE, TARGET};
 use crate::support::autoscaling::TERMINATING;
 
 /// An instance that is about to end, whose hook does not wait yet, with a command that stops the service.
@@ -45,7 +45,7 @@ fn the_service_is_left_at_work_until_the_hook_waits_and_nothing_is_said() {
 fn after_an_hour_that_is_over_and_said_once() {
     let fleet = draining();
     fleet.call().quiet();
-    fleet.note("since", LONG_AGO);
+    fleet.two_hours_earlier("since");
     fleet.rested();
     fleet.call().expect(0).says("No active Lifecycle Action").says("or where it does not wait yet");
     assert_eq!(stopped(&fleet), 1);
@@ -58,22 +58,19 @@ fn after_an_hour_that_is_over_and_said_once() {
 fn the_limit_counts_from_when_the_hook_waits() {
     let fleet = draining();
     fleet.call().quiet();
-    fleet.note("since", LONG_AGO);
+    fleet.two_hours_earlier("since");
     fleet.rested();
     fleet.api.wait_for(INSTANCE, HOOK);
     fleet.call().quiet();
-    let waits = fleet.record()["hook_waits"].clone();
-    assert!(waits.as_str().is_some_and(|waits| waits > LONG_AGO), "{waits}");
+    let (since, waits) = (fleet.record()["since"].clone(), fleet.record()["hook_waits"].clone());
+    assert!(waits["uptime"].as_i64() > since["uptime"].as_i64(), "{waits}");
     assert_eq!(fleet.api.told(), ["CONTINUE"]);
 }
 
 #[test]
 fn a_notice_leaves_no_time_to_wait_for_the_hook() {
     let fleet = draining();
-    let at = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).expect("after 1970");
-    let at = i64::try_from(at.as_secs()).expect("a time") + 100;
-    let at = logferry::model::time::Moment::from_timespec(at, 0);
-    fleet.imds.set(super::NOTICE, &format!("{{\"action\": \"terminate\", \"time\": \"{at}\"}}"));
+    fleet.imds.set(super::NOTICE, &super::spot::notice("terminate", 100));
     fleet.call().quiet();
     assert_eq!(stopped(&fleet), 1);
 }

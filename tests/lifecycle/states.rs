@@ -159,6 +159,25 @@ fn an_instance_that_goes_into_the_warm_pool_ships_once_and_goes_on() {
 }
 
 #[test]
+fn what_an_instance_that_goes_into_the_warm_pool_could_not_ship_is_tried_again() {
+    let fleet = Fleet::ending();
+    fleet.imds.set(TARGET, "Warmed:Stopped");
+    fleet.sandbox.write_log("web.log", "one\n");
+    // Nobody answers there.
+    let run = |to: &str| finish(fleet.command().env("LOGFERRY_TO", to));
+    let missing = format!("file://{}", fleet.sandbox.path("missing").display());
+    fleet.imds.set(super::NOTICE, &super::spot::notice("stop", 13));
+    run(&missing).expect(75);
+    assert_eq!(fleet.api.told(), ["CONTINUE"], "the disk stays");
+    fleet.imds.remove(super::NOTICE);
+    std::fs::create_dir(fleet.sandbox.path("missing")).expect("the store is back");
+    fleet.rested();
+    run(&missing).quiet();
+    assert!(!fleet.sandbox.files("missing").is_empty(), "it was taken for shipped");
+    assert_eq!(fleet.api.told().len(), 1);
+}
+
+#[test]
 fn a_warm_pool_without_a_hook_and_without_permissions_makes_no_noise() {
     use crate::support::autoscaling::ApiError;
     let fleet = Fleet::new();
@@ -174,7 +193,7 @@ fn the_configuration_is_looked_at_when_something_is_up() {
     let fleet = Fleet::ending();
     fleet.configure("on_failure = \"retain\"");
     let told = fleet.call().expect(78).stderr;
-    assert!(told.contains("logferry.toml:5: `on_failure`: \"retain\" is neither"), "{told}");
+    assert!(told.contains("logferry.toml:5: `on_failure` in [lifecycle]: \"retain\" is neither"), "{told}");
     assert!(fleet.api.all_calls().is_empty());
     fleet.imds.set(TARGET, "InService");
     fleet.call().quiet();

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::end::{End, since};
+use super::end::End;
 use super::{deadline_of, failed};
 use crate::ec2::lifecycle::vigil::{Stands, Vigil};
 use crate::model::path_text::to_shell;
 use crate::model::problem::{Effect, Problem};
-use crate::sys::clock;
+use crate::sys::clock::Stamp;
 use crate::sys::errand::{self, AtWork, Done, Ended};
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
@@ -50,7 +50,7 @@ impl End<'_> {
             () if !is_to_be || noted.before.is_some() => When::Never,
             // Nothing can make the time of a notice longer.
             () if !self.is_awaited() => When::Now,
-            () if idle && since(noted.since, clock::now()) < LONGEST_DRAINING => When::Later,
+            () if idle && noted.since.elapsed() < LONGEST_DRAINING => When::Later,
             () if matches!(stands, Some(Stands::Unknown)) && asked.elapsed() < LONGEST_UNKNOWN => When::Known,
             () => When::Now,
         }
@@ -66,7 +66,7 @@ impl End<'_> {
             return self.wait_for(at_work, limit);
         }
         // Noted before it begins: cut short here, it is not run again.
-        self.note(|noted| noted.before = Some(clock::now()));
+        self.note(|noted| noted.before = Some(Stamp::now()));
         fault::reached(Point::BeforeNoted);
         log::info!("running {}", lifecycle.before.join(" "));
         let (record, mut unnoted) = (&mut self.record, None);
@@ -86,7 +86,7 @@ impl End<'_> {
 
     /// Waits for the command that a call has begun which was killed.
     fn wait_for(&mut self, at_work: AtWork, limit: Duration) {
-        let begun = self.record.noted().before.map_or(Duration::ZERO, |begun| since(begun, clock::now()));
+        let begun = self.record.noted().before.map_or(Duration::ZERO, |begun| begun.elapsed());
         let rest = self.settings.lifecycle.before_timeout.saturating_sub(begun).min(limit);
         log::info!("waiting for the command before the last flush, which an earlier call has begun");
         let ended = errand::wait_for(at_work, rest, self.stop);

@@ -5,13 +5,13 @@
 //!         └─ before, when the hook waits ─> flush ─> look ─> again … ┴─> the hook is told, and that is noted
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::flushing::Flushing;
 use super::{deadline, failed, left};
 use crate::config::Settings;
 use crate::ec2::autoscaling::{AutoScaling, Kind, Refused};
-use crate::ec2::lifecycle::hook::{self, Named, Unknown, Waiting};
+use crate::ec2::lifecycle::hook::{self, Named, Waiting};
 use crate::ec2::lifecycle::record::{self, Record};
 use crate::ec2::lifecycle::vigil::{self, Kept, Stands, Vigil};
 use crate::exit::Exit;
@@ -19,10 +19,9 @@ use crate::model::fate::{Fate, Omens, Verdict};
 use crate::model::left::Left;
 use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
-use crate::model::time::Moment;
 use crate::report::told::Told;
 use crate::report::{self, Report};
-use crate::sys::clock;
+use crate::sys::clock::Stamp;
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
 use crate::sys::signals::Stop;
@@ -58,7 +57,7 @@ pub(super) struct End<'a> {
     pub(super) named: Named,
     pub(super) instance: Instance,
     pub(super) region: Option<String>,
-    pub(super) record: Record<'a>,
+    pub(super) record: Box<Record<'a>>,
     pub(super) stop: &'a Stop,
     /// What needs not be said again.
     pub(super) told: Told,
@@ -102,71 +101,38 @@ impl End<'_> {
     /// The hook was told that something is left. Where a policy keeps the instance, it gets into the store as soon as that can
     /// be; without a word, since that something waits was said.
     fn abandoned(&mut self) {
+        // Once through, as an hourly run: only a deadline would have a store that is away tried again and again.
+        self.flush_seldom(None);
+    }
+
+    /// Flushes, unless that came to nothing a moment ago: the more often, the longer ago that must be. Whether all is shipped.
+    pub(super) fn flush_seldom(&mut self, deadline: Option<Instant>) -> bool {
         if self.rests() {
             self.came.flushed = Exit::Waits;
-            return;
+            return false;
         }
-        // Once through, as an hourly run: only a deadline would have a store that is away tried again and again.
-        match self.flush_once(None) {
-            Exit::Waits => {
-                let doubled = FIRST_REST * (1 << self.record.noted().tries.min(8));
-                self.rest(doubled.min(LONGEST_REST));
-            }
-            _ => self.rest(Duration::ZERO),
+        let waits = self.flush_once(deadline) == Exit::Waits;
+        if self.stop.asked() {
+            return false;
         }
+        let doubled = FIRST_REST * (1 << self.record.noted().tries.min(8));
+        self.rest(if waits { doubled.min(LONGEST_REST) } else { Duration::ZERO });
+        !waits
     }
 
     /// Whether what was tried in vain is to rest still.
-    fn rests(&self) -> bool {
-        let (until, now) = (self.record.noted().rests_until, clock::now());
-        // A clock that was set back makes no rest longer.
-        until.is_some_and(|until| now < until && since(now, until) <= LONGEST_REST)
+    pub(super) fn rests(&self) -> bool {
+        self.record.noted().rests_until.is_some_and(|until| until.is_ahead())
     }
 
     fn rest(&mut self, time: Duration) {
-        let until =
-            Moment::from_nanos(clock::now().nanos().saturating_add(i64::try_from(time.as_nanos()).unwrap_or(0)));
+        let until = Stamp::ahead(time);
         self.note(|noted| {
             (noted.rests_until, noted.tries) = match time.is_zero() {
                 true => (None, 0),
                 false => (Some(until), noted.tries.saturating_add(1)),
             }
         });
-    }
-
-    /// The disk stays: one flush, and a hook that waits may go on in any case.
-    fn parks(&mut self) {
-        let is_done = self.record.noted().flushed.is_some();
-        if is_done && self.omens.notice.is_none() {
-            log::info!("all was shipped already; nothing to do");
-            return;
-        }
-        self.flush_once(deadline(&self.omens));
-        if is_done || self.omens.target.is_none_or(|target| target.fate() != Fate::Parks) || self.stop.requested() {
-            return;
-        }
-        let api = AutoScaling::open(self.instance.clone(), self.region.clone(), self.stop);
-        let Ok(api) = api.map_err(|refused| self.complain(&hook::of_refused(&refused))) else { return };
-        if let Some(waiting) = self.find_of_parking(&api) {
-            self.tell(&api, &waiting, Verdict::Continue);
-        }
-        // What is left in the spool is shipped when the machine is back.
-        self.note(|noted| noted.flushed = Some(clock::now()));
-    }
-
-    fn find_of_parking(&mut self, api: &AutoScaling) -> Option<Waiting> {
-        match hook::find(api, &self.named) {
-            Ok(found) => found,
-            // Who keeps a warm pool without such a hook need not allow us to ask for one.
-            Err(Unknown::Refused(refused)) if refused.kind == Kind::Denied => {
-                log::info!("{refused}");
-                None
-            }
-            Err(unknown) => {
-                self.complain(&unknown.problem());
-                None
-            }
-        }
     }
 
     /// The machine and its disk end.
@@ -187,13 +153,13 @@ impl End<'_> {
     }
 
     fn vigil(&self) -> Vigil {
-        let (noted, now) = (self.record.noted(), clock::now());
+        let noted = self.record.noted();
         Vigil::begin(vigil::Subject {
             instance: self.instance.clone(),
             region: self.region.clone(),
             named: self.named.clone(),
-            known: since(noted.hook_waits.unwrap_or(noted.since), now),
-            waited: noted.hook_waits.map_or(Duration::ZERO, |waits| since(waits, now)),
+            known: noted.hook_waits.unwrap_or(noted.since).elapsed(),
+            waited: noted.hook_waits.map_or(Duration::ZERO, |waits| waits.elapsed()),
             stop: self.stop.clone(),
         })
     }
@@ -201,7 +167,7 @@ impl End<'_> {
     /// Takes note of how the hook stands, and of what was refused.
     pub(super) fn heard(&mut self, stands: &Stands, problems: Vec<Problem>) {
         if matches!(stands, Stands::Waits) && self.record.noted().hook_waits.is_none() {
-            self.note(|noted| noted.hook_waits = Some(clock::now()));
+            self.note(|noted| noted.hook_waits = Some(Stamp::now()));
             fault::reached(Point::HookWaits);
         }
         problems.iter().for_each(|problem| self.complain(problem));
@@ -218,7 +184,11 @@ impl End<'_> {
             Flushing::TooEarly | Flushing::Stopped => None,
         };
         match (verdict, stands) {
-            (Some(verdict), _) => self.tell(&api, &waiting, verdict),
+            (Some(verdict), _) => {
+                // It waits: nothing was in vain.
+                self.rest(Duration::ZERO);
+                self.tell(&api, &waiting, verdict);
+            }
             (None, Stands::Idle(refused)) => self.idle(&waiting, &refused),
             (None, _) => {}
         }
@@ -248,14 +218,12 @@ impl End<'_> {
     }
 
     /// Tells the hook, and notes that.
-    fn tell(&mut self, api: &AutoScaling, waiting: &Waiting, verdict: Verdict) {
+    pub(super) fn tell(&mut self, api: &AutoScaling, waiting: &Waiting, verdict: Verdict) {
         let Waiting { group, hook, .. } = waiting;
         match api.complete(group, hook, verdict) {
             Ok(()) => {
                 fault::reached(Point::HookTold);
-                self.note(|noted| {
-                    (noted.hook_told, noted.rests_until, noted.tries) = (Some(verdict), None, 0);
-                });
+                self.note(|noted| noted.hook_told = Some(verdict));
                 fault::reached(Point::HookToldNoted);
                 log::info!("the hook {hook} of {group} was told {}", verdict.word());
             }
@@ -275,7 +243,7 @@ impl End<'_> {
     /// as a load balancer lets go of the instance, which is nothing to complain of. It is asked again after a while.
     fn idle(&mut self, waiting: &Waiting, refused: &Refused) {
         let noted = self.record.noted();
-        let is_late = since(noted.since, clock::now()) >= super::before::LONGEST_DRAINING;
+        let is_late = noted.since.elapsed() >= super::before::LONGEST_DRAINING;
         if noted.hook_waits.is_some() || is_late {
             self.complain(&hook::of_refused(refused));
         }
@@ -289,9 +257,4 @@ impl End<'_> {
             self.complain(&failed(&failure));
         }
     }
-}
-
-/// How long it is from one moment to another.
-pub(super) fn since(begun: Moment, now: Moment) -> Duration {
-    u64::try_from(now.nanos().saturating_sub(begun.nanos())).map_or(Duration::ZERO, Duration::from_nanos)
 }

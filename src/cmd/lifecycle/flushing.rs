@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::before::{LONGEST_UNKNOWN, When};
 use super::deadline_of;
-use super::end::{End, since};
+use super::end::End;
 use super::left::{self, Look};
 use crate::cmd::flush::{self, Flushed, Kind};
 use crate::config::Settings;
@@ -87,11 +87,14 @@ impl End<'_> {
                     return Flushing::ToItsEnd;
                 }
             }
-            if Instant::now() + wait + SHORTEST_RETRY >= self.end_of_time(vigil) {
+            let left = self.end_of_time(vigil).saturating_duration_since(Instant::now());
+            if left < SHORTEST_RETRY * 2 {
                 return Flushing::Short;
             }
-            log::info!("something is left; again in {} s", wait.as_secs());
-            self.stop.sleep(wait);
+            // Not past the middle of what is left: what changes in the end can still be made use of.
+            let pause = wait.min(left / 2);
+            log::info!("something is left; again in {:.1} s", pause.as_secs_f64());
+            self.stop.sleep(pause);
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
@@ -111,7 +114,7 @@ impl End<'_> {
     pub(super) fn end_of_time(&self, vigil: Option<&Vigil>) -> Instant {
         let noted = self.record.noted();
         let begun = noted.hook_waits.unwrap_or(noted.since);
-        let limit = self.settings.lifecycle.limit.saturating_sub(since(begun, clock::now()));
+        let limit = self.settings.lifecycle.limit.saturating_sub(begun.elapsed());
         let limit = Instant::now() + limit;
         let limit = deadline_of(&self.omens).map_or(limit, |deadline| deadline.min(limit));
         vigil.and_then(Vigil::end).map_or(limit, |end| end.min(limit))

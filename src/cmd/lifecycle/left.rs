@@ -84,7 +84,7 @@ mod tests {
 
     fn found(path: &str, born: Option<i64>) -> Found {
         let identity = Identity { dev: 1, ino: 1, born: born.map(Moment::from_nanos) };
-        let (service, priority) = (Service::parse("web").expect("a service"), Priority::default());
+        let (service, priority) = (Service::new("web").expect("a service"), Priority::default());
         Found { path: path.into(), service, identity, size: 7, priority }
     }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::fate::{Fate, Verdict};
 use crate::model::names::Instance;
 use crate::model::time::Moment;
+use crate::sys::clock::Stamp;
 use crate::sys::dir::Dir;
 use crate::sys::errand::AtWork;
 use crate::sys::failure::{Failure, Result};
@@ -35,19 +36,19 @@ pub struct Noted {
     boot: String,
     fate: Fate,
     /// When it was first seen.
-    pub since: Moment,
+    pub since: Stamp,
     /// How many damaged files the state directory had put aside by then.
     #[serde(default)]
     pub damaged: usize,
     /// When the command before the last flush began.
     #[serde(default)]
-    pub before: Option<Moment>,
+    pub before: Option<Stamp>,
     /// That command, as long as it is not known to have ended.
     #[serde(default)]
     pub at_work: Option<AtWork>,
     /// When the hook was first seen to wait.
     #[serde(default)]
-    pub hook_waits: Option<Moment>,
+    pub hook_waits: Option<Stamp>,
     /// When a last flush first brought all into the store.
     #[serde(default)]
     pub flushed: Option<Moment>,
@@ -56,7 +57,7 @@ pub struct Noted {
     pub hook_told: Option<Verdict>,
     /// What is tried in vain is to rest until then.
     #[serde(default)]
-    pub rests_until: Option<Moment>,
+    pub rests_until: Option<Stamp>,
     /// How often it was tried in vain.
     #[serde(default)]
     pub tries: u32,
@@ -66,12 +67,12 @@ pub struct Noted {
 }
 
 impl Noted {
-    fn begin(instance: Instance, boot: String, fate: Fate, since: Moment) -> Self {
+    fn begin(instance: Instance, boot: String, fate: Fate) -> Self {
         Self {
             instance,
             boot,
             fate,
-            since,
+            since: Stamp::now(),
             damaged: 0,
             before: None,
             at_work: None,
@@ -96,20 +97,14 @@ pub struct Record<'a> {
 pub enum Opened<'a> {
     /// We are the one who is at work. Where something can't be noted, as on a full disk, the failure is told with it, and
     /// nobody but this process knows what it notes.
-    Ours(Record<'a>, Option<Failure>),
+    Ours(Box<Record<'a>>, Option<Failure>),
     /// Someone else is.
     AtWork,
 }
 
 impl<'a> Record<'a> {
     /// Goes on with what is noted, or begins with what `begin` adds to it.
-    pub fn open(
-        state: &'a Dir,
-        instance: Instance,
-        fate: Fate,
-        now: Moment,
-        begin: impl FnOnce(&mut Noted),
-    ) -> Opened<'a> {
+    pub fn open(state: &'a Dir, instance: Instance, fate: Fate, begin: impl FnOnce(&mut Noted)) -> Opened<'a> {
         let (lock, failure) = match lock::try_lock_file(state, LOCK) {
             Ok(Some(lock)) => (Some(lock), None),
             Ok(None) => return Opened::AtWork,
@@ -118,14 +113,14 @@ impl<'a> Record<'a> {
         let boot = host::boot_id();
         let is_of_this = |noted: &Noted| (&noted.instance, &noted.boot, noted.fate) == (&instance, &boot, fate);
         if let Some(noted) = read(state).filter(is_of_this) {
-            return Opened::Ours(Self { state, noted, _lock: lock }, failure);
+            return Opened::Ours(Box::new(Self { state, noted, _lock: lock }), failure);
         }
-        let mut noted = Noted::begin(instance, boot, fate, now);
+        let mut noted = Noted::begin(instance, boot, fate);
         begin(&mut noted);
         let record = Self { state, noted, _lock: lock };
         let failure = failure.or(record.write().err());
         fault::reached(Point::EndNoted);
-        Opened::Ours(record, failure)
+        Opened::Ours(Box::new(record), failure)
     }
 
     /// What is noted.
