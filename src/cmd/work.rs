@@ -182,9 +182,10 @@ impl Work<'_> {
         let machine = machine.get_or_insert_with(found).clone();
         report.instance = Some(machine.name(&host::name()));
         let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room, .. } =
+        let Outcome { sealed, mut problems, no_room, stopped, .. } =
             Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
+        problems.extend(stopped.problem(stop.why(), &settings.state_dir));
         report.found(&mut problems);
         to_ship.extend(sealed);
         let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));

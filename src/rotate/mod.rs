@@ -23,6 +23,7 @@ mod leftovers;
 mod reopens;
 pub mod room;
 pub mod rounds;
+pub mod stopped;
 pub mod watch;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -46,6 +47,7 @@ use crate::sys::failure::{Failure, Result};
 use crate::sys::signals::Stop;
 use crate::sys::{clock, host, random};
 use discover::{Discovery, Found};
+use stopped::Stopped;
 use watch::Watch;
 
 /// What taking the logs came to.
@@ -57,6 +59,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What could not be done for want of room in the spool.
     pub no_room: Vec<Problem>,
+    /// What was left since we were to stop.
+    pub stopped: Stopped,
     /// Logs of which something is left that must come before whatever else there is of them.
     pub blocked: HashSet<PathBuf>,
 }

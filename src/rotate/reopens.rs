@@ -80,7 +80,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     }
     drain.finish(batches.rotation);
     batches.left.append(&mut drain.unsealed);
-    batches.note_stopped(items.count());
+    batches.rotation.outcome.stopped.untouched += items.count();
     batches.left
 }
 
@@ -276,10 +276,7 @@ impl Batches<'_, '_> {
 
     fn copy_failed(&mut self, path: PathBuf, error: &CopyError) {
         match error {
-            CopyError::Stopped(why) => {
-                let what = format!("{why}, after it was claimed; the next run goes on from there");
-                self.rotation.problem(Problem::new(Effect::Waits, &path, what));
-            }
+            CopyError::Stopped => self.rotation.outcome.stopped.claimed += 1,
             CopyError::TooLarge => {
                 let failure =
                     self.room().map(|room| room.exceeded(self.rotation.spool)).unwrap_or_else(|failure| failure);
@@ -378,15 +375,6 @@ impl Batches<'_, '_> {
             }
         }
         failed
-    }
-
-    fn note_stopped(&mut self, left: usize) {
-        if left > 0 {
-            let (noun, verb) = if left == 1 { ("log", "was") } else { ("logs", "were") };
-            let what = format!("{}; {left} {noun} {verb} left for the next run", self.rotation.stop.why());
-            let place = self.rotation.settings.state_dir.clone();
-            self.rotation.problem(Problem::new(Effect::Waits, place, what));
-        }
     }
 
     fn forget(&mut self, segment: &Segment) {

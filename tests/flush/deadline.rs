@@ -138,6 +138,18 @@ fn a_log_that_is_too_large_for_the_time_stays_and_the_others_are_complete() {
 }
 
 #[test]
+fn logs_for_which_there_is_no_time_are_told_of_together() {
+    let sandbox = Sandbox::in_memory();
+    let logs = sandbox.path("log").display().to_string();
+    sandbox.config_file(&format!("level = 9\n[[logs]]\npaths = \"{logs}/*.log\"\n"));
+    let bytes = noise(1_000_000).repeat(40);
+    (0..4).for_each(|n| drop(sandbox.write_log(format!("{n}.log"), &bytes)));
+    let ended = flushed(&sandbox, &["--deadline", "1s"]).expect(75);
+    assert_eq!(ended.stderr.matches("as the deadline is near").count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("left for the next run"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_store_that_is_away_is_tried_again_until_it_is_there() {
     let sandbox = Sandbox::new();
     let (fails, hook) = spoiled_after(0, Fault::Status(403, "AccessDenied"));

@@ -12,15 +12,15 @@
 //!
 //! What was written to a log that came later is owed by nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Effect, Problem, chain};
 use crate::model::segment::{Identity, SealedSegment, Segment};
 use crate::rotate::discover::{ClaimedFile, Discovery};
 use crate::spool::{self, Survey};
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::Result;
 
 /// What is owed still of what was there when the flush began.
 #[derive(Default)]
@@ -40,7 +40,7 @@ enum Standing {
     /// It is not at its path any more.
     Gone,
     /// It can't be looked at.
-    Unknown(Failure),
+    Unknown(String),
 }
 
 impl Owed {
@@ -72,19 +72,21 @@ impl Owed {
         let begun = || unfinished.iter().chain(sealed.iter().map(|sealed| &sealed.segment));
         begun().for_each(|segment| self.in_spool(segment));
         let mut waits: Vec<PathBuf> = begun().map(|segment| segment.path.clone()).chain(unread).collect();
-        let mut problems = Vec::new();
+        let (mut problems, mut dirs) = (Vec::new(), Dirs::default());
         for (file, path) in self.logs {
-            match standing(&path, file) {
+            match dirs.standing(&path, file) {
                 Standing::There => waits.push(path),
                 Standing::Emptied => problems.push(taken_away(&path, "emptied")),
                 Standing::Gone => problems.push(taken_away(&path, "renamed or deleted")),
-                Standing::Unknown(failure) => problems.push(Problem::from_error(Effect::Failed, &path, &failure)),
+                Standing::Unknown(why) => problems.push(Problem::new(Effect::Failed, &path, why)),
             }
         }
+        let named: HashSet<&Path> =
+            told.iter().filter(|problem| problem.effect != Effect::Noted).map(path_of).collect();
         let there = self.claimed.into_iter().filter(|(claimed, _)| claimed.symlink_metadata().is_ok());
-        waits.extend(there.filter(|(claimed, _)| !is_told(told, claimed)).map(|(_, log)| log));
-        problems.retain(|problem| !is_told(told, &problem.path));
-        waits.retain(|path| !is_told(told, path));
+        waits.extend(there.filter(|(claimed, _)| !named.contains(&**claimed)).map(|(_, log)| log));
+        problems.retain(|problem| !named.contains(path_of(problem)));
+        waits.retain(|path| !named.contains(&**path));
         // What waits is listed one by one besides; why it does was mostly said of all of it together.
         if !waits.is_empty() && !told.iter().any(|problem| problem.effect == Effect::Waits) {
             let what = format!("left of the logs and segments that it had to ship: {}", waits.len());
@@ -95,18 +97,29 @@ impl Owed {
     }
 }
 
-fn is_told(told: &[Problem], path: &Path) -> bool {
-    told.iter().any(|problem| problem.effect != Effect::Noted && problem.path == path)
+fn path_of(problem: &Problem) -> &Path {
+    &problem.path
 }
 
-fn standing(path: &Path, file: Identity) -> Standing {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Standing::Gone };
-    match Dir::open(parent).and_then(|dir| dir.look(name)) {
-        Ok(Some(entry)) if entry.status.identity != file => Standing::Gone,
-        Ok(Some(entry)) if entry.status.size == 0 => Standing::Emptied,
-        Ok(Some(_)) => Standing::There,
-        Ok(None) => Standing::Gone,
-        Err(failure) => Standing::Unknown(failure),
+/// Directories that were opened; thousands of logs may be in one.
+#[derive(Default)]
+struct Dirs(HashMap<PathBuf, std::result::Result<Dir, String>>);
+
+impl Dirs {
+    fn standing(&mut self, path: &Path, file: Identity) -> Standing {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Standing::Gone };
+        let open = || Dir::open(parent).map_err(|failure| chain(&failure));
+        let looked_at = match self.0.entry(parent.to_owned()).or_insert_with(open) {
+            Ok(dir) => dir.look(name).map_err(|failure| chain(&failure)),
+            Err(why) => Err(why.clone()),
+        };
+        match looked_at {
+            Ok(Some(entry)) if entry.status.identity != file => Standing::Gone,
+            Ok(Some(entry)) if entry.status.size == 0 => Standing::Emptied,
+            Ok(Some(_)) => Standing::There,
+            Ok(None) => Standing::Gone,
+            Err(why) => Standing::Unknown(why),
+        }
     }
 }
 

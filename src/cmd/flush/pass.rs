@@ -14,11 +14,12 @@ use crate::ec2::{self, Want};
 use crate::model::facts::Facts;
 use crate::model::meter::Meter;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{SealedSegment, Segment};
+use crate::model::segment::{Identity, SealedSegment, Segment};
 use crate::model::timetable::Timetable;
-use crate::report::{self, Report};
+use crate::report::Report;
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::rounds::{self, Round};
+use crate::rotate::stopped::Stopped;
 use crate::rotate::watch::Watch;
 use crate::rotate::{Outcome, Rotation};
 use crate::ship::{self, Behind, Dock, How, Order};
@@ -45,6 +46,8 @@ pub(super) struct Passes<'a> {
     report: Report,
     /// What was there when it began and is not sealed.
     owed: Owed,
+    /// The logs that the meter knows as found and not as taken: a pass may find them again.
+    found: HashSet<Identity>,
     /// Why logs were not taken that the next pass tries again, as long as there is time to look at the logs.
     not_taken: Vec<Problem>,
     /// Why segments could not be shipped; each pass tries it again.
@@ -56,6 +59,7 @@ pub(super) struct Passes<'a> {
 struct Taken {
     took: bool,
     no_room: Vec<Problem>,
+    stopped: Stopped,
     blocked: HashSet<PathBuf>,
     confirmed: bool,
 }
@@ -79,6 +83,7 @@ impl<'a> Passes<'a> {
             count: 0,
             report: Report::of_problems(work.started, Vec::new()),
             owed: Owed::default(),
+            found: HashSet::new(),
             not_taken: Vec::new(),
             not_shipped: Vec::new(),
         }
@@ -174,8 +179,11 @@ impl<'a> Passes<'a> {
         }
         self.report.found(&mut discovery.problems);
         self.report.empty = discovery.empty.len();
-        let bytes = discovery.found.iter().map(|found| found.size).sum();
-        self.meter.found(discovery.found.len() as u64, bytes);
+        for found in &discovery.found {
+            if self.found.insert(found.identity) {
+                self.meter.found(1, found.size);
+            }
+        }
         discovery
     }
 
@@ -194,31 +202,32 @@ impl<'a> Passes<'a> {
         rounds: Vec<Round>,
         machine: &Facts,
     ) -> Result<Taken> {
-        let (mut taken, mut no_time) = (Taken::default(), 0);
+        let mut taken = Taken::default();
         for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
             if index > 0 && self.take.requested() {
-                no_time += discovery.found.len() + discovery.claimed.len() + recovered.unfinished.len();
+                taken.stopped.untouched += discovery.found.len();
+                taken.stopped.claimed += discovery.claimed.len().max(recovered.unfinished.len());
                 continue;
             }
             recovered.blocked.extend(taken.blocked.iter().cloned());
-            let (logs, known) = (discovery.found.len() as u64, recovered.blocked.clone());
+            let known = recovered.blocked.clone();
             let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take);
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
-            let Outcome { sealed, problems, no_room, blocked } = rotation.run(&mut recovered, discovery);
-            self.meter.taken(logs);
+            let Outcome { sealed, problems, no_room, stopped, blocked } = rotation.run(&mut recovered, discovery);
+            let taken_now = sealed.iter().filter(|sealed| self.found.remove(&sealed.segment.source.file)).count();
+            self.meter.taken(taken_now as u64);
             taken.took |= !sealed.is_empty();
             self.owed.sealed(&sealed);
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);
+            taken.stopped += stopped;
             self.sort(problems);
             self.report.sealed.extend(work::items(&sealed));
             dock.add(sealed);
             self.drop_confirmed(spool, dock, &mut taken)?;
         }
-        if no_time > 0 {
-            let what = format!("{}; not begun: {}", self.take.why(), report::count(no_time, "log"));
-            self.not_taken.push(Problem::new(Effect::Waits, &self.work.settings.state_dir, what));
-        }
+        let stopped = taken.stopped.problem(self.take.why(), &self.work.settings.state_dir);
+        self.sort(stopped.into_iter().collect());
         Ok(taken)
     }
 
