@@ -24,6 +24,7 @@ mod faults;
 mod fleet;
 mod flush;
 mod golden;
+mod guides;
 mod help;
 mod house;
 mod install;

@@ -9,7 +9,7 @@
 //!
 //! Promise: exit code 0 means that every byte that was written to the logs before it began is in the store, and all that
 //! was in the spool. It ends before its deadline whatever hangs: the work is done by a thread that is not waited for any
-//! longer then ([`in_time`]), and what it was at is as after a crash, which loses nothing.
+//! longer then (`in_time`), and what it was at is as after a crash, which loses nothing.
 
 mod again;
 mod in_time;

@@ -1,4 +1,4 @@
-//! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in [`super::work`].
+//! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in `work`.
 
 use super::plan::Form;
 use super::work::{self, Doubts, Work};
