@@ -149,7 +149,7 @@ often: one that is at work is not disturbed by a second, which does nothing.
 
 Exit codes:
    0  nothing is up, or all is shipped; also when another lifecycle is at work
-   1  some log could not be taken, the command `before` failed, or the API refuses; the message says what is missing
+   1  some log could not be taken, the command `before` failed or is not run, or the API refuses; the message says what is missing
    2  wrong usage
   75  something waits, or the API is out of reach; the next call tries again
   78  the configuration is wrong, or the state directory of no use; it is looked at only when something is up";

@@ -22,6 +22,7 @@ use crate::model::names::StreamId;
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
 use crate::model::time::Moment;
+use crate::report::told::Told;
 use crate::report::{self, Item, Report};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::{Outcome, Rotation};
@@ -77,8 +78,9 @@ pub(super) enum Doubts {
     Grave,
 }
 
-/// Prints what a command came to, with the doubts that nobody was told of yet; they count as told if they could be.
-pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts) -> Report {
+/// Prints what a command came to, but for what was `told` already, with the doubts that nobody was told of yet; they count
+/// as told if they could be.
+pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts, told: &Told) -> Report {
     let effect = match meaning {
         Doubts::Noted => Effect::Noted,
         Doubts::Grave => Effect::Failed,
@@ -87,8 +89,10 @@ pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts) -> Report
         report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
         Vec::new()
     });
-    report.problems.extend(doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)));
-    let printed = report::print_problems(&report.problems);
+    // Each of them is marked by itself once it was told: two of one log are two.
+    let doubtful: Vec<Problem> = doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)).collect();
+    let printed = told.print(&report.problems).and_then(|()| report::print_problems(&doubtful));
+    report.problems.extend(doubtful);
     let marked = printed.is_ok().then(|| spool.doubts_told(&doubts, clock::now()));
     if let Some(Err(failure)) = marked {
         // They are told once more by the next run.

@@ -3,6 +3,7 @@
 pub mod checklist;
 pub mod progress;
 pub mod steps;
+pub mod told;
 
 use std::io;
 use std::path::Path;

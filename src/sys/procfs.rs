@@ -211,12 +211,26 @@ pub fn holder_of_lock(file: Identity) -> Option<u32> {
 
 /// How long ago a process began.
 pub fn age(pid: u32) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in brackets, may hold anything; the start is the 22nd field, in ticks since boot (proc_pid_stat(5)).
-    let begun: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    let (_, begun) = state_and_begin(pid)?;
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
     let uptime: f64 = fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
-    Duration::try_from_secs_f64((uptime - begun / ticks as f64).max(0.0)).ok()
+    Duration::try_from_secs_f64((uptime - begun as f64 / ticks as f64).max(0.0)).ok()
+}
+
+/// When a process that has not ended yet began, in ticks since the system's start: with its id, that tells it from all
+/// others of this boot.
+pub fn begin_of_running(pid: u32) -> Option<u64> {
+    let (state, begun) = state_and_begin(pid)?;
+    // One that has ended and that nobody has waited for.
+    (!['Z', 'X', 'x'].contains(&state)).then_some(begun)
+}
+
+/// The state of a process, and its begin in ticks.
+fn state_and_begin(pid: u32) -> Option<(char, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may hold anything; the state is the third field, the begin the 22nd (proc_pid_stat(5)).
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.nth(18)?.parse().ok()?))
 }
 
 /// The program that this process runs, as the kernel has it, for whatever it was started by.

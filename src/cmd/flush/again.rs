@@ -43,7 +43,8 @@ const MOST: u32 = 20;
 /// The longest pause between two.
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// How long the last flush of a machine waits for writers that are silent, where no deadline says it.
+/// How long the last flush of a machine waits for writers that are silent, where no deadline says it, or the machine waits
+/// for us.
 const LONGEST_WATCH: Duration = Duration::from_secs(8);
 
 /// No pass to take logs begins when there is less time than that: what it can't bring to its end waits, claimed.
@@ -68,7 +69,7 @@ pub(super) enum Next {
 pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
     let Now { passes, watched, asked, to_take, to_ship } = *now;
     let most = match (kind, to_take) {
-        (Kind::Usual, _) => MOST_FOR_WRITERS,
+        (Kind::Usual | Kind::Awaited, _) => MOST_FOR_WRITERS,
         (Kind::Last, None) => MOST,
         (Kind::Last, Some(_)) => u32::MAX,
     };
@@ -83,9 +84,9 @@ pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
         () if came.not_shipped => again(shipping.filter(|_| to_ship.is_some())),
         () if came.not_taken => again(taking.filter(|_| to_take.is_some())),
         () if came.took && passes < most => again(taking),
-        () if came.is_held && kind == Kind::Last && passes < most => match (to_take, taking) {
-            (Some(_), Some(least)) => Next::Watch { least, most: None },
-            (None, Some(least)) if watched < LONGEST_WATCH => {
+        () if came.is_held && kind != Kind::Usual && passes < most => match (kind, to_take, taking) {
+            (Kind::Last, Some(_), Some(least)) => Next::Watch { least, most: None },
+            (_, _, Some(least)) if watched < LONGEST_WATCH => {
                 Next::Watch { least, most: Some(LONGEST_WATCH - watched) }
             }
             _ => Next::Enough,
@@ -188,6 +189,14 @@ mod tests {
         assert_eq!(passes(HELD, Kind::Usual, Some(90)).0, 1);
         assert_eq!(passes(HELD, Kind::Last, None).1, LONGEST_WATCH);
         assert_eq!(passes(HELD, Kind::Last, Some(60)).1, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_machine_that_waits_for_us_is_not_held_up_by_writers_that_don_t_end() {
+        assert_eq!(passes(HELD, Kind::Awaited, Some(3600)).1, LONGEST_WATCH);
+        assert_eq!(passes(TOOK, Kind::Awaited, Some(3600)).0, MOST_FOR_WRITERS);
+        let (_, time) = passes(AWAY, Kind::Awaited, Some(3600));
+        assert!(time > Duration::from_secs(3500), "a store that is away is tried to the end: {time:?}");
     }
 
     #[test]

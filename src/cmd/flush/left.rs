@@ -43,7 +43,7 @@ pub(super) fn behind_deleted_logs(spool: &mut Spool, kind: Kind, began: Moment) 
                 let problem = Problem::new(Effect::Failed, &path, what);
                 problems.push(problem.hint("as root, and outside of a container, every process can be seen"));
             }
-            State::Held { writer } if kind == Kind::Last => {
+            State::Held { writer } if kind != Kind::Usual => {
                 let what = format!(
                     "{writer} still holds the file that was taken; what it writes there from now on is lost with this machine"
                 );

@@ -68,7 +68,7 @@ impl<'a> Passes<'a> {
     pub(super) fn new(work: &'a Work<'a>, kind: Kind, times: Option<Timetable>, meter: &'a Arc<Meter>) -> Self {
         let behind = match kind {
             Kind::Usual => Behind::Waits,
-            Kind::Last => Behind::GoesOn,
+            Kind::Last | Kind::Awaited => Behind::GoesOn,
         };
         Self {
             work,
