@@ -1,13 +1,13 @@
 //! What a fleet whose cron fires at the same minute asks of one prefix of a bucket: puts per second, with and without
 //! splay, in numbers. Prints the table that stands in `docs/ec2.md`.
 //!
-//! Each machine's wait is the real one ([`logferry::model::splay`]), for instance ids as EC2 gives them. The rest is a
-//! model, chosen to be harder on the bucket than a real fleet: every machine has something in every log, all clocks are
+//! Each instance's wait is the real one ([`logferry::model::splay`]), for instance ids as EC2 gives them. The rest is a
+//! model, chosen to be harder on the bucket than a real fleet: every instance has something in every log, all clocks are
 //! right, and no put is ever slow.
 //!
 //! - cron looks at its table within the first second of the minute;
 //! - a run takes its logs, and ships nothing, for a quarter of a second up to a second and a quarter: compressing one
-//!   machine's logs takes less than the settle time of a silent one;
+//!   instance's logs takes less than the settle time of a silent one;
 //! - then four puts are under way at a time, each of 40 ms: a small object in the same region.
 
 use std::time::Duration;
@@ -16,9 +16,9 @@ use logferry::model::digest::Digest;
 use logferry::model::names::Instance;
 use logferry::model::splay;
 
-const MACHINES: u32 = 10_000;
+const INSTANCES: u32 = 10_000;
 
-/// Logs of one machine that have something in them.
+/// Logs of one instance that have something in them.
 const LOGS: [u64; 3] = [5, 20, 50];
 
 const SPLAYS: [(&str, u64); 4] = [("none", 0), ("1m", 60), ("10m", 600), ("30m", 1800)];
@@ -35,14 +35,14 @@ const PUT: u64 = 40;
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html>).
 const S3: u64 = 3_500;
 
-/// When a machine's run begins, and when it has something to ship, in milliseconds after the minute.
-struct Machine {
+/// When an instance's run begins, and when it has something to ship, in milliseconds after the minute.
+struct Member {
     cron: u64,
     prepares: u64,
     instance: Instance,
 }
 
-impl Machine {
+impl Member {
     fn new(number: u32) -> Option<Self> {
         let digest = Digest::of(&number.to_be_bytes());
         let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| digest.0[at + byte]));
@@ -60,9 +60,9 @@ impl Machine {
 }
 
 /// The puts of each second, from the first to the last in which there is one.
-fn load(fleet: &[Machine], logs: u64, splay: Duration) -> Vec<u64> {
+fn load(fleet: &[Member], logs: u64, splay: Duration) -> Vec<u64> {
     let mut seconds = Vec::new();
-    for second in fleet.iter().flat_map(|machine| machine.puts(logs, splay)) {
+    for second in fleet.iter().flat_map(|member| member.puts(logs, splay)) {
         if seconds.len() <= second {
             seconds.resize(second + 1, 0);
         }
@@ -89,9 +89,9 @@ fn grouped(number: u64) -> String {
 
 #[expect(clippy::print_stdout, reason = "a program talks to its user")]
 fn main() {
-    let fleet: Vec<Machine> = (0..MACHINES).filter_map(Machine::new).collect();
+    let fleet: Vec<Member> = (0..INSTANCES).filter_map(Member::new).collect();
     println!(
-        "| logs a machine | puts an hour | splay | seconds it takes | puts a second: peak | 99th percentile | share of S3's {} |",
+        "| logs an instance | puts an hour | splay | seconds it takes | puts a second: peak | 99th percentile | share of S3's {} |",
         grouped(S3)
     );
     println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: |");

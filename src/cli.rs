@@ -116,14 +116,15 @@ pub struct Run {
     pub dry_run: bool,
 }
 
+// Each paragraph is one line here, whatever the source looks like: clap breaks it to fit the terminal.
+
 const FLUSH_HELP: &str = "\
-Exit code 0 means that every byte that was written to these logs before it started is in the store, and all that was in the
-spool. It waits for a run at work, and takes the logs again as long as something new arrives.
+Exit code 0 means that every byte that was written to these logs before it started is in the store, and all that was in \
+the spool. It waits for a run at work, and takes the logs again as long as something new arrives.
 
 Exit codes:
    0  all is shipped
-   1  some log could not be taken or some object not be stored, or nobody can know whether bytes are missing; the message
-      names it
+   1  some log could not be taken or stored, or bytes may be missing; the message names it
    2  wrong usage
   75  something waits: the deadline came, a signal, or the store is away; what stays is listed
   78  the configuration is wrong, or the state directory of no use; nothing was touched";
@@ -146,14 +147,14 @@ pub struct Flush {
 }
 
 const LIFECYCLE_HELP: &str = "\
-It asks the instance metadata service what becomes of this instance, and ends at once where nothing is up. Where its Auto
-Scaling group ends it, or a spot notice announces its end: the command `before`, a last flush, heartbeats meanwhile, and
-then the lifecycle hook is told CONTINUE, when all is in the store. It is made to be started each minute or more often: one
-that is at work is not disturbed by a second, which does nothing.
+It asks the instance metadata service what becomes of this instance, and ends at once where nothing is up. Where its \
+Auto Scaling group ends it, or a spot notice announces its end: the command `before`, a last flush, heartbeats meanwhile, \
+and then the lifecycle hook is told CONTINUE, when all is in the store. It is made to be started each minute or more \
+often: one that is at work is not disturbed by a second, which does nothing.
 
 Exit codes:
    0  nothing is up, or all is shipped; also when another lifecycle is at work
-   1  some log could not be taken, the command `before` failed, or the API refuses; the message says what is missing
+   1  some log could not be taken, the command `before` failed or is not run, or the API refuses; the message says what is missing
    2  wrong usage
   75  something waits, or the API is out of reach; the next call tries again
   78  the configuration is wrong, or the state directory of no use; it is looked at only when something is up";
@@ -174,17 +175,17 @@ pub struct Lifecycle {
 }
 
 const CHECK_HELP: &str = "\
-It looks at the configuration, the logs and their directories, who writes the logs, the spool, logrotate, the schedule, this
-machine and the store; for the user that it is run as, and with that user's credentials and environment. Nothing is changed
-but for one small object in the store, .logferry/check-INSTANCE, which is put once and stays.
+It looks at the configuration, the logs and their directories, who writes the logs, the spool, logrotate, the schedule, \
+this machine and the store; for the user that it is run as, and with that user's credentials and environment. Nothing is \
+changed but for one small object in the store, .logferry/check-INSTANCE, which is put once and stays. Where the configuration is of \
+no use, what can be looked at without it is looked at all the same.
 
 Exit codes:
    0  nothing is in the way of the next run; there may be warnings
    1  some log could not be taken, or no run would be started
    2  wrong usage
-  75  the next run could not ship: the store is in the way, or the spool has no room; what waits is kept
-  78  the configuration is wrong, or the state directory is of no use: no run would touch anything. What can be looked at
-      without it is looked at all the same";
+  75  the next run could not ship: the store is in the way, or the spool has no room
+  78  the configuration is wrong, or the state directory is of no use: no run would touch anything";
 
 /// `logferry check`.
 #[derive(Debug, Args)]

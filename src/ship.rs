@@ -1,7 +1,7 @@
 //! From the spool to the store: several segments at once, each put once and dropped when the store has confirmed it.
 //!
-//! [`order`] says which goes first: the oldest, or where there may not be time for all the most urgent. A stream's segments
-//! are put one after another, and one object that fails leaves the others alone; [`line`] has the rules. [`dock`] ships
+//! `order` says which goes first: the oldest, or where there may not be time for all the most urgent. A stream's segments
+//! are put one after another, and one object that fails leaves the others alone; `line` has the rules. `dock` ships
 //! while more is taken. What fails in the same way is named once, with what waits because of it, and is tried again by the next run.
 
 mod dock;

@@ -116,7 +116,9 @@ fn status_says_what_waits_and_since_when() {
     let missing = format!("file://{}", sandbox.path("missing").display());
     sandbox.run(["run", "--to", &missing, "log"]).expect(75);
     let text = sandbox.run(["status"]).expect(0).text();
-    assert!(text.starts_with(&format!("waiting for {missing}: 1 segments, ")), "{text}");
+    assert!(text.starts_with(&format!("waiting for {missing}: 1 segment, ")), "{text}");
+    let since = text.lines().next().and_then(|line| line.rsplit(' ').next()).expect("a time");
+    assert_eq!(since.len(), "2026-11-21T00:59:59Z".len(), "to the second: {text}");
     let run = {
         sandbox.write_log("new.log", "y\n");
         let mut run = sandbox.logferry();

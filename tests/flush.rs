@@ -4,6 +4,7 @@ mod deadline;
 mod guide;
 mod killed;
 mod last;
+mod owed;
 mod progress;
 mod promise;
 mod waiting;

@@ -4,7 +4,9 @@
 
 mod before;
 mod cut_short;
+mod draining;
 mod hook;
+mod left;
 mod refused;
 mod spot;
 mod states;
@@ -85,6 +87,26 @@ impl Fleet {
     /// What the store has of a service.
     fn shipped(&self, service: &str) -> String {
         self.bucket.run(&self.sandbox, ["cat", service]).text()
+    }
+
+    /// What is noted of the end.
+    fn record(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(self.sandbox.path("state/lifecycle.json")).expect("a record");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Has what is noted with a time have been two hours earlier.
+    fn two_hours_earlier(&self, field: &str) {
+        let mut record = self.record();
+        let uptime = record[field]["uptime"].as_i64().expect("milliseconds");
+        record[field]["uptime"] = (uptime - 2 * 3600 * 1000).into();
+        std::fs::write(self.sandbox.path("state/lifecycle.json"), record.to_string()).expect("a record");
+    }
+
+    /// Has what rests since it was tried in vain be tried again by the next call.
+    fn rested(&self) {
+        assert!(self.record()["rests_until"].is_object(), "nothing rests: {}", self.record());
+        self.two_hours_earlier("rests_until");
     }
 
     fn objects(&self) -> usize {

@@ -26,6 +26,8 @@ mod faults;
 mod fleet;
 mod flush;
 mod golden;
+mod guides;
+mod help;
 mod holds;
 mod house;
 mod install;

@@ -2,10 +2,13 @@
 # The moto server on the loopback: a third S3 server for tests, and what there is of CloudFormation, Auto Scaling and IAM
 # to test against. With it come boto3, to speak to it, and cfn-lint, which judges templates.
 #
-#   moto.sh install DIR   fetch it into DIR (once; at once when it is there already); the programs are in DIR/venv/bin
+#   moto.sh install DIR   fetch it into DIR (once; at once when it is there already)
 #   moto.sh serve DIR     start it on a free port; prints endpoint=; ends when stdin ends, so with whoever holds it
 #
 # It keeps everything in memory: each server begins with nothing.
+#
+# DIR may be moved or copied. The programs in DIR/venv/bin begin with the path of the Python that they were installed for, which
+# is another one then, or none: they are given to DIR/venv/bin/python as its first argument, and never started by themselves.
 set -eu
 
 # boto3 stands for botocore too, whose model of the services moto answers by.
@@ -21,8 +24,9 @@ need() {
     command -v "$1" >/dev/null || die "$1 is missing" "apt-get install $2"
 }
 
+# A Python that was updated or removed takes its environments with it.
 is_installed() {
-    [ "$(cat "$TOOLS/installed" 2>/dev/null)" = "$PACKAGES" ]
+    [ "$(cat "$TOOLS/installed" 2>/dev/null)" = "$PACKAGES" ] && "$BIN/python" -c '' 2>/dev/null
 }
 
 # Several may want it at the same time: one fetches it, the others wait.
@@ -43,7 +47,7 @@ fetch_moto() {
     rm -rf "$TOOLS/venv"
     python3 -m venv "$TOOLS/venv" || die "can't make a virtual environment" "apt-get install python3-venv"
     read -ra packages <<<"$PACKAGES"
-    "$BIN/pip" install -q "${packages[@]}" || die "can't install $PACKAGES" "is PyPI reached? see pip's words above"
+    "$BIN/python" -m pip install -q "${packages[@]}" || die "can't install $PACKAGES" "is PyPI reached? see pip's words above"
     printf '%s\n' "$PACKAGES" >"$TOOLS/installed"
 }
 

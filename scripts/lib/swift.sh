@@ -8,6 +8,8 @@
 #
 # The programs live in DIR; objects, logs and settings in DATA, which is DIR where it isn't given. Several may run at
 # the same time, each with its own DATA. Objects survive stop and start. Logs of the servers are in DATA/log.
+#
+# DIR may be moved or copied: what is in DIR/venv/bin is given to the Python there as its first argument (see moto.sh).
 set -eu
 
 readonly VERSION=2.38.3
@@ -27,14 +29,19 @@ need() {
     command -v "$1" >/dev/null || die "$1 is missing" "apt-get install $2"
 }
 
+# A Python that was updated or removed takes its environments with it.
+is_installed() {
+    [ -f "$TOOLS/installed-$VERSION" ] && "$BIN/python" -c '' 2>/dev/null
+}
+
 # Several may want it at the same time: one fetches it, the others wait.
 install_swift() {
-    [ ! -f "$TOOLS/installed-$VERSION" ] || return 0
+    ! is_installed || return 0
     need flock util-linux
     mkdir -p "$TOOLS"
     (
         flock 9
-        [ -f "$TOOLS/installed-$VERSION" ] || fetch_swift
+        is_installed || fetch_swift
     ) 9>"$TOOLS/lock"
 }
 
@@ -44,7 +51,7 @@ fetch_swift() {
     rm -rf "$TOOLS/venv"
     python3 -m venv "$TOOLS/venv" || die "can't make a virtual environment" "apt-get install python3-venv"
     # setuptools: Swift still uses pkg_resources. anycrc: the CRC checksums of S3.
-    "$BIN/pip" install -q "swift==$VERSION" anycrc 'setuptools<81' ||
+    "$BIN/python" -m pip install -q "swift==$VERSION" anycrc 'setuptools<81' ||
         die "can't install swift $VERSION" "apt-get install build-essential python3-dev liberasurecode-dev, if a build failed"
     take_configuration_from_environment
     : >"$TOOLS/installed-$VERSION"
@@ -69,6 +76,10 @@ print(*[one.getsockname()[1] for one in held])
 PY
 }
 
+ring_builder() {
+    "$BIN/python" "$BIN/swift-ring-builder" "$@"
+}
+
 write_rings() {
     local server port
     (
@@ -77,9 +88,9 @@ write_rings() {
         for server in account container object; do
             port=$1
             shift
-            "$BIN/swift-ring-builder" "$server.builder" create 4 1 1
-            "$BIN/swift-ring-builder" "$server.builder" add "r1z1-127.0.0.1:$port/disk" 100
-            "$BIN/swift-ring-builder" "$server.builder" rebalance
+            ring_builder "$server.builder" create 4 1 1
+            ring_builder "$server.builder" add "r1z1-127.0.0.1:$port/disk" 100
+            ring_builder "$server.builder" rebalance
         done
     ) >"$ROOT/log/rings.log" 2>&1 || die "can't build the rings" "see $ROOT/log/rings.log"
 }
@@ -167,7 +178,7 @@ launch() {
     : >"$ROOT/run/processes"
     for server in $SERVERS; do
         # A session of its own: a Ctrl-C meant for the caller doesn't reach it, stop does.
-        setsid "$BIN/swift-$server-server" "$ROOT/etc/$server-server.conf" \
+        setsid "$BIN/python" "$BIN/swift-$server-server" "$ROOT/etc/$server-server.conf" \
             >"$ROOT/log/$server.log" 2>&1 </dev/null &
         pid=$!
         printf '%s %s\n' "$pid" "$(start_time "$pid")" >>"$ROOT/run/processes"

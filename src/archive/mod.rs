@@ -6,6 +6,7 @@
 
 pub mod local;
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ use sha2::Digest as _;
 use crate::config::Layout;
 use crate::model::digest::Digest;
 use crate::model::key::{Leaf, ObjectKey};
-use crate::model::names::Service;
+use crate::model::names::{Seq, Service, StreamId};
 use crate::model::problem;
 use crate::store::{Store, StoreError};
 
@@ -51,11 +52,43 @@ impl Places {
     }
 }
 
-/// The shipped segments of a service, or of all: streams in the order of their beginnings, each in order.
+/// What was found.
+pub struct Listing {
+    /// Streams in the order of their beginnings, each in order.
+    pub shipped: Vec<Shipped>,
+    /// Where it was looked for.
+    pub looked: Looked,
+}
+
+/// Where was looked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Looked {
+    /// In the directories of layouts that are known.
+    InSome,
+    /// In all: what was not found is not there.
+    Everywhere,
+}
+
+impl Listing {
+    /// How many streams there are whose first segment was not found and may be where nobody looked.
+    pub fn without_beginning(&self) -> usize {
+        if self.looked == Looked::Everywhere {
+            return 0;
+        }
+        let mut first: HashMap<StreamId, Seq> = HashMap::new();
+        for Shipped { leaf, .. } in &self.shipped {
+            let seq = first.entry(leaf.stream).or_insert(leaf.seq);
+            *seq = leaf.seq.min(*seq);
+        }
+        first.values().filter(|seq| **seq != Seq::FIRST).count()
+    }
+}
+
+/// The shipped segments of a service, or of all.
 ///
 /// # Errors
 /// What kept the store from being listed.
-pub fn list(store: &dyn Store, service: Option<&Service>, places: &Places) -> Result<Vec<Shipped>, StoreError> {
+pub fn list(store: &dyn Store, service: Option<&Service>, places: &Places) -> Result<Listing, StoreError> {
     let mut prefixes = places.prefixes(service);
     let mut shipped = list_below(store, service, &prefixes)?;
     if shipped.is_empty() && prefixes != [""] {
@@ -64,7 +97,8 @@ pub fn list(store: &dyn Store, service: Option<&Service>, places: &Places) -> Re
         shipped = list_below(store, service, &prefixes)?;
     }
     order(&mut shipped, |shipped| &shipped.leaf);
-    Ok(shipped)
+    let looked = if prefixes == [""] { Looked::Everywhere } else { Looked::InSome };
+    Ok(Listing { shipped, looked })
 }
 
 fn list_below(store: &dyn Store, service: Option<&Service>, prefixes: &[String]) -> Result<Vec<Shipped>, StoreError> {
@@ -87,7 +121,7 @@ fn list_below(store: &dyn Store, service: Option<&Service>, prefixes: &[String])
 
 /// Services by name; in each, streams by the time of their first segment; in each, segments by number.
 fn order<T>(segments: &mut [T], leaf: impl Fn(&T) -> &Leaf) {
-    let mut begins = std::collections::HashMap::new();
+    let mut begins = HashMap::new();
     for leaf in segments.iter().map(&leaf) {
         let begin = begins.entry(leaf.stream).or_insert(leaf.first);
         *begin = leaf.first.min(*begin);

@@ -9,6 +9,7 @@ use crate::config::{DEFAULT_FILE, Settings};
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::{to_shell, to_text};
 use crate::sys::host;
+use crate::sys::walk;
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let mut findings = match &subject.settings {
@@ -17,7 +18,21 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     };
     let file = subject.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     findings.extend(file.metadata().ok().and_then(|metadata| open_to_others(file, &metadata)));
+    findings.extend(subject.settings.as_ref().ok().and_then(|settings| not_run(file, &settings.lifecycle.before)));
     findings
+}
+
+/// Whoever can change the file, or put another one in its place, would have a command of his own run before the last flush.
+fn not_run(file: &Path, before: &[String]) -> Option<Finding> {
+    if before.is_empty() {
+        return None;
+    }
+    let why = walk::trusted_file(file).err()?;
+    let why =
+        format!("the command before the last flush is not run, since not only its user can say what it is: {why}");
+    let path = to_shell(file);
+    let hint = format!("chown root:root {path}; chmod 644 {path}; and so with the directories that it is in");
+    Some(Finding::warn("before", why).hint(hint))
 }
 
 fn sound(subject: &Subject, settings: &Settings) -> Finding {

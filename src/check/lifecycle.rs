@@ -26,17 +26,17 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let imds = Imds::new();
     let is_in_group = lifecycle::omens(&imds).is_some_and(|omens| omens.target.is_some());
     let Some(instance) = is_in_group.then(|| lifecycle::instance(&imds)).flatten() else { return Vec::new() };
-    let Some(starts) = schedule::starts_lifecycle() else {
-        let why = "this instance is in an Auto Scaling group, and nothing looks whether that ends it: what the logs hold \
-                   then is lost with it";
-        let hint = "logferry install --lifecycle; nothing to do where something else starts logferry lifecycle";
-        return vec![Finding::warn(WHAT, why).hint(hint)];
+    let looks = match schedule::starts_lifecycle() {
+        Some(starts) => Finding::ok(WHAT, format!("{starts} looks whether the Auto Scaling group ends this instance")),
+        None => {
+            let why = "this instance is in an Auto Scaling group, and nothing looks whether that ends it: what the logs hold \
+                       then is lost with it";
+            let hint = "logferry install --lifecycle; nothing to do where something else starts logferry lifecycle";
+            Finding::warn(WHAT, why).hint(hint)
+        }
     };
     let settings = subject.settings.as_ref().map(|settings| settings.lifecycle.clone()).unwrap_or_default();
-    vec![
-        Finding::ok(WHAT, format!("{starts} looks whether the Auto Scaling group ends this instance")),
-        waits(instance, lifecycle::region(&imds), settings),
-    ]
+    vec![looks, waits(instance, lifecycle::region(&imds), settings)]
 }
 
 /// Whether a hook waits for the last flush.
@@ -50,6 +50,10 @@ fn waits(instance: Instance, region: Option<String>, settings: Lifecycle) -> Fin
         None => Finding::warn(HOOK, format!("no answer of the Auto Scaling API in {} s", LONGEST.as_secs()))
             .hint("see the way to it: a VPC endpoint, a NAT, or a proxy (HTTPS_PROXY)"),
         Some(Err(problem)) => warn(problem),
+        Some(Ok(Some(Waiting { group, hook, unasked: Some(refused), .. }))) => {
+            let why = format!("not known whether {hook} of {group} waits: {refused}");
+            Finding::warn(HOOK, why).hint(refused.hint())
+        }
         Some(Ok(Some(Waiting { group, hook, heartbeat, .. }))) => {
             Finding::ok(HOOK, format!("{hook} of {group} waits {} s for each heartbeat", heartbeat.as_secs()))
         }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive::{self, ReadError, local};
+use crate::archive::{self, Listing, Looked, ReadError, local};
 use crate::cli::Cat;
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -28,15 +28,20 @@ fn cat_store(args: &Cat, service: &Service) -> Exit {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };
-    let shipped = match archive::list(store.as_ref(), Some(service), &places) {
-        Ok(shipped) => shipped,
+    let listing = match archive::list(store.as_ref(), Some(service), &places) {
+        Ok(listing) => listing,
         Err(error) => return super::unreadable(&error),
     };
+    super::tell_of_beginnings(&listing);
+    let Listing { shipped, looked } = listing;
     if shipped.is_empty() {
         steps::complain(&format!("nothing of {service} is there; `logferry ls` shows what is"));
         return Exit::Failed;
     }
     let exit = tell_gaps(shipped.iter().map(|shipped| &shipped.leaf));
+    if exit != Exit::Done && looked == Looked::InSome {
+        steps::complain(&format!("  hint: {}", super::ANY_LAYOUT));
+    }
     let written = write(&shipped, |shipped, output| archive::read(store.as_ref(), shipped, output));
     written.map_or_else(|error| ended(&error), |written| written.max(exit))
 }

@@ -9,13 +9,14 @@
 //!
 //! Promise: exit code 0 means that every byte that was written to the logs before it began is in the store, and all that
 //! was in the spool. It ends before its deadline whatever hangs: the work is done by a thread that is not waited for any
-//! longer then ([`in_time`]), and what it was at is as after a crash, which loses nothing.
+//! longer then (`in_time`), and what it was at is as after a crash, which loses nothing.
 
 mod again;
 mod in_time;
 mod job;
 mod left;
 mod lock;
+mod owed;
 mod pass;
 
 use std::time::Instant;
@@ -26,6 +27,7 @@ use crate::config::{Backlog, Settings};
 use crate::exit::Exit;
 use crate::model::left::Left;
 use crate::report::progress::Show;
+use crate::report::told::Told;
 use crate::report::{self, Report, steps};
 use crate::sys::clock;
 use crate::sys::signals::{self, Stop};
@@ -33,11 +35,14 @@ use job::{Job, Output};
 
 /// What comes after a flush.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The hourly runs go on.
     Usual,
-    /// Nothing: the machine is about to disappear.
+    /// Nothing: the machine is about to disappear, at a time that is set.
     Last,
+    /// Nothing: the machine is about to disappear, and waits for us. Writers that don't end are not waited for until the
+    /// deadline, which is only how long to try a store that is away.
+    Awaited,
 }
 
 /// Carries out a flush.
@@ -63,7 +68,8 @@ pub fn flush(args: cli::Flush) -> Exit {
         true => (Show::Nothing, Output::Json),
         false => (Show::fitting(), Output::Summary),
     };
-    in_time::flushed(Job { settings, kind, begun, deadline, stop, show, output, started }).exit
+    let told = Told::default();
+    in_time::flushed(Job { settings, kind, begun, deadline, stop, show, output, started, told }).exit
 }
 
 /// A flush is over when all is in the store: what a limit leaves in a log would not be, and someone waits for it.
@@ -82,17 +88,19 @@ pub struct Flushed {
     pub report: Report,
 }
 
-/// The last flush of a machine that is about to disappear, as `flush --final` makes it, but without showing progress. It
-/// returns before the deadline, whatever hangs; what still hangs then goes on, and holds the lock, until the process ends.
-pub fn last_flush(settings: &Settings, deadline: Option<Instant>, stop: &Stop) -> Flushed {
+/// The last flush of a machine that is about to disappear, as `flush --final` makes it, but without showing progress, and
+/// without saying what was `told` already. It returns before the deadline, if there is one, whatever hangs; what still hangs then goes on, and
+/// holds the lock, until the process ends.
+pub fn last_flush(settings: &Settings, kind: Kind, deadline: Option<Instant>, stop: &Stop, told: &Told) -> Flushed {
     in_time::flushed(Job {
         settings: unlimited(settings.clone()),
-        kind: Kind::Last,
+        kind,
         begun: Instant::now(),
         deadline,
         stop: stop.clone(),
         show: Show::Nothing,
         output: Output::Nothing,
         started: clock::now(),
+        told: told.clone(),
     })
 }

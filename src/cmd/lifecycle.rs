@@ -1,34 +1,40 @@
 //! `logferry lifecycle`: one look at what becomes of this instance, and a last flush before it goes.
 
+mod before;
 mod end;
+mod flushing;
+mod left;
+mod parks;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::flush::Kind;
 use super::{flush, work};
 use crate::cli;
-use crate::config::Backlog;
+use crate::config::{Backlog, DEFAULT_FILE, Settings};
 use crate::ec2::imds::Imds;
 use crate::ec2::lifecycle::hook::Named;
-use crate::ec2::lifecycle::record::{self, Record};
+use crate::ec2::lifecycle::record::{self, Noted, Opened, Record};
 use crate::ec2::{self, lifecycle};
 use crate::exit::Exit;
 use crate::model::fate::{Fate, Omens, Target, Verdict};
-use crate::model::names::Instance;
 use crate::model::problem::{Effect, Problem};
 use crate::model::time::Moment;
+use crate::report::told::Told;
 use crate::report::{self, Report, steps};
 use crate::sys::clock;
 use crate::sys::dir::Dir;
 use crate::sys::failure::Failure;
-use crate::sys::signals;
+use crate::sys::signals::{self, Stop};
+use crate::sys::walk;
 use end::{Came, End};
 
 /// What is printed for a program.
 #[derive(Default, Serialize)]
-struct Told {
+struct Answer {
     version: &'static str,
     /// What becomes of the instance; `null` where nobody says.
     fate: Option<Fate>,
@@ -46,14 +52,14 @@ struct Told {
 pub fn lifecycle(args: cli::Lifecycle) -> Exit {
     steps::tell(super::verbosity(args.logs.store.verbose));
     let json = args.logs.json;
-    let mut told = Told { version: env!("CARGO_PKG_VERSION"), ..Told::default() };
+    let mut told = Answer { version: env!("CARGO_PKG_VERSION"), ..Answer::default() };
     let exit = look(args, &mut told);
     told.exit_code = exit as u8;
     let printed = if json { report::print_json(&told) } else { Ok(()) };
     printed.map_or(exit.max(Exit::Failed), |()| exit)
 }
 
-fn look(args: cli::Lifecycle, told: &mut Told) -> Exit {
+fn look(args: cli::Lifecycle, told: &mut Answer) -> Exit {
     let state_dir = args.logs.state_dir.clone();
     if ec2::imds::is_switched_off() || ec2::is_known_to_be_silent(&state_dir) {
         log::info!("no metadata service says anything of this machine; nothing to do");
@@ -76,6 +82,9 @@ fn look(args: cli::Lifecycle, told: &mut Told) -> Exit {
 /// Nothing is up, or not any more.
 fn stays(omens: &Omens, state_dir: &Path) -> Exit {
     log::info!("{omens}; nothing to do");
+    if omens.unclear {
+        return Exit::Done;
+    }
     match Dir::open(state_dir).and_then(|state| record::forget(&state)) {
         Err(failure) if !failure.is(std::io::ErrorKind::NotFound) => {
             complain(&[Problem::from_error(Effect::Failed, failure.path.clone(), &failure)])
@@ -85,63 +94,53 @@ fn stays(omens: &Omens, state_dir: &Path) -> Exit {
 }
 
 /// The machine goes.
-fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens, told: &mut Told) -> Exit {
-    let named = Named { hook: args.hook, group: args.group };
+fn goes(args: cli::Lifecycle, imds: &Imds, omens: Omens, answer: &mut Answer) -> Exit {
+    let (hook, group) = (args.hook, args.group);
+    let config = args.logs.store.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    // Before it is read: what nobody else can change now, nobody else has any say in when it is read.
+    let trusted = walk::trusted_file(&config);
     let settings = match work::settings(args.logs, None, Backlog::Left) {
         Ok(settings) => settings,
         Err(_) => return Exit::Config,
     };
-    let prepared = signals::prepare().and_then(|stop| Ok((stop, Dir::open_private(&settings.state_dir)?)));
-    let (stop, state) = match prepared {
-        Ok(prepared) => prepared,
-        Err(failure) => {
-            // What the logs hold can't be kept then, but the hook goes by its own rule.
-            let _ = report::print_problems(&[work::no_state(&settings, &failure)]);
-            return Exit::Config;
-        }
-    };
-    let named = Named {
-        hook: named.hook.or(settings.lifecycle.hook.clone()),
-        group: named.group.or(settings.lifecycle.group.clone()),
-    };
-    let (instance, record) = match noted(imds, &omens, &state) {
-        Noted::As(instance, record) => (instance, record),
-        Noted::ByAnother => return Exit::Done,
+    let Some((stop, state)) = prepared(&settings) else { return Exit::Config };
+    let Some(instance) = lifecycle::instance(imds) else {
+        log::info!("the metadata service does not say which instance this is; the next call asks again");
         // What is there can be shipped all the same.
-        Noted::Not(exit) => return exit.max(flush::last_flush(&settings, deadline(&omens), &stop).exit),
+        return flush::last_flush(&settings, Kind::Awaited, deadline(&omens), &stop, &Told::default()).exit;
     };
     log::info!("{instance}: {omens}");
-    let (region, settings, stop, came) = (lifecycle::region(imds), &settings, &stop, Came::default());
-    let Came { exit, flushed, hook_told, flush } =
-        End { settings, omens, named, instance, region, record, stop, came }.come();
-    (told.hook_told, told.flush) = (hook_told, flush);
+    let begin = |noted: &mut Noted| noted.damaged = flushing::damaged(&settings);
+    let Opened::Ours(record, unnoted) = Record::open(&state, instance.clone(), omens.fate(), begin) else {
+        log::info!("another lifecycle is at work on {}; nothing to do", state.path().display());
+        return Exit::Done;
+    };
+    let lifecycle = settings.lifecycle.clone();
+    let untrusted = trusted.err().filter(|_| !lifecycle.before.is_empty());
+    let end = End {
+        untrusted: untrusted.map(|why| before::untrusted(&config, &why)),
+        named: Named { hook: hook.or(lifecycle.hook), group: group.or(lifecycle.group) },
+        region: lifecycle::region(imds),
+        told: Told::before(&record.noted().told),
+        left: Vec::new(),
+        came: Came::default(),
+        settings: &settings,
+        stop: &stop,
+        omens,
+        instance,
+        record,
+    };
+    let Came { exit, flushed, hook_told, flush } = end.come(unnoted);
+    (answer.hook_told, answer.flush) = (hook_told, flush);
     exit.max(flushed)
 }
 
-/// Whether what is done can be noted.
-enum Noted<'a> {
-    /// It can, for this instance.
-    As(Instance, Record<'a>),
-    /// Another call is at work on it.
-    ByAnother,
-    /// It can't; what was complained of comes to this.
-    Not(Exit),
-}
-
-fn noted<'a>(imds: &Imds, omens: &Omens, state: &'a Dir) -> Noted<'a> {
-    let Some(instance) = lifecycle::instance(imds) else {
-        log::info!("the metadata service does not say which instance this is; the next call asks again");
-        return Noted::Not(Exit::Done);
-    };
-    match Record::open(state, instance.clone(), omens.fate(), clock::now()) {
-        Ok(Some(record)) => Noted::As(instance, record),
-        Ok(None) => {
-            log::info!("another lifecycle is at work on {}; nothing to do", state.path().display());
-            Noted::ByAnother
-        }
-        // As on a full disk.
-        Err(failure) => Noted::Not(complain(&[failed(&failure)])),
-    }
+/// What is needed for anything to be done. Where it can't be had, that was complained of: what the logs hold can't be kept then,
+/// and the hook goes by its own rule.
+fn prepared(settings: &Settings) -> Option<(Stop, Dir)> {
+    let prepared = signals::prepare().and_then(|stop| Ok((stop, Dir::open_private(&settings.state_dir)?)));
+    let no_state = |failure| report::print_problems(&[work::no_state(settings, &failure)]);
+    prepared.map_err(no_state).ok()
 }
 
 /// How long a flush may take at the most where nothing waits for its end.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive;
+use crate::archive::{self, Shipped};
 use crate::cli::Ls;
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -33,12 +33,12 @@ fn ls_store(args: &Ls, service: Option<&Service>) -> Exit {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };
-    match archive::list(store.as_ref(), service, &places) {
-        Ok(shipped) => {
-            told(shipped.iter().map(|shipped| Line { leaf: &shipped.leaf, size: shipped.size, note: "" }).collect())
-        }
-        Err(error) => super::unreadable(&error),
-    }
+    let listing = match archive::list(store.as_ref(), service, &places) {
+        Ok(listing) => listing,
+        Err(error) => return super::unreadable(&error),
+    };
+    super::tell_of_beginnings(&listing);
+    told(listing.shipped.iter().map(line).collect())
 }
 
 fn ls_local(args: &Ls, service: Option<&Service>) -> Exit {
@@ -47,6 +47,10 @@ fn ls_local(args: &Ls, service: Option<&Service>) -> Exit {
         Err(exit) => return exit,
     };
     told(locals.found.iter().map(local_line).collect()).max(super::tell_unread(&locals))
+}
+
+fn line(Shipped { leaf, size, .. }: &Shipped) -> Line<'_> {
+    Line { leaf, size: *size, note: "" }
 }
 
 fn local_line(local: &Local) -> Line<'_> {

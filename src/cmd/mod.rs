@@ -16,12 +16,13 @@ mod work;
 
 use std::io::ErrorKind;
 
-use crate::archive::{Places, local};
+use crate::archive::{Listing, Places, local};
 use crate::cli::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
 use crate::model::names::Service;
 use crate::model::problem;
+use crate::report;
 use crate::report::steps::{self, Verbosity};
 use crate::spool::Locals;
 use crate::store::{self, Store, StoreError};
@@ -64,6 +65,23 @@ fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
     };
     Ok(Archive { store, places })
 }
+
+/// Says that there may be more where nobody looked; segments expire too, so that it is no failure.
+fn tell_of_beginnings(listing: &Listing) {
+    let count = listing.without_beginning();
+    if count > 0 {
+        let verb = if count == 1 { "begins" } else { "begin" };
+        let streams = report::count(count, "stream");
+        let what = format!(
+            "{streams} {verb} later than with the first segment: what came before has expired, or is in a directory of another \
+             layout"
+        );
+        complain(&what, Some(ANY_LAYOUT));
+    }
+}
+
+/// What to do where only the directories of known layouts were looked into.
+const ANY_LAYOUT: &str = "--any-layout looks everywhere; name layouts of earlier times in `former_layouts`";
 
 /// Complains of a store that can't be read.
 fn unreadable(error: &StoreError) -> Exit {

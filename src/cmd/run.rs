@@ -1,4 +1,4 @@
-//! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in [`super::work`].
+//! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in `work`.
 
 use super::plan::Form;
 use super::work::{self, Doubts, Work};
@@ -8,6 +8,7 @@ use crate::ec2;
 use crate::exit::Exit;
 use crate::model::names::Instance;
 use crate::model::splay;
+use crate::report::told::Told;
 use crate::report::{self, Report, steps};
 use crate::sys::clock;
 use crate::sys::priority;
@@ -47,13 +48,13 @@ pub fn run(args: cli::Run) -> Exit {
     let (report, _lock) = match spool.try_lock() {
         Ok(Some(lock)) => {
             let report = work.in_passes(&mut spool).unwrap_or_else(|failure| work.failed(&failure));
-            (work::tell(report, &spool, Doubts::Noted), Some(lock))
+            (work::tell(report, &spool, Doubts::Noted, &Told::default()), Some(lock))
         }
         Ok(None) => {
             log::info!("another run is at work on {}; nothing to do", settings.state_dir.display());
             (Report { other_run: true, ..Report::of_problems(started, Vec::new()) }, None)
         }
-        Err(failure) => (work::tell(work.failed(&failure), &spool, Doubts::Noted), None),
+        Err(failure) => (work::tell(work.failed(&failure), &spool, Doubts::Noted, &Told::default()), None),
     };
     work::ended(&report, json)
 }

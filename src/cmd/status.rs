@@ -82,13 +82,15 @@ fn state(survey: Survey) -> State {
 fn lines(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
     for Waiting { to, segments, bytes, since } in &state.waiting {
-        lines.push(format!("waiting for {to}: {segments} segments, {bytes} bytes, the oldest taken at {since}"));
+        let (segments, since) = (report::count(*segments, "segment"), since.to_second());
+        lines.push(format!("waiting for {to}: {segments}, {bytes} bytes, the oldest taken at {since}"));
     }
     for Unfinished { path, since, .. } in &state.unfinished {
-        lines.push(format!("unfinished: {path}, begun at {since}; the next run goes on with it"));
+        lines.push(format!("unfinished: {path}, begun at {}; the next run goes on with it", since.to_second()));
     }
     if state.held > 0 {
-        lines.push(format!("watched: {} deleted logs that a writer may still have open", state.held));
+        let logs = report::count(state.held, "deleted log");
+        lines.push(format!("watched: {logs} that a writer may still have open"));
     }
     lines.extend(state.damaged.iter().map(|path| format!("put aside as damaged: {path}")));
     lines.extend(state.doubts.iter().map(|doubt| format!("{}: {doubt}", doubt.log())));

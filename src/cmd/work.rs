@@ -17,10 +17,12 @@ use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
+use crate::model::facts::Facts;
 use crate::model::names::StreamId;
 use crate::model::problem::{self, Effect, Problem};
 use crate::model::segment::SealedSegment;
 use crate::model::time::Moment;
+use crate::report::told::Told;
 use crate::report::{self, Item, Report};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::{Outcome, Rotation};
@@ -84,8 +86,9 @@ pub(super) enum Doubts {
     Grave,
 }
 
-/// Prints what a command came to, with the doubts that nobody was told of yet; they count as told if they could be.
-pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts) -> Report {
+/// Prints what a command came to, but for what was `told` already, with the doubts that nobody was told of yet; they count
+/// as told if they could be.
+pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts, told: &Told) -> Report {
     let effect = match meaning {
         Doubts::Noted => Effect::Noted,
         Doubts::Grave => Effect::Failed,
@@ -94,8 +97,10 @@ pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts) -> Report
         report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
         Vec::new()
     });
-    report.problems.extend(doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)));
-    let printed = report::print_problems(&report.problems);
+    // Each of them is marked by itself once it was told: two of one log are two.
+    let doubtful: Vec<Problem> = doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)).collect();
+    let printed = told.print(&report.problems).and_then(|()| report::print_problems(&doubtful));
+    report.problems.extend(doubtful);
     let marked = printed.is_ok().then(|| spool.doubts_told(&doubts, clock::now()));
     if let Some(Err(failure)) = marked {
         // They are told once more by the next run.
@@ -143,6 +148,15 @@ struct Pass {
     logs: Vec<PathBuf>,
 }
 
+/// What holds from one pass to the next.
+#[derive(Default)]
+struct Lasting {
+    /// Streams of which a segment could not be shipped in this run: it is not tried again, and none goes before it.
+    stuck: HashSet<StreamId>,
+    /// What is known of this machine, once it was needed: it is one machine from the first pass to the last.
+    machine: Option<Facts>,
+}
+
 impl Work<'_> {
     /// The report of a command that could not do its work at all.
     pub(super) fn failed(&self, failure: &Failure) -> Report {
@@ -153,10 +167,10 @@ impl Work<'_> {
     /// What happens between the lock and the report.
     pub(super) fn in_passes(&self, spool: &mut Spool) -> Result<Report, Failure> {
         let mut report = Report::of_problems(self.started, Vec::new());
-        let mut stuck = HashSet::new();
+        let mut lasting = Lasting::default();
         let (mut only, mut slices) = (None, 0);
         for pass in 1.. {
-            let Pass { no_room, made_room, more, logs } = self.once(spool, &only, &mut report, &mut stuck)?;
+            let Pass { no_room, made_room, more, logs } = self.once(spool, &only, &mut report, &mut lasting)?;
             if pass == 1 {
                 report.problems.extend(keep_logrotate_off(self.settings, logs));
             }
@@ -185,16 +199,15 @@ impl Work<'_> {
         Ok(report)
     }
 
-    /// Recovers, takes what is there, and ships. `stuck` are streams of which a segment could not be shipped in this run:
-    /// it is not tried again, and none goes before it. `only` are the logs in use that are taken, where not all are.
+    /// Recovers, takes what is there, and ships. `only` are the logs in use that are taken, where not all are.
     fn once(
         &self,
         spool: &mut Spool,
         only: &Option<HashSet<PathBuf>>,
         report: &mut Report,
-        stuck: &mut HashSet<StreamId>,
+        lasting: &mut Lasting,
     ) -> Result<Pass, Failure> {
-        let Self { settings, stop, .. } = self;
+        let (Self { settings, stop, .. }, Lasting { stuck, machine }) = (self, lasting);
         let mut recovered = spool.recover()?;
         let mut discovery = discover::discover(settings, &settings.own_directories());
         report.found(&mut discovery.problems);
@@ -208,12 +221,14 @@ impl Work<'_> {
             return Ok(Pass { logs, ..Pass::default() });
         }
         spool.make_durable()?;
-        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        let found = || ec2::facts(settings, Want::ForKeys, spool.root());
+        let machine = machine.get_or_insert_with(found).clone();
         report.instance = Some(machine.name(&host::name()));
         let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room, mut more, .. } =
+        let Outcome { sealed, mut problems, no_room, stopped, mut more, .. } =
             Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
+        problems.extend(stopped.problem(stop.why(), &settings.state_dir));
         report.found(&mut problems);
         to_ship.extend(sealed);
         let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));

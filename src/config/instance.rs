@@ -46,7 +46,7 @@ fn tags(section: &mut Section<'_>) -> Result<BTreeMap<String, String>, ConfigErr
     let at = tags.error(String::new());
     let checked = |(key, text): (String, String)| match value(&key).and(value(&text)) {
         Ok(text) => Ok((key, text)),
-        Err(why) => Err(ConfigError { what: format!("[instance]: the tag {key:?}: {why}"), ..at.clone() }),
+        Err(why) => Err(ConfigError { what: format!("the tag {key:?} in [instance.tags]: {why}"), ..at.clone() }),
     };
     tags.into_strings()?.into_iter().map(checked).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ConfigError;
 use super::section::{Mistakes, Section};
 use crate::model::fate::Verdict;
 use crate::model::group::{Group, HookName};
@@ -25,7 +26,7 @@ pub struct Lifecycle {
     pub group: Option<Group>,
     /// How long the last flush is tried in all; the hook's own time may be shorter.
     pub limit: Duration,
-    /// What the hook is told when the spool could not be emptied.
+    /// What the hook is told when not all could be shipped.
     pub on_failure: Verdict,
 }
 
@@ -45,11 +46,7 @@ impl Default for Lifecycle {
 /// Reads the table.
 pub(super) fn read(mut section: Section<'_>, mistakes: &mut Mistakes) -> Lifecycle {
     let default = Lifecycle::default();
-    let before = mistakes.or_default(section.list("before", no_nul));
-    if let Some(why) = before.first().and_then(|program| unfit(program)) {
-        let error = section.error(format!("`before`: {why}"));
-        mistakes.note(error.hint("write it as a list: before = [\"service\", \"web\", \"stop\"]"));
-    }
+    let before = before(&mut section, mistakes);
     let lifecycle = Lifecycle {
         before,
         before_timeout: mistakes
@@ -58,7 +55,7 @@ pub(super) fn read(mut section: Section<'_>, mistakes: &mut Mistakes) -> Lifecyc
         hook: mistakes.or_default(section.parsed("hook", HookName::parse)),
         group: mistakes.or_default(section.parsed("group", Group::parse)),
         limit: mistakes.or_default(section.parsed("limit", positive)).unwrap_or(default.limit),
-        on_failure: mistakes.or_default(section.parsed("on_failure", verdict)).unwrap_or(default.on_failure),
+        on_failure: mistakes.or_default(on_failure(&mut section)).unwrap_or(default.on_failure),
     };
     section.finish(mistakes);
     lifecycle
@@ -71,14 +68,48 @@ fn no_nul(word: &str) -> Result<String, String> {
     }
 }
 
-/// Why that can't be a program: no shell takes it apart, and a path from somewhere could be another file each time.
-fn unfit(program: &str) -> Option<String> {
+/// The command, which no shell takes apart.
+fn before(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Vec<String> {
+    let line = section.line_of("before");
+    let read = section.list("before", no_nul);
+    let is_sound = read.is_ok();
+    let before = mistakes.or_default(read);
+    let wrong = match before.first() {
+        Some(program) => unfit(program),
+        None if line.is_some() && is_sound => {
+            Some(("it is empty".to_owned(), "leave it out where there is no command"))
+        }
+        None => None,
+    };
+    if let Some((why, hint)) = wrong {
+        mistakes.note(section.error_of("before", line, why).hint(hint));
+    }
+    before
+}
+
+/// Why that can't be a program, and what to do: a path from somewhere could be another file each time.
+fn unfit(program: &str) -> Option<(String, &'static str)> {
     match program {
-        "" => Some("the program has no name".to_owned()),
-        _ if program.contains(char::is_whitespace) => Some(format!("{program:?} is no program: it holds a space")),
-        _ if program.contains('/') && !program.starts_with('/') => Some(format!("{program:?} is not absolute")),
+        "" => Some((
+            "the program has no name".to_owned(),
+            "its first word is the program: [\"service\", \"web\", \"stop\"]",
+        )),
+        _ if program.contains(char::is_whitespace) => Some((
+            format!("{program:?} is no program: it holds a space"),
+            "write each word by itself: before = [\"service\", \"web\", \"stop\"]",
+        )),
+        _ if program.contains('/') && !program.starts_with('/') => Some((
+            format!("{program:?} is not absolute"),
+            "write its whole path: before = [\"/usr/local/bin/stop-web\"]",
+        )),
         _ => None,
     }
+}
+
+fn on_failure(section: &mut Section<'_>) -> Result<Option<Verdict>, ConfigError> {
+    let hint =
+        "with \"abandon\", an instance lifecycle policy TerminateHookAbandon=retain of the group keeps the instance";
+    section.parsed("on_failure", verdict).map_err(|error| error.hint(hint))
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
@@ -121,15 +152,23 @@ mod tests {
     #[test]
     fn mistakes_name_line_key_and_what_is_wrong() {
         for (text, part) in [
-            ("before = \"service web stop\"", "x.toml:1: [lifecycle]: `before`: \"service web stop\" is no program"),
-            ("before = [\"bin/stop\"]", "is not absolute"),
-            ("before = [\"\"]", "no name"),
-            ("before = [3]", "x.toml:2: `before` must be a text"),
-            ("before_timeout = \"0s\"", "x.toml:2: `before_timeout`: \"0s\" is less than a second"),
-            ("hook = \"a b\"", "x.toml:2: `hook`: \"a b\" is not the name of a lifecycle hook"),
-            ("group = \"\"", "x.toml:2: `group`"),
-            ("limit = \"soon\"", "x.toml:2: `limit`"),
-            ("on_failure = \"retain\"", "neither \"abandon\" nor \"continue\""),
+            ("before = \"service web stop\"", "x.toml:2: `before` in [lifecycle]: \"service web stop\" is no program"),
+            ("before = \"service web stop\"", "hint: write each word by itself"),
+            ("before = [\"./stop\"]", "\"./stop\" is not absolute\n  hint: write its whole path"),
+            (
+                "limit = \"1h\"\nbefore = [\"\"]",
+                "x.toml:3: `before` in [lifecycle]: the program has no name\n  hint: its first",
+            ),
+            ("before = []", "x.toml:2: `before` in [lifecycle]: it is empty\n  hint: leave it out"),
+            ("before = [3]", "x.toml:2: `before` in [lifecycle] must be a text"),
+            ("before_timeout = \"0s\"", "x.toml:2: `before_timeout` in [lifecycle]: \"0s\" is less than a second"),
+            ("hook = \"a b\"", "x.toml:2: `hook` in [lifecycle]: \"a b\" is not the name of a lifecycle hook"),
+            ("group = \"\"", "x.toml:2: `group` in [lifecycle]: "),
+            ("limit = \"soon\"", "x.toml:2: `limit` in [lifecycle]: "),
+            (
+                "on_failure = \"retain\"",
+                "neither \"abandon\" nor \"continue\"\n  hint: with \"abandon\", an instance lifecycle",
+            ),
             ("heartbeat = \"3s\"", "unknown key `heartbeat` in [lifecycle]"),
         ] {
             let mistake = read(text).expect_err(text);

@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn mistakes_name_line_and_key() {
         let error = read("priority = \"hihg\"").expect_err("no such word");
-        assert!(error.starts_with("x.toml:3: `priority`: \"hihg\" is not a priority"), "{error}");
+        assert!(error.starts_with("x.toml:3: `priority` in [[logs]]: \"hihg\" is not a priority"), "{error}");
         assert!(error.contains("did you mean \"high\"?"), "{error}");
         assert!(read("priority = 1").expect_err("no text").contains("must be a text"));
     }

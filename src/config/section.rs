@@ -4,6 +4,7 @@
 //! asked for, so that there is no list of keys to keep in step.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,7 +107,7 @@ impl<'a> Section<'a> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let span = value.span();
         let text = self.text(key, value)?;
-        parse(&text).map(Some).map_err(|why| self.source.error(Some(span), format!("`{key}`: {why}")))
+        parse(&text).map(Some).map_err(|why| self.source.error(Some(span), format!("{}: {why}", self.shown(key))))
     }
 
     /// A text.
@@ -155,7 +156,8 @@ impl<'a> Section<'a> {
         match number.filter(|number| range.contains(number)) {
             Some(number) => Ok(Some(number)),
             None => {
-                let what = format!("`{key}` must be a whole number from {} to {}", range.start, range.end - 1);
+                let (key, last) = (self.shown(key), range.end - 1);
+                let what = format!("{key} must be a whole number from {} to {last}", range.start);
                 Err(self.source.error(Some(value.span()), what))
             }
         }
@@ -169,7 +171,7 @@ impl<'a> Section<'a> {
         };
         let Some(text) = text else { return self.parsed(key, size::parse) };
         let span = self.take(key).map(|value| value.span());
-        size::parse(&text).map(Some).map_err(|why| self.source.error(span, format!("`{key}`: {why}")))
+        size::parse(&text).map(Some).map_err(|why| self.source.error(span, format!("{}: {why}", self.shown(key))))
     }
 
     /// A list of texts, each checked by `parse`; a single text counts as a list of one.
@@ -188,7 +190,8 @@ impl<'a> Section<'a> {
         for value in values {
             let span = value.span();
             let text = self.text(key, value)?;
-            list.push(parse(&text).map_err(|why| self.source.error(Some(span), format!("`{key}`: {why}")))?);
+            let wrong = |why| self.source.error(Some(span), format!("{}: {why}", self.shown(key)));
+            list.push(parse(&text).map_err(wrong)?);
         }
         Ok(list)
     }
@@ -198,8 +201,11 @@ impl<'a> Section<'a> {
         let Some(value) = self.take(key) else { return Ok(None) };
         let span = value.span();
         match value.into_inner() {
-            DeValue::Table(table) => Ok(Some(Section::new(self.source, Some(format!("[{key}]")), span, table))),
-            _ => Err(self.source.error(Some(span), format!("`{key}` must be a table: write [{key}]"))),
+            DeValue::Table(table) => Ok(Some(Section::new(self.source, Some(self.name_of(key)), span, table))),
+            _ => {
+                let what = format!("{} must be a table: write {}", self.shown(key), self.name_of(key));
+                Err(self.source.error(Some(span), what))
+            }
         }
     }
 
@@ -220,15 +226,37 @@ impl<'a> Section<'a> {
 
     /// All entries of this table as texts, whatever their keys.
     pub(super) fn into_strings(self) -> Result<Vec<(String, String)>, ConfigError> {
+        let place = self.place();
         let Self { source, entries, .. } = self;
         let text = |(key, (_, value)): (String, (Range<usize>, Spanned<DeValue<'_>>))| {
             let span = value.span();
             match value.into_inner() {
                 DeValue::String(text) => Ok((key, text.into_owned())),
-                _ => Err(source.error(Some(span), format!("`{key}` must be a text in quotes"))),
+                _ => Err(source.error(Some(span), format!("`{key}`{place} must be a text in quotes"))),
             }
         };
         entries.into_iter().map(text).collect()
+    }
+
+    /// An error about a key whose value is in that line.
+    pub(super) fn error_of(&self, key: &str, line: Option<usize>, what: impl fmt::Display) -> ConfigError {
+        let error = self.source.error(None, format!("{}: {what}", self.shown(key)));
+        ConfigError { line, ..error }
+    }
+
+    /// A key as messages name it: the same one may be in several tables.
+    fn shown(&self, key: &str) -> String {
+        format!("`{key}`{}", self.place())
+    }
+
+    fn place(&self) -> String {
+        self.name.as_ref().map_or(String::new(), |name| format!(" in {name}"))
+    }
+
+    /// The name of a table inside of this one.
+    fn name_of(&self, key: &str) -> String {
+        let around = self.name.as_ref().map(|name| name.trim_matches(['[', ']']));
+        around.map_or_else(|| format!("[{key}]"), |around| format!("[{around}.{key}]"))
     }
 
     /// An error about this table.
@@ -247,7 +275,7 @@ impl<'a> Section<'a> {
 
     /// Ends the reading: each key that nobody asked for is a mistake.
     pub(super) fn finish(self, mistakes: &mut Mistakes) {
-        let place = self.name.as_ref().map_or(String::new(), |name| format!(" in {name}"));
+        let place = self.place();
         for (key, (span, _)) in &self.entries {
             let error = self.source.error(Some(span.clone()), format!("unknown key `{key}`{place}"));
             let hint = match nearest(key, &self.asked) {
@@ -263,7 +291,7 @@ impl<'a> Section<'a> {
         match value.into_inner() {
             DeValue::String(text) => Ok(text.into_owned()),
             other => {
-                let what = format!("`{key}` must be a text in quotes, not {}", kind(&other));
+                let what = format!("{} must be a text in quotes, not {}", self.shown(key), kind(&other));
                 Err(self.source.error(Some(span), what))
             }
         }

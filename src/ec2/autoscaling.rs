@@ -5,7 +5,9 @@
 //! which permission or name is missing ([`Refused`]). What each call needs:
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html>.
 
-use std::fmt;
+mod refused;
+
+use std::fmt::Display;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -17,12 +19,13 @@ use aws_sdk_autoscaling::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_autoscaling::types::LifecycleHook;
 use tokio::runtime::Runtime;
 
+pub use refused::{Kind, Refused};
+use refused::{kind, sentence};
+
 use crate::model::backoff::Backoff;
 use crate::model::fate::Verdict;
 use crate::model::group::{Group, HookName};
 use crate::model::names::Instance;
-use crate::model::problem;
-use crate::store::s3::error::{lacks_credentials, one_line};
 use crate::store::s3::http::Stack;
 use crate::sys::random;
 use crate::sys::signals::Stop;
@@ -37,55 +40,6 @@ const BACKOFF: Backoff = Backoff { tries: 4, first: Duration::from_millis(200), 
 /// The transition whose hooks wait for a last flush.
 const TERMINATING: &str = "autoscaling:EC2_INSTANCE_TERMINATING";
 
-/// What a refusal means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// We may not do it, or nobody knows who we are.
-    Denied,
-    /// No lifecycle action waits: it was completed, or its time is over, or it never began.
-    NotActive,
-    /// The group or the hook is not known, or something else about the request is not valid.
-    Invalid,
-    /// It may pass: throttled, contended, out of reach.
-    Passing,
-}
-
-/// A call that was refused, or not answered.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// The action, as a policy names it.
-    pub action: &'static str,
-    /// What it means.
-    pub kind: Kind,
-    why: String,
-    /// The group that it is about, as a policy names it.
-    resource: String,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.action, self.why)
-    }
-}
-
-impl std::error::Error for Refused {}
-
-impl Refused {
-    /// What to do.
-    pub fn hint(&self) -> String {
-        match self.kind {
-            Kind::Denied => format!("allow {} on {} to the role of this instance", self.action, self.resource),
-            Kind::NotActive => {
-                "nothing to do where someone else has completed it; else its time was over: give the hook \
-                                a longer heartbeat timeout"
-                    .to_owned()
-            }
-            Kind::Invalid => "see the names of the group and of its hook: [lifecycle] group and hook".to_owned(),
-            Kind::Passing => "see the way to the API: a VPC endpoint, a NAT, or a proxy (HTTPS_PROXY)".to_owned(),
-        }
-    }
-}
-
 /// A lifecycle hook for instances that end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hook {
@@ -95,6 +49,15 @@ pub struct Hook {
     pub heartbeat: Duration,
     /// How long it waits in all, however many heartbeats there are.
     pub in_all: Duration,
+}
+
+/// How often something is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tries {
+    /// Once: it can be done without.
+    One,
+    /// Until it is answered, or was tried enough.
+    Some,
 }
 
 /// A call.
@@ -120,7 +83,7 @@ impl AutoScaling {
     /// # Errors
     /// Where the client can't be set up.
     pub fn open(instance: Instance, region: Option<String>, stop: &Stop) -> Result<Self, Refused> {
-        let failed = |error: &dyn fmt::Display| Refused {
+        let failed = |error: &dyn Display| Refused {
             action: "set up the client of Auto Scaling",
             kind: Kind::Invalid,
             why: error.to_string(),
@@ -166,8 +129,12 @@ impl AutoScaling {
     ///
     /// # Errors
     /// What the API answers.
-    pub fn hooks(&self, group: &Group) -> Result<Vec<Hook>, Refused> {
-        let of = Of { action: "autoscaling:DescribeLifecycleHooks", group: None, tries: BACKOFF.tries };
+    pub fn hooks(&self, group: &Group, tries: Tries) -> Result<Vec<Hook>, Refused> {
+        let tries = match tries {
+            Tries::One => 1,
+            Tries::Some => BACKOFF.tries,
+        };
+        let of = Of { action: "autoscaling:DescribeLifecycleHooks", group: None, tries };
         let name = group.as_str();
         let answer = self.call(of, || self.client.describe_lifecycle_hooks().auto_scaling_group_name(name).send())?;
         Ok(answer.lifecycle_hooks().iter().filter_map(hook).collect())
@@ -246,49 +213,4 @@ fn hook(of: &LifecycleHook) -> Option<Hook> {
     let heartbeat = seconds(of.heartbeat_timeout()).unwrap_or(USUAL);
     let in_all = seconds(of.global_timeout()).unwrap_or(heartbeat * 100);
     Some(Hook { name: HookName::parse(of.lifecycle_hook_name()?).ok()?, heartbeat, in_all })
-}
-
-/// The meaning of an answer, or of none: the API's common errors
-/// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/CommonErrors.html>) and those of the calls.
-fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Kind {
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    match (error.code(), error.message()) {
-        (Some("ValidationError"), Some(message)) if message.contains("No active Lifecycle Action") => Kind::NotActive,
-        (Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "ResourceContention"), _) => {
-            Kind::Passing
-        }
-        (
-            Some(
-                "AccessDenied"
-                | "AccessDeniedException"
-                | "UnauthorizedOperation"
-                | "NotAuthorized"
-                | "OptInRequired"
-                | "InvalidClientTokenId"
-                | "UnrecognizedClientException"
-                | "ExpiredToken"
-                | "ExpiredTokenException"
-                | "SignatureDoesNotMatch"
-                | "IncompleteSignature"
-                | "MissingAuthenticationToken"
-                | "RequestExpired",
-            ),
-            _,
-        ) => Kind::Denied,
-        _ if lacks_credentials(error) => Kind::Denied,
-        _ if matches!(error, SdkError::ConstructionFailure(_)) => Kind::Invalid,
-        _ => match status {
-            Some(401 | 403) => Kind::Denied,
-            Some(400..500) => Kind::Invalid,
-            _ => Kind::Passing,
-        },
-    }
-}
-
-fn sentence<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    one_line(&match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => problem::chain(error),
-    })
 }

@@ -84,9 +84,7 @@ impl Known {
 
     /// Which of the wanted answers are to be asked for now.
     pub(super) fn missing<'w>(&self, wanted: &'w [String], now: Moment) -> Vec<&'w String> {
-        // A clock that was set back must not make it hold for years.
-        let age = u64::try_from(now.nanos().saturating_sub(self.at.nanos())).map(Duration::from_nanos);
-        let is_over = |holds: Duration| !age.is_ok_and(|age| age < holds);
+        let is_over = |holds: Duration| self.age(now) >= holds;
         let is_missing = |path: &&String| match self.answers.get(*path) {
             _ if path.as_str() == answers::ID && self.instance.is_some() => false,
             Some(Some(_)) => false,
@@ -94,6 +92,11 @@ impl Known {
             None => !self.silent || is_over(SILENCE_HOLDS),
         };
         wanted.iter().filter(is_missing).collect()
+    }
+
+    /// How long ago the service was asked. A clock that was set back must not make it hold for years.
+    pub(super) fn age(&self, now: Moment) -> Duration {
+        u64::try_from(now.nanos().saturating_sub(self.at.nanos())).map_or(Duration::MAX, Duration::from_nanos)
     }
 
     /// Whether the service was silent so lately that this is believed, and nothing else tells which instance this is.

@@ -22,7 +22,7 @@ impl Hardware {
     /// Reads it; only root may read all of it.
     pub(super) fn read() -> Self {
         let tag = text("/sys/class/dmi/id/board_asset_tag").filter(|tag| answers::is_instance_id(tag));
-        let instance = tag.filter(|_| is_ec2()).and_then(|id| Instance::parse(&id).ok());
+        let instance = tag.filter(|_| maker() == Maker::Ec2).and_then(|id| Instance::parse(&id).ok());
         let dmi = text("/sys/class/dmi/id/product_uuid").filter(|uuid| tells_apart(uuid));
         let xen = text("/sys/hypervisor/uuid").filter(|uuid| tells_apart(uuid));
         let machine = match (&instance, dmi, xen) {
@@ -35,10 +35,26 @@ impl Hardware {
     }
 }
 
-/// Whether the hardware says that this is an EC2 instance: a Nitro one in its DMI data, a Xen one in its id.
-pub(super) fn is_ec2() -> bool {
-    let begins = |path, with| text(path).is_some_and(|text| text.starts_with(with));
-    begins("/sys/class/dmi/id/sys_vendor", "amazon ec2") || begins("/sys/hypervisor/uuid", "ec2")
+/// Whose machine it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Maker {
+    /// An EC2 instance.
+    Ec2,
+    /// Something else.
+    Other,
+    /// The hardware can't be seen, as in some containers, or does not say.
+    Unknown,
+}
+
+/// What the hardware says of its maker: a Nitro instance in its DMI data, a Xen one in its id.
+pub(super) fn maker() -> Maker {
+    let (vendor, xen) = (text("/sys/class/dmi/id/sys_vendor"), text("/sys/hypervisor/uuid"));
+    let begins = |text: &Option<String>, with| text.as_ref().is_some_and(|text| text.starts_with(with));
+    match () {
+        () if begins(&vendor, "amazon ec2") || begins(&xen, "ec2") => Maker::Ec2,
+        () if vendor.is_some() => Maker::Other,
+        () => Maker::Unknown,
+    }
 }
 
 fn text(path: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The instance metadata service, version 2 only (`aws_config::imds` speaks no other).
 //!
-//! Promise: a question is answered or given up within [`LONGEST_ANSWER`], whatever the service does; what it sends takes no
+//! Promise: a question is answered or given up within `LONGEST_ANSWER`, whatever the service does; what it sends takes no
 //! more than a few kilobytes of memory; why it was given up is told with `-v`.
 
 use std::cell::RefCell;

@@ -27,7 +27,7 @@ use crate::sys::dir::Dir;
 use crate::sys::{clock, host};
 use answers::Answers;
 use cache::Known;
-use hardware::Hardware;
+use hardware::{Hardware, Maker};
 use imds::{Answer, Imds};
 
 pub use crate::model::facts::Facts;
@@ -181,13 +181,22 @@ pub fn remembered(state_dir: &Path) -> Facts {
     known.facts()
 }
 
-/// Whether it is known, without asking, that nothing is to be asked: the service was silent within the last hour, and
-/// nothing says that this is an EC2 instance. Of an instance no silence is believed: it may be told its end at any moment.
+/// How long silence is believed by who looks for the end of an instance, where the hardware does not say what it is: in a
+/// container that may see none of it, a service that hiccups once must not hide the end.
+const SILENCE_HOLDS_UNSEEN: Duration = Duration::from_secs(60);
+
+/// Whether it is known, without asking, that nothing is to be asked: the service was silent within the last hour, and the
+/// hardware is that of something else (where it says nothing, within the last minute). Of an EC2 instance no silence is
+/// believed: it may be told its end at any moment.
 pub fn is_known_to_be_silent(state_dir: &Path) -> bool {
     let (boot, hardware, now) = (host::boot_id(), Hardware::read(), clock::now());
     let kept = Dir::open(state_dir).ok().and_then(|state| Known::read(&state));
     let holds = kept.and_then(|kept| kept.holds_for(&boot, &hardware));
-    holds.is_some_and(|known| known.is_silent(now)) && !hardware::is_ec2()
+    holds.is_some_and(|known| match hardware::maker() {
+        Maker::Ec2 => false,
+        Maker::Other => known.is_silent(now),
+        Maker::Unknown => known.is_silent(now) && known.age(now) < SILENCE_HOLDS_UNSEEN,
+    })
 }
 
 /// Keeps in mind that the service was silent, unless it has said in this boot which instance this is.
@@ -207,5 +216,5 @@ pub fn note_silence(state_dir: &Path) {
 
 /// Whether the hardware says that this is an EC2 instance.
 pub fn is_ec2_hardware() -> bool {
-    hardware::is_ec2()
+    hardware::maker() == Maker::Ec2
 }

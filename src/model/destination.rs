@@ -67,7 +67,7 @@ impl Destination {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(fits) {
             return Err(format!(
-                "{bucket:?} is not a bucket name: 3 to 63 of letters, digits, `.` and `-` (write s3://bucket/prefix)"
+                "{bucket:?} is not a bucket name: 3 to 63 of letters, digits, `.`, `-` and `_` (write s3://bucket/prefix)"
             ));
         }
         let prefix = prefix.trim_matches('/');

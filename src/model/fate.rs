@@ -166,6 +166,8 @@ pub struct Omens {
     pub target: Option<Target>,
     /// The notice of an interruption, where there is one.
     pub notice: Option<Notice>,
+    /// Whether one of both could not be asked for, or nobody knows what the answer means: what was known before counts still.
+    pub unclear: bool,
 }
 
 impl Omens {
@@ -182,6 +184,7 @@ impl fmt::Display for Omens {
         let target = self.target.map(|target| format!("its group brings it to {target}"));
         let notice = self.notice.as_ref().map(|Notice { action, at }| format!("EC2 is to {action} it at {at}"));
         match (target, notice) {
+            (None, None) if self.unclear => f.write_str("what becomes of this instance is not clear"),
             (None, None) => f.write_str("nothing is up with this instance"),
             (said, also) => f.write_str(&said.into_iter().chain(also).collect::<Vec<_>>().join(", and ")),
         }
@@ -242,7 +245,7 @@ mod tests {
     #[test]
     fn the_gravest_of_state_and_notice_counts() {
         let notice = |action| Notice { action, at: Moment::from_nanos(0) };
-        let of = |target, action: Option<Action>| Omens { target, notice: action.map(notice) }.fate();
+        let of = |target, action: Option<Action>| Omens { target, notice: action.map(notice), unclear: false }.fate();
         assert_eq!(of(None, None), Fate::Stays);
         assert_eq!(of(Some(Target::Standby), None), Fate::Stays);
         assert_eq!(of(Some(Target::InService), Some(Action::Stop)), Fate::Parks);

@@ -205,8 +205,9 @@ mod tests {
         // The directory store puts a dot before, and `.json.tmp` behind a leaf.
         assert!(long.to_string().len() + 10 <= 255, "{}", long.to_string().len());
         assert!(ObjectKey::render(&long).as_str().len() + 513 <= 1024);
-        // Escapes are cut whole, so that only a name without any comes to the last byte.
-        long.service = Service::new("a".repeat(4000)).expect("a name");
+        // An escape of three characters is not cut in two.
+        assert!(long.to_string().len() <= Leaf::LONGEST);
+        long.service = leaf(&[b'x'; 4000]).service;
         assert_eq!(long.to_string().len(), Leaf::LONGEST);
     }
 

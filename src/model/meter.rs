@@ -20,7 +20,7 @@ pub struct Meter {
 /// What the counters say at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Reading {
-    /// Logs that were found, and how many of them were taken or left for good.
+    /// Logs that were found, and how many of them were taken.
     pub logs: Progress,
     /// Bytes in them, and how many were read. More may be read than was found, as writers go on.
     pub bytes: Progress,
@@ -53,7 +53,7 @@ impl Meter {
         self.bytes_found.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// So many logs that were found are done with.
+    /// So many logs that were found are sealed.
     pub fn taken(&self, logs: u64) {
         self.logs_taken.fetch_add(logs, Ordering::Relaxed);
     }

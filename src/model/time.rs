@@ -57,6 +57,11 @@ impl Moment {
         self.utc().format("%H").to_string()
     }
 
+    /// To the second, for people: `2026-11-21T00:59:59Z`.
+    pub fn to_second(self) -> String {
+        self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
     fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_nanos(self.0)
     }
@@ -102,6 +107,7 @@ mod tests {
         assert_eq!(moment.stamp(), "20261120T235959Z");
         assert_eq!((moment.day().as_str(), moment.hour().as_str()), ("2026-11-20", "23"));
         assert_eq!(moment.to_string(), "2026-11-20T23:59:59.999999999Z");
+        assert_eq!(moment.to_second(), "2026-11-20T23:59:59Z");
         assert_eq!(Moment::parse_stamp("20261120T235959Z"), Some(Moment::from_timespec(1_795_219_199, 0)));
         assert_eq!(Moment::parse_stamp("20261320T235959Z"), None);
         assert_eq!(Moment::parse_stamp("2026112T0235959Z"), None);

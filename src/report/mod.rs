@@ -3,6 +3,7 @@
 pub mod checklist;
 pub mod progress;
 pub mod steps;
+pub mod told;
 
 use std::io;
 use std::path::Path;
@@ -155,8 +156,9 @@ const LISTED: usize = 20;
 pub fn print_left(left: &[Left]) {
     let bytes: u64 = left.iter().map(Left::bytes).sum();
     let (logs, segments): (Vec<_>, Vec<_>) = left.iter().partition(|left| matches!(left, Left::Log { .. }));
-    let (logs, segments) = (count(logs.len(), "log"), count(segments.len(), "segment"));
-    steps::complain(&format!("not in the store: {logs} and {segments}, {bytes} bytes"));
+    let kinds = [(logs.len(), "log"), (segments.len(), "segment")];
+    let what: Vec<String> = kinds.iter().filter(|(some, _)| *some > 0).map(|(some, noun)| count(*some, noun)).collect();
+    steps::complain(&format!("not in the store: {}, {bytes} bytes", what.join(" and ")));
     left.iter().take(LISTED).for_each(|left| steps::complain(&format!("  {left}")));
     if left.len() > LISTED {
         steps::complain(&format!("  and {} more; all of them: --json, logferry status", left.len() - LISTED));

@@ -60,7 +60,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
         batches.ask_and_take(batch);
         batches.end_batch();
     }
-    batches.note_stopped(items.count());
+    batches.rotation.outcome.stopped.untouched += items.count();
     batches.left
 }
 
@@ -139,7 +139,7 @@ impl Batches<'_, '_> {
                 None
             }
             Ok(_) if self.rotation.stop.requested() => {
-                self.broken_off(log.copied.part, &CopyError::Stopped(self.rotation.stop.why()));
+                self.broken_off(log.copied.part, &CopyError::Stopped);
                 None
             }
             Ok(_) => Some(log),

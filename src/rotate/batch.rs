@@ -202,10 +202,7 @@ impl Batches<'_, '_> {
 
     pub(super) fn copy_failed(&mut self, path: PathBuf, error: &CopyError) {
         match error {
-            CopyError::Stopped(why) => {
-                let what = format!("{why}, after it was claimed; the next run goes on from there");
-                self.rotation.problem(Problem::new(Effect::Waits, &path, what));
-            }
+            CopyError::Stopped => self.rotation.outcome.stopped.claimed += 1,
             CopyError::TooLarge => {
                 let failure = self.budget.exceeded(self.rotation.spool);
                 self.rotation.failed(&path, &failure);
@@ -243,15 +240,6 @@ impl Batches<'_, '_> {
             }
         }
         failed
-    }
-
-    pub(super) fn note_stopped(&mut self, left: usize) {
-        if left > 0 {
-            let (noun, verb) = if left == 1 { ("log", "was") } else { ("logs", "were") };
-            let what = format!("{}; {left} {noun} {verb} left for the next run", self.rotation.stop.why());
-            let place = self.rotation.settings.state_dir.clone();
-            self.rotation.problem(Problem::new(Effect::Waits, place, what));
-        }
     }
 
     pub(super) fn forget(&mut self, segment: &Segment) {

@@ -86,6 +86,7 @@ impl Batches<'_, '_> {
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
         let start = self.rotation.start(&found.path, &log)?;
         if start.from == Status::of_file(&log).doing("look at", &found.path)?.size {
+            self.rotation.outcome.nothing_new.push(found.identity);
             return Err(NotClaimed::Nothing);
         }
         let Found { path, service, identity: file, .. } = found;

@@ -29,7 +29,6 @@ use super::queues::Item;
 use crate::config::Writer;
 use crate::model::family::{self, Name, Rotated};
 use crate::model::names::Service;
-use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, Segment};
 use crate::model::time::Moment;
 use crate::model::way::Way;
@@ -100,9 +99,7 @@ impl Closed<'_, '_> {
     fn family(&mut self, Family { path: log, service, left_by, files }: &Family) {
         for (place, file) in files.iter().enumerate() {
             if self.rotation.stop.requested() {
-                let (why, left) = (self.rotation.stop.why(), files.len() - place);
-                let what = format!("{why}; {left} rotated files of it were left for the next run");
-                self.rotation.problem(Problem::new(Effect::Waits, log, what));
+                self.rotation.outcome.stopped.untouched += files.len() - place;
                 return self.left.push(log.clone());
             }
             let RotatedFile { path, rotated, status } = file;
@@ -125,6 +122,7 @@ impl Closed<'_, '_> {
                 Err(NotTaken::InUse) => Err(self.in_use(path, identity)),
                 other => other,
             };
+            self.note_if_nothing(&taken, identity);
             if !self.goes_on(path, taken) {
                 return self.left.push(log.clone());
             }
@@ -156,7 +154,15 @@ impl Closed<'_, '_> {
             Err(NotTaken::InUse) => Err(self.in_use(path, *identity)),
             other => other,
         };
+        self.note_if_nothing(&taken, *identity);
         self.told(path.clone(), path, taken);
+    }
+
+    /// All that is in such a file is in a segment, or will be by another file.
+    fn note_if_nothing(&mut self, taken: &Result<(), NotTaken>, file: Identity) {
+        if let Err(NotTaken::Nothing | NotTaken::Redundant { .. }) = taken {
+            self.rotation.outcome.nothing_new.push(file);
+        }
     }
 
     fn told(&mut self, log: PathBuf, path: &Path, taken: Result<(), NotTaken>) {
@@ -175,6 +181,7 @@ impl Closed<'_, '_> {
                 log::debug!("{}: left alone, as its writer goes on with it", path.display());
                 self.rotation.outcome.current.push(path.to_owned());
             }
+            NotTaken::Stopped => self.rotation.outcome.stopped.untouched += 1,
             NotTaken::Failed(failure) => self.rotation.failed(path, &failure),
             other => self.rotation.problem(other.problem(path)),
         }

@@ -57,8 +57,8 @@ pub(super) enum CopyError {
     #[error("there is no room for it")]
     TooLarge,
     /// A signal asked us to stop, or the time is over.
-    #[error("{0}")]
-    Stopped(&'static str),
+    #[error("stopped")]
+    Stopped,
 }
 
 /// Whether a copy may be broken off.
@@ -73,7 +73,7 @@ pub(super) enum Until<'s> {
 impl Until<'_> {
     pub(super) fn check(self, part: &Part) -> Result<(), CopyError> {
         match self {
-            Self::Stopped { stop, .. } if stop.requested() => Err(CopyError::Stopped(stop.why())),
+            Self::Stopped { stop, .. } if stop.requested() => Err(CopyError::Stopped),
             Self::Stopped { most, .. } if part.packed() > most => Err(CopyError::TooLarge),
             _ => Ok(()),
         }

@@ -160,7 +160,10 @@ fn look(rotation: &mut Rotation<'_>, held: Held, holders: &[Holder], queues: &mu
         return Ok(());
     };
     let path = last.segment.path.clone();
-    let what = format!("{writer} still writes to the file that was taken out of use at {}", last.segment.claimed_at);
+    let what = format!(
+        "{writer} still writes to the file that was taken out of use at {}",
+        last.segment.claimed_at.to_second()
+    );
     rotation.problem(Problem::new(Effect::Noted, &path, what).hint(DOES_NOT_REOPEN));
     queues.push(path.clone(), Item::Growth { path, held, log });
     Ok(())

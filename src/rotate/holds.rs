@@ -71,7 +71,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
         places.take(logs.by_ref().take(BATCH).collect());
         places.budget.renew();
     }
-    places.note_stopped(logs.count());
+    places.rotation.outcome.stopped.untouched += logs.count();
     let mut left = places.left;
     if !others.is_empty() {
         left.extend(reopens::take(rotation, others));
@@ -146,11 +146,14 @@ impl Places<'_, '_> {
         let appended = self.only_appended(opened);
         let (mut begun, mut owing) = (Vec::new(), Vec::new());
         for log in appended {
-            let path = log.found.path.clone();
+            let (path, file) = (log.found.path.clone(), log.found.identity);
             match self.begin(log) {
                 Ok(Next::Segment(log)) => begun.push(*log),
-                Ok(Next::Give(log)) => owing.push(*log),
-                Ok(Next::Nothing) => log::debug!("{}: nothing to take", path.display()),
+                Ok(Next::Give(log)) => {
+                    self.rotation.nothing_new(&path, file);
+                    owing.push(*log);
+                }
+                Ok(Next::Nothing) => self.rotation.nothing_new(&path, file),
                 Err(error) => self.not_taken(path, error),
             }
         }
@@ -236,10 +239,7 @@ impl Places<'_, '_> {
         self.forget(segment);
         let path = &segment.path;
         match error {
-            CopyError::Stopped(why) => {
-                let what = format!("{why}, while it was copied; the next run begins anew");
-                self.rotation.problem(Problem::new(Effect::Waits, path, what));
-            }
+            CopyError::Stopped => self.rotation.outcome.stopped.untouched += 1,
             CopyError::TooLarge => self.rotation.failed(path, &self.budget.exceeded(self.rotation.spool)),
             CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(path, failure),
             CopyError::Truncated | CopyError::Hollow { .. } => {
@@ -255,15 +255,6 @@ impl Places<'_, '_> {
             NotTaken::Failed(failure) => self.rotation.failed(&path, &failure),
         }
         self.left.push(path);
-    }
-
-    fn note_stopped(&mut self, left: usize) {
-        if left > 0 {
-            let why = self.rotation.stop.why();
-            let what = format!("{why}; {left} of the logs that are taken in their place were left for the next run");
-            let place = self.rotation.settings.state_dir.clone();
-            self.rotation.problem(Problem::new(Effect::Waits, place, what));
-        }
     }
 
     fn forget(&mut self, segment: &Segment) {

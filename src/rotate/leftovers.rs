@@ -169,8 +169,10 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
     };
     let sealed = rotation.spool.seal(part, modified, ended)?;
     let length = sealed.seal.length;
-    let what =
-        format!("the run that took it at {claimed_at} was cut short; the {length} bytes that it had read are kept");
+    let what = format!(
+        "the run that took it at {} was cut short; the {length} bytes that it had read are kept",
+        claimed_at.to_second()
+    );
     rotation.problem(Problem::new(Effect::Noted, path, what));
     rotation.outcome.sealed.push(sealed);
     Ok(())

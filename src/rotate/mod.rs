@@ -47,11 +47,12 @@ pub mod room;
 pub mod rounds;
 mod share;
 mod slices;
+pub mod stopped;
 mod taken;
 pub mod watch;
 
 use std::collections::{HashSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -72,6 +73,7 @@ use crate::sys::signals::Stop;
 use choose::Chosen;
 use discover::{Discovery, Found};
 use queues::{Item, Queues};
+use stopped::Stopped;
 use watch::Watch;
 
 /// What taking the logs came to.
@@ -83,10 +85,14 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What could not be done for want of room in the spool.
     pub no_room: Vec<Problem>,
+    /// What was left since we were to stop.
+    pub stopped: Stopped,
     /// Logs of which something is left that must come before whatever else there is of them.
     pub blocked: HashSet<PathBuf>,
     /// Logs that were left to their writers, since these go on with them.
     pub current: Vec<PathBuf>,
+    /// Logs in which there was nothing that is in no segment yet.
+    pub nothing_new: Vec<Identity>,
     /// Logs of which a slice was taken, and that go on when the others, and shipping, have had their turn.
     pub more: Vec<PathBuf>,
 }
@@ -263,12 +269,17 @@ impl<'a> Rotation<'a> {
         }
     }
 
+    fn nothing_new(&mut self, path: &Path, file: Identity) {
+        log::debug!("{}: nothing to take", path.display());
+        self.outcome.nothing_new.push(file);
+    }
+
     fn problem(&mut self, problem: Problem) {
         self.outcome.problems.push(problem);
     }
 
     /// A failure that concerns a log: when the disk has no room the next run tries again; anything else is for a person.
-    fn failed(&mut self, path: &std::path::Path, failure: &Failure) {
+    fn failed(&mut self, path: &Path, failure: &Failure) {
         match failure.no_room() {
             true => self.outcome.no_room.push(problem_of(path, failure)),
             false => self.outcome.problems.push(problem_of(path, failure)),
@@ -277,7 +288,7 @@ impl<'a> Rotation<'a> {
 }
 
 /// A failure, before the unlink, as a problem of a log.
-fn problem_of(path: &std::path::Path, failure: &Failure) -> Problem {
+fn problem_of(path: &Path, failure: &Failure) -> Problem {
     let waits = failure.no_room() || failure.is(std::io::ErrorKind::WouldBlock);
     let effect = if waits { Effect::Waits } else { Effect::Failed };
     let problem = Problem::from_error(effect, path, failure);

@@ -65,7 +65,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     }
     drain.finish(batches.rotation);
     batches.left.append(&mut drain.unsealed);
-    batches.note_stopped(items.count());
+    batches.rotation.outcome.stopped.untouched += items.count();
     batches.left
 }
 

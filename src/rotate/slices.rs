@@ -58,8 +58,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
     let mut budget = Budget::of(rotation.settings);
     for slice in slices {
         if rotation.stop.requested() {
-            let what = format!("{}; what is in it waits for the next run", rotation.stop.why());
-            rotation.problem(Problem::new(Effect::Waits, &slice.found.path, what));
+            rotation.outcome.stopped.untouched += 1;
             continue;
         }
         if slice.most > 0 {
@@ -164,10 +163,7 @@ fn say_truncated(rotation: &mut Rotation<'_>, part: &Part) {
 
 fn failed(rotation: &mut Rotation<'_>, budget: &mut Budget, path: &Path, error: &CopyError) {
     match error {
-        CopyError::Stopped(why) => {
-            let what = format!("{why}; what is in it waits for the next run");
-            rotation.problem(Problem::new(Effect::Waits, path, what));
-        }
+        CopyError::Stopped => rotation.outcome.stopped.untouched += 1,
         CopyError::TooLarge => rotation.failed(path, &budget.exceeded(rotation.spool)),
         CopyError::Log(failure) | CopyError::Part(failure) => rotation.failed(path, failure),
         CopyError::Truncated | CopyError::Hollow { .. } => rotation.problem(Problem::new(Effect::Failed, path, error)),

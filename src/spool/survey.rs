@@ -18,6 +18,8 @@ pub struct Survey {
     pub unfinished: Vec<Segment>,
     /// Segments to ship.
     pub sealed: Vec<SealedSegment>,
+    /// Records that can't be read, or make no sense: nobody knows what segment they are of.
+    pub unread: Vec<PathBuf>,
     /// Where bytes may be missing.
     pub doubts: Vec<Doubt>,
     /// How many deleted logs a writer may still have open.
@@ -50,7 +52,9 @@ pub fn survey(state_dir: &Path) -> Result<Survey> {
                 Some(seal) => survey.sealed.push(SealedSegment { segment: record.segment, seal }),
                 None => survey.unfinished.push(record.segment),
             },
-            _ => {}
+            // The next run drops it.
+            _ if shipped => {}
+            _ => survey.unread.push(segments.path_of(&file_name)),
         }
     }
     Ok(survey)

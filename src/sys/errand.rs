@@ -1,4 +1,5 @@
-//! A command of the user's, in bounded time: in a process group of its own, which is ended when the time is over.
+//! A command of the user's, in bounded time: in a process group of its own, which is ended when the time is over. Whoever
+//! started it may be killed meanwhile: it goes on by itself then, and another process of ours can wait for it to end.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
@@ -9,16 +10,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
 use super::command::DIRECTORIES;
 use super::failure::{Context, Result};
+use super::procfs;
 use super::signals::Stop;
 use super::walk;
 
 /// How long a group that was asked to end (SIGTERM) has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether it has ended.
+const EACH: Duration = Duration::from_millis(10);
 
 /// How much of its output is kept: the end of it.
 const KEPT: usize = 2000;
@@ -43,13 +48,39 @@ pub struct Done {
     pub said: String,
 }
 
+/// A command at work, as another process of ours can find it again in this boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AtWork {
+    /// Its id, and that of its process group.
+    pid: u32,
+    /// When it began, in ticks since the system's start: ids are used again.
+    begun: u64,
+}
+
+/// Waits for a command that another process of ours has begun, and that may have ended long ago; ends it as [`run`] does. How
+/// it ends by itself nobody can know: `None`.
+///
+/// # Errors
+/// Where its group can't be ended.
+pub fn wait_for(AtWork { pid, begun }: AtWork, limit: Duration, stop: &Stop) -> Result<Option<Ended>> {
+    let (is_running, since) = (|| procfs::begin_of_running(pid) == Some(begun), Instant::now());
+    while is_running() {
+        if stop.requested() || since.elapsed() >= limit {
+            end_group(pid, is_running).doing("end", format!("process {pid}"))?;
+            return Ok(Some(if stop.requested() { Ended::Stopped } else { Ended::OutOfTime }));
+        }
+        thread::sleep(EACH);
+    }
+    Ok(None)
+}
+
 /// Runs a command to its end. It reads nothing and gets of our environment only `HOME`, with the system's directories of
 /// programs as `PATH`; a name without `/` is looked for there. What it leaves running in the background stays, unless its
-/// time is over.
+/// time is over. `begun` is called when it is at work.
 ///
 /// # Errors
 /// Where it can't be started or waited for, or others could change the program: it may be root that runs it.
-pub fn run(argv: &[String], limit: Duration, stop: &Stop) -> Result<Done> {
+pub fn run(argv: &[String], limit: Duration, stop: &Stop, begun: impl FnOnce(AtWork)) -> Result<Done> {
     let Some((program, args)) = argv.split_first() else {
         return Ok(Done { ended: Ended::ByItself(ExitStatus::default()), said: String::new() });
     };
@@ -61,6 +92,9 @@ pub fn run(argv: &[String], limit: Duration, stop: &Stop) -> Result<Done> {
     command.envs(std::env::var_os("HOME").map(|home| ("HOME", home)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().doing("start", &found)?;
+    if let Some(at) = procfs::begin_of_running(child.id()) {
+        begun(AtWork { pid: child.id(), begun: at });
+    }
     let said = Arc::new(Mutex::new(Vec::new()));
     let readers = [collect(child.stdout.take(), &said), collect(child.stderr.take(), &said)];
     let ended = wait(&mut child, limit, stop).doing("wait for", &found)?;
@@ -100,26 +134,28 @@ fn wait(child: &mut Child, limit: Duration, stop: &Stop) -> io::Result<Ended> {
             end(child)?;
             return Ok(if stop.requested() { Ended::Stopped } else { Ended::OutOfTime });
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(EACH);
     }
 }
 
 /// Ends the whole group. Its leader is waited for last: until then its number can't be another group's.
 fn end(child: &mut Child) -> io::Result<()> {
-    let group = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
-    // Whoever has ended meanwhile needs no signal.
-    let _ = killpg(group, Signal::SIGTERM);
-    let asked = Instant::now();
-    while asked.elapsed() < GRACE && is_running(group)? {
-        thread::sleep(Duration::from_millis(10));
-    }
-    let _ = killpg(group, Signal::SIGKILL);
+    let pid = child.id();
+    end_group(pid, || procfs::begin_of_running(pid).is_some())?;
     child.wait().map(drop)
 }
 
-fn is_running(leader: Pid) -> io::Result<bool> {
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    Ok(waitid(Id::Pid(leader), look)? == WaitStatus::StillAlive)
+/// Asks a group to end, and has it ended if its leader does not.
+fn end_group(leader: u32, is_running: impl Fn() -> bool) -> io::Result<()> {
+    let group = Pid::from_raw(i32::try_from(leader).map_err(io::Error::other)?);
+    // Whoever has ended meanwhile needs no signal.
+    let _ = killpg(group, Signal::SIGTERM);
+    let asked = Instant::now();
+    while asked.elapsed() < GRACE && is_running() {
+        thread::sleep(EACH);
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -127,7 +163,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: Duration) -> Done {
-        run(&["sh", "-c", script].map(str::to_owned), limit, &Stop::default()).expect("it starts")
+        run(&["sh", "-c", script].map(str::to_owned), limit, &Stop::default(), drop).expect("it starts")
     }
 
     #[test]
@@ -154,6 +190,19 @@ mod tests {
             assert!(begun.elapsed() < Duration::from_secs(20), "{background} is still there");
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    #[test]
+    fn one_that_another_has_begun_is_waited_for_and_ended_when_its_time_is_over() {
+        let mut child = Command::new("sleep").arg("1000").process_group(0).spawn().expect("it starts");
+        let begun = procfs::begin_of_running(child.id()).expect("it runs");
+        let at_work = AtWork { pid: child.id(), begun };
+        let other = AtWork { begun: begun + 1, ..at_work };
+        let wait = |which| wait_for(which, Duration::from_millis(50), &Stop::default()).expect("it is ended");
+        assert!(wait(other).is_none(), "that process has ended, and its id was used again");
+        assert!(matches!(wait(at_work), Some(Ended::OutOfTime)));
+        assert!(!child.wait().expect("it has ended").success());
+        assert!(wait(at_work).is_none());
     }
 
     #[test]

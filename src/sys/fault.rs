@@ -54,8 +54,14 @@ points! {
     EndNoted = "end-noted",
     /// It is noted that the command before the last flush begins; it has not begun.
     BeforeNoted = "before-noted",
+    /// It is noted which process that command is.
+    BeforeBegun = "before-begun",
     /// The command before the last flush has ended.
     BeforeEnded = "before-ended",
+    /// It is noted that the hook waits.
+    HookWaits = "hook-waits",
+    /// The last flush has ended; what is left is about to be looked at.
+    LastFlushEnded = "last-flush-ended",
     /// The hook was told what came of the last flush; that is not noted.
     HookTold = "hook-told",
     /// That is noted.
@@ -216,7 +222,10 @@ impl Point {
     pub const OF_A_LAST_FLUSH: &[Self] = &[
         Self::EndNoted,
         Self::BeforeNoted,
+        Self::BeforeBegun,
         Self::BeforeEnded,
+        Self::HookWaits,
+        Self::LastFlushEnded,
         Self::HookTold,
         Self::HookToldNoted,
         Self::EndForgotten,

@@ -300,11 +300,26 @@ fn stat(pid: u32) -> Option<String> {
 
 /// How long ago a process began.
 pub fn age(pid: u32) -> Option<Duration> {
-    // The 22nd field of the file, in ticks since boot (proc_pid_stat(5)).
-    let begun: f64 = stat(pid)?.split_whitespace().nth(19)?.parse().ok()?;
+    let (_, begun) = state_and_begin(pid)?;
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
     let uptime: f64 = fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
-    Duration::try_from_secs_f64((uptime - begun / ticks as f64).max(0.0)).ok()
+    Duration::try_from_secs_f64((uptime - begun as f64 / ticks as f64).max(0.0)).ok()
+}
+
+/// When a process that has not ended yet began, in ticks since the system's start: with its id, that tells it from all
+/// others of this boot.
+pub fn begin_of_running(pid: u32) -> Option<u64> {
+    let (state, begun) = state_and_begin(pid)?;
+    // One that has ended and that nobody has waited for.
+    (!['Z', 'X', 'x'].contains(&state)).then_some(begun)
+}
+
+/// The state of a process, and its begin in ticks.
+fn state_and_begin(pid: u32) -> Option<(char, u64)> {
+    let stat = stat(pid)?;
+    // The state is the third field, the begin the 22nd (proc_pid_stat(5)).
+    let mut fields = stat.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.nth(18)?.parse().ok()?))
 }
 
 /// The program that this process runs, as the kernel has it, for whatever it was started by.

@@ -54,20 +54,44 @@ pub fn trusted_program(root: &Path, path: &Path) -> io::Result<PathBuf> {
     let Walked { found, insecure, passing } = walk_in(root, path)?;
     let found = File::from(found);
     let is = found.metadata()?;
-    let refuse = |why: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
-    match insecure {
-        Some(name) => refuse(format!("others could put something else in the place of {}", name.display())),
-        None if passing.is_some() => refuse(format!(
+    if let (None, Some(name)) = (&insecure, passing) {
+        return Err(distrusted(format!(
             "others could put something else in the place of {}, once it is gone: anyone may write to the directory it is in, \
              as to /tmp",
-            passing.unwrap_or_default().display()
-        )),
-        None if !is.is_file() => refuse("it is no regular file".to_owned()),
-        None if !ours_or_roots(&is) => refuse(format!("it belongs to user {}, who may change it", is.uid())),
-        None if others_may_write(&is) => refuse(format!("others may write to it (mode {:03o})", is.mode() & 0o7777)),
-        None if is.mode() & 0o111 == 0 => refuse("it is not executable".to_owned()),
-        None => std::fs::read_link(file::own_descriptor(&found)),
+            name.display()
+        )));
     }
+    only_ours(&is, insecure)?;
+    match is.mode() & 0o111 {
+        0 => Err(distrusted("it is not executable".to_owned())),
+        _ => std::fs::read_link(file::own_descriptor(&found)),
+    }
+}
+
+/// Makes sure that what is in a file now can be of nobody but root and us: neither may anyone else write to it, nor could he
+/// have put it there, or have its path lead elsewhere.
+///
+/// # Errors
+/// Where it is missing, is no regular file, or others could have a say in it.
+pub fn trusted_file(path: &Path) -> io::Result<()> {
+    let Walked { found, insecure, passing: _ } = walk(&std::path::absolute(path)?)?;
+    only_ours(&File::from(found).metadata()?, insecure)
+}
+
+/// Refuses what is no regular file, or what others can change or replace; `insecure` is where on the way they could.
+fn only_ours(is: &Metadata, insecure: Option<OsString>) -> io::Result<()> {
+    let why = match insecure {
+        Some(name) => format!("others could put something else in the place of {}", name.display()),
+        None if !is.is_file() => "it is no regular file".to_owned(),
+        None if !ours_or_roots(is) => format!("it belongs to user {}, who may change it", is.uid()),
+        None if others_may_write(is) => format!("others may write to it (mode {:03o})", is.mode() & 0o7777),
+        None => return Ok(()),
+    };
+    Err(distrusted(why))
+}
+
+fn distrusted(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
 /// Where a path leads.

@@ -43,7 +43,8 @@ fn nothing_that_looks_out_for_the_end_is_warned_of_in_a_group_and_nowhere_else()
     let checked = cloud.check(RUN, "");
     checked.ends(0).has("machine", "lifecycle", "warn", "nothing looks whether that ends it");
     assert!(checked.table.contains("logferry install --lifecycle"), "{}", checked.table);
-    assert!(cloud.api.all_calls().is_empty(), "nobody needs to ask for a hook then");
+    // Something else may start it, so that the hook matters all the same.
+    checked.has("machine", "lifecycle hook", "warn", "none for instances that end");
     cloud.imds.remove("autoscaling/target-lifecycle-state");
     let checked = cloud.check(RUN, "");
     assert!(checked.findings().all(|finding| finding["what"] != "lifecycle"), "{}", checked.table);
@@ -74,4 +75,42 @@ fn a_permission_that_the_last_flush_would_miss_is_named() {
     checked.ends(0).has("machine", "lifecycle hook", "warn", "AccessDenied");
     checked.has("machine", "lifecycle", "ok", "logferry-lifecycle.timer looks whether");
     assert!(checked.table.contains("allow autoscaling:DescribeAutoScalingInstances on *"), "{}", checked.table);
+}
+
+#[test]
+fn of_a_hook_that_is_named_and_can_not_be_asked_for_nothing_is_said_to_be_known() {
+    let cloud = Cloud::new();
+    cloud.api.add_hook("logs", TERMINATING, Duration::from_secs(600));
+    cloud.sandbox.config_file(&format!(
+        "[[logs]]\npaths = [\"{}\"]\n[lifecycle]\ngroup = \"{GROUP}\"\nhook = \"logs\"\n",
+        cloud.sandbox.log("*.log").display()
+    ));
+    cloud.check(BOTH, "").ends(0).has("machine", "lifecycle hook", "ok", "logs of web fleet waits 600 s");
+    for action in ["DescribeLifecycleHooks", ""] {
+        cloud.api.fail(move |call| call.action.starts_with(action).then(|| ApiError::denied(&call.action)));
+        let checked = cloud.check(BOTH, "");
+        checked.ends(0).has("machine", "lifecycle hook", "warn", "not known whether logs of web fleet waits: ");
+        assert!(checked.table.contains("allow autoscaling:DescribeLifecycleHooks on *"), "{}", checked.table);
+    }
+    cloud.api.fail(|_| Some(ApiError::internal()));
+    cloud.check(BOTH, "").ends(0).has("machine", "lifecycle hook", "warn", "not known whether");
+    cloud.api.fail(|_| None);
+    let checked = cloud.check(BOTH, "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY\n");
+    checked.has("machine", "lifecycle hook", "warn", "no credentials were found");
+    assert!(checked.table.contains("give the instance a role"), "{}", checked.table);
+}
+
+#[test]
+fn a_command_before_that_others_could_have_written_is_told_not_to_be_run() {
+    let cloud = Cloud::new();
+    cloud.api.add_hook("logs", TERMINATING, Duration::from_secs(600));
+    cloud.sandbox.config_file(&format!(
+        "[[logs]]\npaths = [\"{}\"]\n[lifecycle]\nbefore = [\"true\"]\n",
+        cloud.sandbox.log("*.log").display()
+    ));
+    let checked = cloud.check(BOTH, "");
+    assert!(checked.findings().all(|finding| finding["what"] != "before"), "{}", checked.table);
+    let config = cloud.sandbox.path("logferry.toml");
+    std::fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("chmod");
+    cloud.check(BOTH, "").ends(0).has("configuration", "before", "warn", "is not run");
 }

@@ -3,9 +3,9 @@
     stack.py TEMPLATE STACK
 
 moto 5.2.5 makes of the template: the bucket with its encryption, the role with its policies, the profile, the launch
-template, the group. It has no CloudFormation for bucket policies and ignores, without a word, the bucket's lifecycle rules,
-public access block and ownership, and the group's hooks and lifecycle policy: of these nothing is printed, and what the
-template says of them is for cfn-lint, which knows CloudFormation's own schema of each.
+template, the group. It has no CloudFormation for bucket policies and alarms and ignores, without a word, the bucket's lifecycle
+rules, public access block and ownership, and the group's hooks, lifecycle policy and metrics: of these nothing is printed, and
+what the template says of them is for cfn-lint, which knows CloudFormation's own schema of each.
 """
 
 import ast

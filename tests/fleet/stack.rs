@@ -18,6 +18,25 @@ pub(super) struct Stack {
     pub(super) there: Value,
 }
 
+impl Stack {
+    /// The name of the group.
+    pub(super) fn group(&self) -> &str {
+        self.there["group"]["AutoScalingGroupName"].as_str().expect("a name")
+    }
+
+    /// The hook that is part of the group, as the template has it.
+    pub(super) fn hook(&self) -> &Value {
+        let hooks = self.says("Group")["LifecycleHookSpecificationList"].as_array().expect("hooks");
+        assert_eq!(hooks.len(), 1, "{hooks:?}");
+        &hooks[0]
+    }
+
+    /// The properties of a resource, as the template has them.
+    fn says(&self, resource: &str) -> &Value {
+        &self.there["says"][resource]["Properties"]
+    }
+}
+
 /// Deployed once for all tests.
 pub(super) fn stack() -> &'static Stack {
     static DEPLOYED: OnceLock<Stack> = OnceLock::new();
@@ -75,57 +94,94 @@ fn the_deployed_fleet_is_as_the_template_says() {
     assert_eq!(there["outputs"]["Store"], format!("s3://{bucket}/prod"));
     assert_eq!(there["encryption"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
     let group = &there["group"];
-    assert_eq!((&group["DesiredCapacity"], &group["MaxSize"]), (&json!(2), &json!(2)));
+    assert_eq!((stack().group(), &there["outputs"]["Group"]), (STACK, &json!(STACK)));
+    assert_eq!([&group["MinSize"], &group["DesiredCapacity"], &group["MaxSize"]], [0, 2, 2]);
     assert_eq!(group["Instances"].as_array().map(Vec::len), Some(2));
     assert_eq!(group["LaunchTemplate"]["LaunchTemplateId"], there["ids"]["Template"]);
     assert_eq!(group["VPCZoneIdentifier"], there["given"]["Subnets"]);
     let template = &there["template"];
     assert_eq!(template["ImageId"], there["given"]["Image"]);
-    let metadata = json!({ "HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1, "InstanceMetadataTags": "enabled" });
+    let metadata = json!({ "HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1, "InstanceMetadataTags": "disabled" });
     assert_eq!(template["MetadataOptions"], metadata);
+    let named = json!([{ "ResourceType": "instance", "Tags": [{ "Key": "Name", "Value": STACK }] }]);
+    assert_eq!(template["TagSpecifications"], named);
     let profile = template["IamInstanceProfile"]["Arn"].as_str().expect("a profile");
     assert!(profile.ends_with(there["ids"]["Profile"].as_str().expect("its name")), "{profile}");
 }
 
 /// What moto's CloudFormation passes over: at least it is in the template, and cfn-lint knows it.
 #[test]
-fn what_can_not_be_deployed_here_stands_in_the_template() {
-    let says = &stack().there["says"];
-    let bucket = &says["Logs"]["Properties"];
+fn the_bucket_is_private_and_forgets_in_the_time_that_was_asked_for() {
+    let bucket = stack().says("Logs");
     for block in ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"] {
         assert_eq!(bucket["PublicAccessBlockConfiguration"][block], true, "{block}");
     }
     assert_eq!(bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced");
     assert_eq!(bucket.get("VersioningConfiguration"), None);
-    let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().expect("rules");
-    assert!(rules.iter().all(|rule| rule["Status"] == "Enabled"), "{rules:?}");
-    assert_eq!(rules[0]["Transitions"][0]["StorageClass"], "STANDARD_IA");
-    assert_eq!(rules[1]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 7);
-    assert_eq!(
-        (&says["Logs"]["DeletionPolicy"], &says["Logs"]["UpdateReplacePolicy"]),
-        (&json!("Retain"), &json!("Retain"))
-    );
-    let denied = says["LogsPolicy"]["Properties"]["PolicyDocument"]["Statement"].as_array().expect("statements");
-    assert!(
-        denied.iter().all(|statement| statement["Effect"] == "Deny" && statement["Principal"] == "*"),
-        "{denied:?}"
-    );
-    assert_eq!(denied[0]["Condition"], json!({ "Bool": { "aws:SecureTransport": "false" } }));
-    let new_only = json!({ "Null": { "s3:if-none-match": "true" }, "Bool": { "s3:ObjectCreationOperation": "true" } });
-    assert_eq!((&denied[1]["Action"], &denied[1]["Condition"]), (&json!("s3:PutObject"), &new_only));
-    let group = &says["Group"]["Properties"];
-    let hook = &group["LifecycleHookSpecificationList"][0];
+    let colder = json!({ "StorageClass": "STANDARD_IA", "TransitionInDays": { "Ref": "ColdAfterDays" } });
+    let rules = json!([
+        { "Id": "colder", "Status": "Enabled", "Transitions": [colder], "ExpirationInDays": { "Ref": "RetentionDays" } },
+        { "Id": "uploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 7 } },
+    ]);
+    assert_eq!(bucket["LifecycleConfiguration"]["Rules"], rules);
+}
+
+/// Logs that nobody watches any more are not to lose what guards them.
+#[test]
+fn bucket_and_policy_outlive_the_stack() {
+    for resource in ["Logs", "LogsPolicy"] {
+        let says = &stack().there["says"][resource];
+        assert_eq!([&says["DeletionPolicy"], &says["UpdateReplacePolicy"]], ["RetainExceptOnCreate", "Retain"]);
+    }
+}
+
+#[test]
+fn the_buckets_policy_refuses_what_is_not_encrypted_and_what_could_overwrite() {
+    let says = stack().says("LogsPolicy");
+    assert_eq!(says["Bucket"], json!({ "Ref": "Logs" }));
+    let objects = json!({ "Fn::Sub": "${Logs.Arn}/*" });
+    let denied = json!([
+        {
+            "Sid": "EncryptedConnectionsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [{ "Fn::GetAtt": ["Logs", "Arn"] }, objects],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+        },
+        {
+            "Sid": "NewObjectsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": objects,
+            "Condition": { "Null": { "s3:if-none-match": "true" }, "Bool": { "s3:ObjectCreationOperation": "true" } },
+        },
+    ]);
+    assert_eq!(says["PolicyDocument"]["Statement"], denied);
+}
+
+/// That the user data names this hook and this group, the machine of `user_data.rs` proves.
+#[test]
+fn an_instance_that_ends_is_waited_for_and_one_that_could_not_ship_is_kept_and_told_of() {
+    let hook = stack().hook();
     assert_eq!(hook["LifecycleTransition"], "autoscaling:EC2_INSTANCE_TERMINATING");
+    assert_eq!(hook["HeartbeatTimeout"], json!({ "Ref": "HeartbeatTimeout" }));
     assert_eq!(hook["DefaultResult"], "ABANDON");
-    assert_eq!(
-        group["InstanceLifecyclePolicy"]["RetentionTriggers"]["TerminateHookAbandon"],
-        json!({ "Ref": "WhenAbandoned" })
-    );
+    let group = stack().says("Group");
+    let retained = json!({ "TerminateHookAbandon": { "Ref": "WhenAbandoned" } });
+    assert_eq!(group["InstanceLifecyclePolicy"]["RetentionTriggers"], retained);
+    let alarm = stack().says("Retained");
+    let counted = json!([{ "Granularity": "1Minute", "Metrics": [alarm["MetricName"]] }]);
+    assert_eq!(group["MetricsCollection"], counted);
+    assert_eq!(alarm["MetricName"], "GroupTerminatingRetainedInstances");
+    assert_eq!(alarm["Dimensions"], json!([{ "Name": "AutoScalingGroupName", "Value": { "Ref": "Group" } }]));
+    assert_eq!((&alarm["Threshold"], &alarm["TreatMissingData"]), (&json!(0), &json!("notBreaching")));
 }
 
 /// The role has the policies of `docs/iam`, word for word, for the names that this stack has; and no other.
 #[test]
-fn the_machines_may_do_what_the_documented_policies_allow_and_nothing_else() {
+fn the_instances_may_do_what_the_documented_policies_allow_and_nothing_else() {
     let Stack { there, .. } = stack();
     let bucket = there["ids"]["Logs"].as_str().expect("a bucket");
     let documented = |name: &str| {
@@ -144,7 +200,7 @@ fn the_machines_may_do_what_the_documented_policies_allow_and_nothing_else() {
     );
 }
 
-/// One bucket policy must not forbid what a machine does: every request that creates an object is conditional. (The server
+/// The bucket's policy must not forbid what an instance does: every request that creates an object is conditional. (The server
 /// of the tests' own records them.)
 #[test]
 fn every_request_that_creates_an_object_has_the_condition_that_the_bucket_asks_for() {

@@ -1,4 +1,4 @@
-//! The script that a machine of the fleet is started with, run as root in a Debian system that has the package installed,
+//! The script that an instance of the fleet is started with, run as root in a Debian system that has the package installed,
 //! against the bucket of the deployed stack.
 //!
 //! It is what CloudFormation makes of the template (moto's), not the template's text. Missing is what a chroot can't have:
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::stack::stack;
 use crate::package::packages;
-use crate::support::autoscaling::{AutoScalingServer, GROUP, TERMINATING};
+use crate::support::autoscaling::{AutoScalingServer, TERMINATING};
 use crate::support::imds::ImdsServer;
 use crate::support::moto::REGION;
 use crate::support::root::Root;
@@ -36,7 +36,7 @@ impl Machine {
         let root = Root::new(sandbox);
         root.put(&packages().first, "/mnt/logferry.deb");
         root.dpkg(["--install", "/mnt/logferry.deb"]).expect(0);
-        let (imds, api) = (ImdsServer::of(INSTANCE), AutoScalingServer::of(INSTANCE));
+        let (imds, api) = (ImdsServer::of(INSTANCE), AutoScalingServer::of_group(stack().group(), INSTANCE));
         imds.set("autoscaling/target-lifecycle-state", "InService");
         root.write("/var/lib/cloud/user-data", script());
         Self { root, imds, api }
@@ -140,18 +140,14 @@ fn ships_what_the_service_writes(machine: &Machine) {
     assert!(shipped.lines().all(|line| line.ends_with("Z a line of the sample service")), "{shipped}");
 }
 
-/// Has the group end the machine. The group that stands in has another name than the stack's.
+/// Has the group end the machine. Group and hook have the names of the stack; the machine knows them by its user data only,
+/// since nobody is asked for the group that is named in its configuration.
 fn ends_when_its_last_line_is_shipped(machine: &Machine) {
-    const CONFIGURATION: &str = "/etc/logferry.toml";
-    let configuration = machine.root.read(CONFIGURATION);
-    let group = "group = \"my-fleet\"\n";
-    assert!(configuration.contains(group), "{configuration}");
-    machine.root.write(CONFIGURATION, configuration.replace(group, &format!("group = \"{GROUP}\"\n")));
     // In service, it changes nothing.
     machine.start("logferry-lifecycle.service").quiet();
-    // The name of the hook is the template's.
-    machine.api.add_hook("logs", TERMINATING, Duration::from_secs(300));
-    machine.api.wait_for(INSTANCE, "logs");
+    let hook = stack().hook()["LifecycleHookName"].as_str().expect("a name");
+    machine.api.add_hook(hook, TERMINATING, Duration::from_secs(300));
+    machine.api.wait_for(INSTANCE, hook);
     machine.imds.set("autoscaling/target-lifecycle-state", "Terminated");
     // In the place of systemd, which has none to stop here: the service writes its last line when it is asked to.
     const STOP: &str =
@@ -159,6 +155,7 @@ fn ends_when_its_last_line_is_shipped(machine: &Machine) {
     machine.root.write("/usr/bin/systemctl", STOP);
     machine.start("logferry-lifecycle.service").quiet();
     assert_eq!(machine.api.told(), ["CONTINUE"]);
+    assert_eq!(machine.api.calls("DescribeAutoScalingInstances").len(), 0, "the group was asked for");
     let shipped = machine.shipped();
     assert_eq!(shipped.lines().next_back(), Some("the last line"), "{shipped}");
 }

@@ -63,3 +63,18 @@ fn what_is_behind_a_segment_that_the_store_does_not_take_is_not_left_for_a_run_t
     finish(&mut flush_to(&bucket, &sandbox, &["--final"])).expect(75);
     assert_eq!(stored(), [b"two\n"]);
 }
+
+#[test]
+fn what_was_put_aside_as_damaged_goes_with_the_machine_and_so_it_is_named() {
+    let sandbox = Sandbox::new();
+    flushed(&sandbox, &[]).expect(0);
+    std::fs::write(sandbox.path("state/spool/k3f9a2-00000001.gz"), "not all of it").expect("a file");
+    flushed(&sandbox, &[]).expect(1);
+    flushed(&sandbox, &[]).quiet();
+    let ended = flushed(&sandbox, &["--final"]).expect(1);
+    assert!(ended.stderr.contains("state/damaged/k3f9a2-00000001.gz: it was put aside as damaged"), "{}", ended.stderr);
+    // Together with what this one puts aside, each is named once.
+    std::fs::write(sandbox.path("state/spool/k3f9a2-00000002.gz"), "nor this").expect("a file");
+    let ended = flushed(&sandbox, &["--final"]).expect(1);
+    assert_eq!(ended.stderr.matches("state/damaged/").count(), 2, "{}", ended.stderr);
+}

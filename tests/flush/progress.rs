@@ -90,3 +90,19 @@ fn a_reader_of_its_messages_that_has_gone_changes_nothing() {
     assert_eq!(command.stderr(writer).status().expect("it ends").code(), Some(0));
     assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "web\n");
 }
+
+#[test]
+fn a_log_that_can_not_be_taken_counts_once_and_never_as_taken() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file("min_free = \"10000GiB\"\n");
+    sandbox.write_log("web.log", "web\n");
+    let command = flush(&sandbox, &["--deadline", "3s"]);
+    let quoted: Vec<String> = words(&command).iter().map(|word| format!("'{}'", word.to_string_lossy())).collect();
+    let script = format!("stty rows 24 cols 120; exec {}", quoted.join(" "));
+    let mut terminal = under("script", &command);
+    terminal.env("TERM", "xterm").env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("SHELL", "/bin/sh");
+    let shown = finish(terminal.args(["-qec", &script, "/dev/null"])).expect(75).text();
+    let (drawn, _) = drawn_and_printed(&shown);
+    let counts: Vec<_> = drawn.iter().filter(|line| line.contains(" logs taken")).collect();
+    assert!(!counts.is_empty() && counts.iter().all(|line| line.contains("0/1 logs taken")), "{shown:?}");
+}

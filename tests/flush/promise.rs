@@ -170,7 +170,11 @@ fn wrong_usage_is_told_before_anything_is_touched() {
     }
     sandbox.config_file_verbatim("[[logs]]\npaths = \"/a\"\npriority = \"urgent\"\n");
     let ended = flushed(&sandbox, &["--json"]).expect(78);
-    assert!(ended.stderr.contains("logferry.toml:3: `priority`: \"urgent\" is not a priority"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("logferry.toml:3: `priority` in [[logs]]: \"urgent\" is not a priority"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(report(&ended)["exit_code"], 78);
     assert!(log.exists() && !sandbox.path("state").exists());
 }

@@ -2,8 +2,8 @@
 //! write into the streams of the machine that it was made from.
 
 use super::{ID, edit_cache, host, on_hardware, run, ship};
-use crate::support::Sandbox;
 use crate::support::imds::{ImdsServer, Tokens};
+use crate::support::{Sandbox, finish};
 
 const OTHER: &str = "i-0fedcba9876543210";
 const UUID: &str = "class/dmi/id/product_uuid";
@@ -88,4 +88,27 @@ fn the_board_of_a_nitro_instance_tells_its_id_where_nothing_else_does() {
         let shipped = ship(&sandbox, on_hardware(&no_board, &run(&sandbox, &silent())));
         assert_eq!(shipped.instance, host(), "{no_board:?}");
     }
+}
+
+#[test]
+fn who_looks_for_the_end_of_an_instance_believes_silence_for_long_only_where_the_hardware_is_something_else() {
+    let (sandbox, imds) = (Sandbox::new(), silent());
+    let mut lifecycle = sandbox.logferry();
+    lifecycle.envs(imds.env()).arg("lifecycle");
+    let asks = |hardware: &[(&str, &str)]| {
+        let before = imds.requests();
+        finish(&mut on_hardware(hardware, &lifecycle)).quiet();
+        imds.requests() > before
+    };
+    let other = [("class/dmi/id/sys_vendor", "QEMU")];
+    assert!(asks(&[]) && !asks(&[]) && !asks(&other));
+    edit_cache(&sandbox, |cache| {
+        let at: logferry::model::time::Moment = serde_json::from_value(cache["at"].clone()).expect("a time");
+        let earlier = logferry::model::time::Moment::from_nanos(at.nanos() - 90 * 1_000_000_000);
+        cache["at"] = earlier.to_string().into();
+    });
+    assert!(!asks(&other), "it is no instance, for all that is seen");
+    assert!(asks(&[]), "it may be an instance in a container");
+    assert!(!asks(&[]));
+    assert!(asks(&[VENDOR]) && asks(&[VENDOR]), "of an instance no silence is believed");
 }

@@ -57,6 +57,37 @@ fn objects_are_looked_for_below_what_the_known_layouts_begin_with() {
 }
 
 #[test]
+fn what_may_be_where_nobody_looked_is_told() {
+    let sandbox = Sandbox::new();
+    let ship = |layout: &str, text: &str| {
+        sandbox.config_file(&format!("layout = \"{layout}\"\n"));
+        sandbox.write_log("web.log", text);
+        sandbox.run_all().quiet();
+    };
+    ship("env=prod/{service}", "one\n");
+    ship("env=test/{service}", "two\n");
+    for command in [vec!["cat", "web"], vec!["ls"]] {
+        let ended = sandbox.run(&command).expect(0);
+        let told = "1 stream begins later than with the first segment";
+        assert!(ended.stderr.contains(told) && ended.stderr.contains("--any-layout"), "{}", ended.stderr);
+        assert_eq!(ended.text().lines().count(), 1);
+        let all = sandbox.run([&command[..], &["--any-layout"]].concat()).expect(0);
+        assert_eq!((all.text().lines().count(), all.stderr.as_str()), (2, ""));
+    }
+    // Between two of its segments it is no matter of age, and the exit code says so.
+    ship("env=prod/{service}", "three\n");
+    let ended = sandbox.run(["cat", "web"]).expect(1);
+    assert!(
+        ended.stderr.contains("between number 1 and 3") && ended.stderr.contains("--any-layout"),
+        "{}",
+        ended.stderr
+    );
+    sandbox.config_file("layout = \"env=prod/{service}\"\nformer_layouts = [\"env=test/{service}\"]\n");
+    let ended = sandbox.run(["cat", "web"]).expect(0);
+    assert_eq!((ended.text().as_str(), ended.stderr.as_str()), ("one\ntwo\nthree\n", ""));
+}
+
+#[test]
 fn only_the_objects_of_a_service_are_read_where_its_directories_hold_others_too() {
     let sandbox = Sandbox::new();
     for layout in ["{service}-{date}", "{date}", "all"] {

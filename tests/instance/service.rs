@@ -198,3 +198,24 @@ fn nothing_is_printed_of_all_that_unless_it_is_asked_for() {
     finish(&mut run(&sandbox, &imds)).quiet();
     assert_eq!(imds.asked("instance-id"), 1);
 }
+
+#[test]
+fn a_command_asks_once_however_often_it_goes_over_the_logs_and_though_it_can_keep_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file("max_spool = \"60kB\"\n");
+    let imds = ImdsServer::of(ID);
+    ship(&sandbox, run(&sandbox, &imds));
+    let kept = sandbox.path("state/instance.json");
+    std::fs::remove_file(&kept).expect("it is kept");
+    std::fs::create_dir(&kept).expect("a directory");
+    for command in ["run", "flush"] {
+        for log in ["a.log", "b.log", "c.log"] {
+            sandbox.write_log(log, crate::support::noise(50_000));
+        }
+        let before = imds.asked("instance-id");
+        let mut taking = sandbox.logferry();
+        let ended = finish(taking.envs(imds.env()).args([command, "-v"]).arg(sandbox.path("log"))).expect(0);
+        assert_eq!(ended.stderr.matches(": shipped, ").count(), 3, "{}", ended.stderr);
+        assert_eq!(imds.asked("instance-id") - before, 1, "{}", ended.stderr);
+    }
+}

@@ -34,15 +34,15 @@ fn a_mistake_in_what_he_says_names_line_and_key() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "x\n");
     for (text, why) in [
-        ("[instance]\nid = \"a_b\"", ":2: `id`: instance name \"a_b\" holds a character outside"),
+        ("[instance]\nid = \"a_b\"", ":2: `id` in [instance]: instance name \"a_b\" holds a character outside"),
         ("[instance]\nregoin = \"x\"", ":2: unknown key `regoin` in [instance]\n  hint: did you mean `region`?"),
-        ("[instance]\nzone = \"\"", ":2: `zone`: it is empty; leave the key out"),
-        ("[instance]\ntype = 3", ":2: `type` must be a text in quotes, not a number"),
-        ("[instance]\ngroup = \"a\\tb\"", ":2: `group`: \"a\\tb\" holds a control character"),
-        ("[instance]\naddress = \"here\"", ":2: `address`: \"here\" is not an IP address"),
-        ("[instance]\ntags = \"x\"", ":2: `tags` must be a table"),
-        ("[instance]\n\ntags = { a = 1 }", ":3: `a` must be a text in quotes"),
-        ("[instance]\n\ntags = { a = \"\" }", ":3: [instance]: the tag \"a\": it is empty"),
+        ("[instance]\nzone = \"\"", ":2: `zone` in [instance]: it is empty; leave the key out"),
+        ("[instance]\ntype = 3", ":2: `type` in [instance] must be a text in quotes, not a number"),
+        ("[instance]\ngroup = \"a\\tb\"", ":2: `group` in [instance]: \"a\\tb\" holds a control character"),
+        ("[instance]\naddress = \"here\"", ":2: `address` in [instance]: \"here\" is not an IP address"),
+        ("[instance]\ntags = \"x\"", ":2: `tags` in [instance] must be a table: write [instance.tags]"),
+        ("[instance]\n\ntags = { a = 1 }", ":3: `a` in [instance.tags] must be a text in quotes"),
+        ("[instance]\n\ntags = { a = \"\" }", ":3: the tag \"a\" in [instance.tags]: it is empty"),
         ("\nlayout = \"{servise}\"", ":2: `layout`: \"{servise}\": {servise} is not known; did you mean {service}?"),
         ("\nlayout = \"a//b\"", ":2: `layout`: \"a//b\" holds an empty part"),
         ("\nformer_layouts = [\"{service}\", \"../x\"]", ":2: `former_layouts`: \"../x\""),

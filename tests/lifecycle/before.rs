@@ -1,7 +1,7 @@
 //! The command before the last flush.
 
 use super::Fleet;
-use crate::support::wait_until;
+use crate::support::{finish, wait_until};
 
 /// Has this script run before the last flush.
 fn before(fleet: &Fleet, script: &str, more: &str) {
@@ -82,4 +82,33 @@ fn a_program_that_others_could_change_is_not_run() {
     fleet.call().expect(1).says("the command before the last flush: run ").says("others");
     assert!(!fleet.sandbox.path("ran").exists());
     assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
+}
+
+#[test]
+fn what_others_could_have_written_into_the_configuration_is_not_run() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let fleet = Fleet::ending();
+    let (ran, config) = (fleet.sandbox.path("ran"), fleet.sandbox.path("logferry.toml"));
+    fleet.configure(&format!("before = [\"touch\", \"{}\"]", ran.display()));
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("chmod");
+    };
+    fleet.sandbox.write_log("web.log", "one\n");
+    mode(&config, 0o666);
+    let told = fleet.call().expect(1).says("the command before the last flush is not run").stderr;
+    assert!(told.contains("others may write to it (mode 666)") && told.contains("hint: chown root:root "), "{told}");
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
+    mode(&config, 0o644);
+    chown(&config, Some(65534), None).expect("as root");
+    let open = fleet.sandbox.path("open");
+    std::fs::create_dir(&open).expect("a directory");
+    let elsewhere = open.join("logferry.toml");
+    std::fs::copy(&config, &elsewhere).expect("a configuration");
+    mode(&open, 0o777);
+    for (config, part) in [(config, "it belongs to user 65534"), (elsewhere, "in the place of logferry.toml")] {
+        std::fs::remove_file(fleet.sandbox.path("state/lifecycle.json")).expect("a record");
+        fleet.api.wait_for(super::INSTANCE, super::HOOK);
+        finish(fleet.command().env("LOGFERRY_CONFIG", config)).expect(1).says(part);
+        assert!(!ran.exists(), "{part}");
+    }
 }

@@ -1,14 +1,68 @@
 //! A call that is killed, stopped, or not alone.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use logferry::sys::fault::Point;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Fleet, INSTANCE, TARGET};
-use crate::support::{Ended, Stopped, finish};
+use crate::support::{Ended, Stopped, finish, wait_until};
+
+/// An instance that ends, with a command before that writes to a log when it is let go on, and counts how often it began.
+fn with_a_slow_command() -> Fleet {
+    let fleet = Fleet::ending();
+    let path = |name: &str| fleet.sandbox.path(name).display().to_string();
+    let script = format!(
+        "echo x >>'{}'\nwhile [ ! -e '{}' ]; do sleep 0.05; done\nsleep 1\necho goodbye >>'{}'\n",
+        path("ran"),
+        path("go"),
+        path("log/web.log")
+    );
+    std::fs::write(fleet.sandbox.path("before.sh"), script).expect("a script");
+    fleet.configure(&format!("before = [\"sh\", \"{}\"]", path("before.sh")));
+    fleet
+}
+
+fn at_work(fleet: &Fleet) -> Child {
+    let mut call = fleet.command();
+    let call = call.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let noted = || {
+        let text = std::fs::read_to_string(fleet.sandbox.path("state/lifecycle.json"));
+        text.is_ok_and(|text| text.contains("\"at_work\": {"))
+    };
+    wait_until("the command is at work", || ran(fleet) > 0 && noted());
+    call
+}
+
+#[test]
+fn killed_while_the_command_is_at_work_the_next_call_waits_for_it() {
+    let fleet = with_a_slow_command();
+    let mut call = at_work(&fleet);
+    call.kill().expect("it lives");
+    call.wait().expect("it ends");
+    let beats = fleet.api.calls("RecordLifecycleActionHeartbeat").len();
+    let mut next = fleet.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    wait_until("the next call holds the hook", || fleet.api.calls("RecordLifecycleActionHeartbeat").len() > beats);
+    std::fs::write(fleet.sandbox.path("go"), "").expect("it goes on");
+    assert_eq!(next.wait().expect("it ends").code(), Some(0));
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("goodbye\n", vec!["CONTINUE".to_owned()]));
+    assert_eq!(ran(&fleet), 1);
+}
+
+#[test]
+fn asked_to_stop_while_the_command_is_at_work_it_is_begun_anew_by_the_next_call() {
+    let fleet = with_a_slow_command();
+    let mut call = at_work(&fleet);
+    kill(Pid::from_raw(i32::try_from(call.id()).expect("a pid")), Signal::SIGTERM).expect("it lives");
+    assert_eq!(call.wait().expect("it ends").code(), Some(75));
+    assert!(fleet.api.told().is_empty());
+    std::fs::write(fleet.sandbox.path("go"), "").expect("it goes on");
+    fleet.call().quiet();
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("goodbye\n", vec!["CONTINUE".to_owned()]));
+    assert_eq!(ran(&fleet), 2);
+}
 
 /// An instance that ends, with a command before that counts how often it ran, and a log.
 fn fleet() -> Fleet {
@@ -87,10 +141,9 @@ fn asked_to_stop_it_tells_the_hook_nothing_and_the_next_call_goes_on() {
     let first = Stopped::at(Point::BeforeEnded, 1, fleet.command());
     kill(Pid::from_raw(i32::try_from(first.id()).expect("a pid")), Signal::SIGTERM).expect("it lives");
     let ended: Ended = first.go_on();
-    assert!([0, 75].contains(&ended.code), "{ended:?}");
-    if ended.code == 75 {
-        assert!(fleet.api.told().is_empty());
-    }
+    let ended = ended.expect(75);
+    assert!(!ended.stderr.contains("hook"), "{}", ended.stderr);
+    assert!(fleet.api.told().is_empty(), "whoever is asked to stop says nothing more");
     finish(&mut fleet.command()).quiet();
     assert_eq!((fleet.api.told(), fleet.shipped("web").as_str()), (vec!["CONTINUE".to_owned()], "one\ntwo\n"));
 }

@@ -148,13 +148,49 @@ fn what_is_refused_for_what_it_is_holds_up_no_instance() {
 }
 
 #[test]
-fn after_an_abandon_nothing_more_is_done_so_that_a_retained_instance_is_quiet() {
+fn after_an_abandon_what_is_left_is_tried_again_without_a_word_and_seldom() {
     let fleet = Fleet::ending();
     fleet.configure("limit = \"1s\"");
     fleet.sandbox.write_log("web.log", "stays\n");
-    without_a_store(&fleet).expect(75);
+    without_a_store(&fleet).expect(75).says("told ABANDON");
+    for _ in 0..2 {
+        assert_eq!(without_a_store(&fleet).expect(75).stderr, "", "that it waits was said");
+    }
+    std::fs::create_dir(fleet.sandbox.path("missing")).expect("the store is back");
+    assert_eq!(without_a_store(&fleet).expect(75).stderr, "");
+    assert!(fleet.sandbox.files("missing").is_empty(), "it was tried a moment ago");
+    fleet.rested();
     without_a_store(&fleet).quiet();
+    assert!(!fleet.sandbox.files("missing").is_empty());
+    // What a service goes on writing gets there, too, at once.
+    fleet.sandbox.write_log("api.log", "more\n");
+    without_a_store(&fleet).quiet();
+    fleet.sandbox.nothing_left_behind();
     assert_eq!(fleet.api.told(), ["ABANDON"]);
+}
+
+#[test]
+fn what_several_flushes_of_a_call_come_to_is_said_once() {
+    let fleet = Fleet::ending();
+    fleet.configure("limit = \"4s\"");
+    fleet.sandbox.write_log("web.log", "stays\n");
+    let told = without_a_store(&fleet).expect(75).stderr;
+    let mut lines: Vec<&str> = told.lines().filter(|line| !line.contains("hint: ")).collect();
+    let all = lines.len();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), all, "{told}");
+    assert!(fleet.api.calls("CompleteLifecycleAction").len() == 1 && all == 2, "{told}");
+}
+
+#[test]
+fn a_writer_that_holds_its_log_in_silence_does_not_hold_up_the_instance_until_the_limit() {
+    let fleet = Fleet::ending();
+    let log = fleet.sandbox.write_log("web.log", "one\n");
+    let _holder = std::fs::OpenOptions::new().append(true).open(log).expect("a writer");
+    // An hour, unless it is said.
+    fleet.call().expect(0);
+    assert_eq!((fleet.api.told(), fleet.shipped("web").as_str()), (vec!["CONTINUE".to_owned()], "one\n"));
 }
 
 impl Ended {

@@ -7,6 +7,10 @@ use super::{Fleet, HOOK, INSTANCE};
 use crate::s3_server::Fault;
 use crate::support::autoscaling::{ApiError, GROUP};
 
+fn is_put(request: &crate::s3_server::Request) -> bool {
+    request.method == http::Method::PUT
+}
+
 /// Refuses these actions.
 fn deny(fleet: &Fleet, actions: &'static [&'static str]) {
     fleet.api.fail(move |call| actions.contains(&call.action.as_str()).then(|| ApiError::denied(&call.action)));
@@ -86,17 +90,58 @@ fn an_action_that_someone_else_has_completed_is_no_failure() {
     fleet.call().expect(0).says("No active Lifecycle Action").says("hint: nothing to do where someone else");
     assert_eq!(fleet.shipped("web"), "one\n");
     fleet.call().quiet();
+    fleet.rested();
+    fleet.call().quiet();
 }
 
 #[test]
-fn a_hook_that_waits_only_later_is_told_by_a_later_call() {
-    let fleet = Fleet::new();
-    fleet.api.add_hook(HOOK, crate::support::autoscaling::TERMINATING, Duration::from_secs(30));
-    fleet.imds.set(super::TARGET, "Terminated");
-    fleet.call().expect(0).says("No active Lifecycle Action");
-    fleet.api.wait_for(INSTANCE, HOOK);
-    fleet.call().quiet();
-    assert_eq!(fleet.api.told(), ["CONTINUE"]);
+fn an_api_that_hangs_does_not_hold_up_the_flush() {
+    let fleet = Fleet::ending();
+    fleet.sandbox.write_log("web.log", "one\n");
+    let hangs = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    hangs.set_nonblocking(true).expect("it is not waited for");
+    let endpoint = format!("http://{}", hangs.local_addr().expect("an address"));
+    let mut call = fleet.command();
+    call.env("AWS_ENDPOINT_URL_AUTO_SCALING", endpoint).stderr(std::process::Stdio::null());
+    let mut call = call.spawn().expect("it starts");
+    crate::support::wait_until("it is in the store", || fleet.bucket.server.requests().iter().any(is_put));
+    let mut tries = Vec::new();
+    while let Ok((connection, _)) = hangs.accept() {
+        tries.push(connection);
+    }
+    assert!(call.try_wait().expect("its state").is_none(), "the hook is to be told still");
+    call.kill().expect("it lives");
+    call.wait().expect("it ends");
+    assert!(tries.len() <= 1, "the flush has waited for {} tries", tries.len());
+}
+
+#[test]
+fn where_there_are_no_credentials_that_is_said_in_a_few_words() {
+    let fleet = Fleet::ending();
+    let mut call = fleet.command();
+    call.env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("LOGFERRY_TO", fleet.sandbox.directory());
+    let told = crate::support::finish(&mut call).expect(1).stderr;
+    assert!(told.contains("autoscaling:DescribeAutoScalingInstances: no credentials were found\n"), "{told}");
+    assert!(told.contains("hint: give the instance a role") && !told.contains("to the role of this"), "{told}");
+}
+
+#[test]
+fn where_nothing_can_be_noted_the_hook_is_held_and_told_all_the_same() {
+    let fleet = Fleet::ending();
+    let ran = fleet.sandbox.path("ran");
+    fleet.configure(&format!("before = [\"sh\", \"-c\", \"echo x >>{}\"]", ran.display()));
+    fleet.sandbox.write_log("web.log", "one\n");
+    std::fs::create_dir(fleet.sandbox.path("state")).expect("a state directory");
+    std::fs::set_permissions(fleet.sandbox.path("state"), std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .expect("chmod");
+    // It can't be written under its temporary name, as where a disk is full.
+    std::fs::create_dir(fleet.sandbox.path("state/.lifecycle.json.tmp")).expect("a directory");
+    fleet.call().expect(1).says("lifecycle.json");
+    assert_eq!((fleet.shipped("web").as_str(), fleet.api.told()), ("one\n", vec!["CONTINUE".to_owned()]));
+    assert_eq!(fleet.api.calls("RecordLifecycleActionHeartbeat").len(), 1);
+    assert_eq!(std::fs::read_to_string(ran).expect("it ran"), "x\n");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{Fleet, HOOK, INSTANCE, NOTICE, TARGET};
 use crate::support::autoscaling::TERMINATING;
 
 /// A notice as EC2 words it, for so many seconds from now.
-fn notice(action: &str, seconds: i64) -> String {
+pub(super) fn notice(action: &str, seconds: i64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
     let at = i64::try_from(now).expect("a time") + seconds;
     let moment = logferry::model::time::Moment::from_timespec(at, 0).to_string();

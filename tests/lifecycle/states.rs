@@ -109,6 +109,31 @@ fn once_the_hook_was_told_later_calls_ship_what_is_new_and_tell_it_nothing() {
 }
 
 #[test]
+fn an_answer_that_nobody_understands_makes_nothing_forgotten() {
+    let fleet = Fleet::ending();
+    fleet.configure(&format!("before = [\"sh\", \"-c\", \"echo x >>{}\"]", fleet.sandbox.path("ran").display()));
+    fleet.call().quiet();
+    let garbage: [&dyn Fn(); 3] = [
+        &|| fleet.imds.set(TARGET, "<html>busy</html>"),
+        &|| {
+            fleet.imds.set(TARGET, "InService");
+            fleet.imds.reply(super::NOTICE, Reply::Status(500));
+        },
+        &|| fleet.imds.set(super::NOTICE, "{\"action\":"),
+    ];
+    for says in garbage {
+        says();
+        fleet.call().quiet();
+        assert_eq!(fleet.record()["hook_told"], "CONTINUE");
+    }
+    fleet.imds.set(TARGET, "Terminated");
+    fleet.imds.remove(super::NOTICE);
+    fleet.call().quiet();
+    assert_eq!(fleet.api.told().len(), 1);
+    assert_eq!(std::fs::read_to_string(fleet.sandbox.path("ran")).expect("it ran"), "x\n");
+}
+
+#[test]
 fn an_instance_that_goes_into_the_warm_pool_ships_once_and_goes_on() {
     for state in ["Warmed:Stopped", "Warmed:Hibernated", "Warmed:Running"] {
         let fleet = Fleet::ending();
@@ -134,6 +159,25 @@ fn an_instance_that_goes_into_the_warm_pool_ships_once_and_goes_on() {
 }
 
 #[test]
+fn what_an_instance_that_goes_into_the_warm_pool_could_not_ship_is_tried_again() {
+    let fleet = Fleet::ending();
+    fleet.imds.set(TARGET, "Warmed:Stopped");
+    fleet.sandbox.write_log("web.log", "one\n");
+    // Nobody answers there.
+    let run = |to: &str| finish(fleet.command().env("LOGFERRY_TO", to));
+    let missing = format!("file://{}", fleet.sandbox.path("missing").display());
+    fleet.imds.set(super::NOTICE, &super::spot::notice("stop", 13));
+    run(&missing).expect(75);
+    assert_eq!(fleet.api.told(), ["CONTINUE"], "the disk stays");
+    fleet.imds.remove(super::NOTICE);
+    std::fs::create_dir(fleet.sandbox.path("missing")).expect("the store is back");
+    fleet.rested();
+    run(&missing).quiet();
+    assert!(!fleet.sandbox.files("missing").is_empty(), "it was taken for shipped");
+    assert_eq!(fleet.api.told().len(), 1);
+}
+
+#[test]
 fn a_warm_pool_without_a_hook_and_without_permissions_makes_no_noise() {
     use crate::support::autoscaling::ApiError;
     let fleet = Fleet::new();
@@ -149,7 +193,7 @@ fn the_configuration_is_looked_at_when_something_is_up() {
     let fleet = Fleet::ending();
     fleet.configure("on_failure = \"retain\"");
     let told = fleet.call().expect(78).stderr;
-    assert!(told.contains("logferry.toml:6: `on_failure`: \"retain\" is neither"), "{told}");
+    assert!(told.contains("logferry.toml:6: `on_failure` in [lifecycle]: \"retain\" is neither"), "{told}");
     assert!(fleet.api.all_calls().is_empty());
     fleet.imds.set(TARGET, "InService");
     fleet.call().quiet();

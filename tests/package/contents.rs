@@ -118,11 +118,46 @@ fn the_example_of_a_configuration_says_nothing_as_it_stands_and_is_sound_without
         .fold(String::new(), |keys, key| keys + key + "\n");
     let full = File::parse(path, keys.clone()).unwrap_or_else(|error| panic!("{error}\n{keys}"));
     assert!(full.to.is_some() && full.sets.len() == 5, "{keys}");
-    let guide = std::fs::read_to_string(sources().join("docs/configuration.md")).expect("the guide");
-    let documented = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    for key in documented.filter(|key| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())) {
-        assert!(keys.lines().any(|line| line.starts_with(&format!("{key} = "))), "the example lacks {key}");
+    let documented = documented_keys();
+    assert!(documented.contains(&("[instance]".to_owned(), "zone".to_owned())), "{documented:?}");
+    for (table, key) in documented {
+        let section = section(&keys, &table);
+        assert!(
+            section.iter().any(|line| line.starts_with(&format!("{key} = "))),
+            "the example lacks {key} of {table}"
+        );
     }
+}
+
+/// The tables of the guide and the keys of each; a row may be about several.
+fn documented_keys() -> Vec<(String, String)> {
+    let guide = std::fs::read_to_string(sources().join("docs/configuration.md")).expect("the guide");
+    let (mut table, mut is_of_keys, mut keys) = (String::new(), false, Vec::new());
+    for line in guide.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            table = heading.trim_matches('`').to_owned();
+        }
+        let Some(first) = line.strip_prefix("| ").and_then(|row| row.split(" | ").next()) else {
+            is_of_keys = false;
+            continue;
+        };
+        is_of_keys |= first == "key";
+        let names = first.split('`').skip(1).step_by(2).filter(|_| is_of_keys);
+        keys.extend(names.map(|name| (table.clone(), name.to_owned())));
+    }
+    keys
+}
+
+/// The lines of a table of a configuration, by its header, or of what stands before the first one.
+fn section<'a>(text: &'a str, table: &str) -> Vec<&'a str> {
+    let mut current = "At the top";
+    let of = |line: &'a str| {
+        if line.starts_with('[') {
+            current = line;
+        }
+        (current == table).then_some(line)
+    };
+    text.lines().filter_map(of).collect()
 }
 
 #[test]

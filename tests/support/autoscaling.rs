@@ -91,9 +91,11 @@ struct Action {
 
 #[derive(Default)]
 struct State {
+    /// The one group that there is.
+    group: String,
     /// Instances and their groups.
     members: BTreeMap<String, String>,
-    /// The hooks of the one group that there is.
+    /// The hooks of the group.
     hooks: Vec<Hook>,
     /// By instance.
     actions: BTreeMap<String, Action>,
@@ -115,10 +117,15 @@ pub(crate) const GROUP: &str = "web fleet";
 impl AutoScalingServer {
     /// A server that knows one group, [`GROUP`], and one instance in it.
     pub(crate) fn of(instance: &str) -> Self {
+        Self::of_group(GROUP, instance)
+    }
+
+    /// A server that knows that group, and one instance in it.
+    pub(crate) fn of_group(group: &str, instance: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let members = BTreeMap::from([(instance.to_owned(), GROUP.to_owned())]);
-        let state = Arc::new(Mutex::new(State { members, ..State::default() }));
+        let members = BTreeMap::from([(instance.to_owned(), group.to_owned())]);
+        let state = Arc::new(Mutex::new(State { group: group.to_owned(), members, ..State::default() }));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -286,10 +293,11 @@ impl State {
         let hook = |hook: &Hook| {
             let seconds = hook.heartbeat.as_secs();
             format!(
-                "<member><LifecycleHookName>{}</LifecycleHookName><AutoScalingGroupName>{GROUP}</AutoScalingGroupName>\
+                "<member><LifecycleHookName>{}</LifecycleHookName><AutoScalingGroupName>{}</AutoScalingGroupName>\
                  <LifecycleTransition>{}</LifecycleTransition><HeartbeatTimeout>{seconds}</HeartbeatTimeout>\
                  <GlobalTimeout>{}</GlobalTimeout><DefaultResult>ABANDON</DefaultResult></member>",
                 hook.name,
+                self.group,
                 hook.transition,
                 seconds * 100
             )
@@ -299,7 +307,7 @@ impl State {
 
     fn group(&self, call: &Call) -> Result<(), ApiError> {
         match call.parameter("AutoScalingGroupName") {
-            GROUP => Ok(()),
+            known if known == self.group => Ok(()),
             other => Err(ApiError::validation(format!("AutoScalingGroup name not found - no such group: {other}"))),
         }
     }

@@ -74,7 +74,8 @@ impl Drop for Moto {
 
 /// A program of `tests/`, run by the Python that has moto, boto3 and cfn-lint.
 fn python(program: &str) -> Command {
-    let mut command = tool("python");
+    install();
+    let mut command = Command::new(programs().join("python"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(program));
     command
@@ -90,11 +91,18 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lib/moto.sh")
 }
 
-/// A program that comes with moto.
+/// A program that comes with moto. It is the argument of the Python beside it: by itself it would ask for the Python of the
+/// directory that it was installed into, which may have been moved since.
 #[track_caller]
 pub(crate) fn tool(name: &str) -> Command {
     install();
-    Command::new(tools().join("venv/bin").join(name))
+    let mut command = Command::new(programs().join("python"));
+    command.arg(programs().join(name));
+    command
+}
+
+fn programs() -> PathBuf {
+    tools().join("venv/bin")
 }
 
 fn tools() -> PathBuf {

@@ -10,6 +10,7 @@ use super::Flushed;
 use super::job::{Job, Output};
 use crate::exit::Exit;
 use crate::model::problem::{Effect, Problem};
+use crate::report::told::Told;
 use crate::report::{self, Report};
 use crate::sys::clock;
 
@@ -44,6 +45,7 @@ pub(super) fn flushed(job: Job) -> Flushed {
 struct Overdue {
     report: Report,
     output: Output,
+    told: Told,
 }
 
 impl Overdue {
@@ -52,7 +54,7 @@ impl Overdue {
                     crash, and the next run goes on from there";
         let problem = Problem::new(Effect::Waits, &job.settings.state_dir, what);
         let problem = problem.hint("logferry status tells what waits; see whether the disk or the store hangs");
-        Self { report: Report::of_problems(job.started, vec![problem]), output: job.output }
+        Self { report: Report::of_problems(job.started, vec![problem]), output: job.output, told: job.told.clone() }
     }
 
     fn told(self) -> Flushed {
@@ -60,7 +62,7 @@ impl Overdue {
         let (sender, receiver) = mpsc::channel();
         // Whatever hangs may be what this is written to.
         std::thread::spawn(move || {
-            let _ = report::print_problems(&report.problems);
+            let _ = self.told.print(&report.problems);
             if self.output == Output::Json {
                 let _ = report::print_json(&report);
             }

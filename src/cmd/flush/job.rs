@@ -10,10 +10,10 @@ use crate::cmd::work::{self, Doubts, Work};
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::model::meter::Meter;
-use crate::model::problem::{Effect, Problem};
 use crate::model::time::Moment;
 use crate::model::timetable::Timetable;
 use crate::report::progress::{Progress, Show};
+use crate::report::told::Told;
 use crate::report::{self, Report, steps};
 use crate::spool::Spool;
 use crate::sys::clock;
@@ -41,6 +41,8 @@ pub(super) struct Job {
     pub(super) show: Show,
     pub(super) output: Output,
     pub(super) started: Moment,
+    /// What needs not be said again.
+    pub(super) told: Told,
 }
 
 impl Job {
@@ -63,17 +65,17 @@ impl Job {
         let done = locked.map(|lock| (self.in_passes(&mut spool, &meter), lock));
         drop(progress);
         match done {
-            Ok((report, _lock)) => self.told(work::tell(report, &spool, Doubts::Grave)),
+            Ok((report, _lock)) => self.come_to(work::tell(report, &spool, Doubts::Grave, &self.told)),
             Err(problem) => {
-                let _ = report::print_problems(std::slice::from_ref(&problem));
-                self.told(Report::of_problems(self.started, vec![problem]).ended(clock::now()))
+                let _ = self.told.print(std::slice::from_ref(&problem));
+                self.come_to(Report::of_problems(self.started, vec![problem]).ended(clock::now()))
             }
         }
     }
 
     fn not_begun(&self, failure: &Failure) -> Flushed {
         let problem = work::no_state(&self.settings, failure);
-        let _ = report::print_problems(std::slice::from_ref(&problem));
+        let _ = self.told.print(std::slice::from_ref(&problem));
         let report = Report { exit_code: Exit::Config as u8, ..Report::of_problems(self.started, vec![problem]) };
         if self.output == Output::Json {
             let _ = report::print_json(&report);
@@ -99,13 +101,10 @@ impl Job {
                     passes.watch(least, most);
                     watched += begin.elapsed();
                 }
-                Next::Enough => break self.look_behind(spool, &mut passes),
+                Next::Enough => break Ok(()),
             }
         };
-        let mut report = passes.into_report();
-        if let Err(failure) = done {
-            report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
-        }
+        let mut report = passes.into_report(spool, done);
         report.problems.extend(work::put_aside(spool));
         report
     }
@@ -123,18 +122,8 @@ impl Job {
         }
     }
 
-    /// What exit code 0 would promise and nobody knows; and at the end of a machine, who may still write to it.
-    fn look_behind(&self, spool: &mut Spool, passes: &mut Passes<'_>) -> Result<(), Failure> {
-        if self.stop.asked() {
-            return Ok(());
-        }
-        let problems = left::behind_deleted_logs(spool, self.kind, self.started)?;
-        passes.add(problems);
-        Ok(())
-    }
-
     /// Tells the rest of it; problems were told.
-    fn told(&self, mut report: Report) -> Flushed {
+    fn come_to(&self, mut report: Report) -> Flushed {
         let exit = report::exit(&report.problems);
         let mut waiting = Vec::new();
         if exit != Exit::Done {

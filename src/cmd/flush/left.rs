@@ -57,7 +57,7 @@ pub(super) fn behind_deleted_logs(spool: &mut Spool, kind: Kind, began: Moment) 
                 let problem = Problem::new(Effect::Failed, &path, what);
                 problems.push(problem.hint("as root, and outside of a container, every process can be seen"));
             }
-            State::Held { writer } if kind == Kind::Last => {
+            State::Held { writer } if kind != Kind::Usual => {
                 let what = format!(
                     "{writer} still holds the file that was taken; what it writes there from now on is lost with this machine"
                 );
@@ -67,4 +67,13 @@ pub(super) fn behind_deleted_logs(spool: &mut Spool, kind: Kind, began: Moment) 
         }
     }
     Ok(problems)
+}
+
+/// What earlier commands have put aside as damaged: it was told then, but goes with a machine that disappears now.
+pub(super) fn put_aside_before(spool: &Spool) -> Result<Vec<Problem>> {
+    let Survey { damaged, .. } = spool::survey(spool.root().path())?;
+    let before = damaged.into_iter().filter(|path| !spool.damage().iter().any(|damage| damage.path == *path));
+    let what = "it was put aside as damaged by an earlier command, so that it is not in the store, and is lost with this machine";
+    let problem = |path| Problem::new(Effect::Failed, path, what).hint("copy it to another machine, or remove it");
+    Ok(before.map(problem).collect())
 }

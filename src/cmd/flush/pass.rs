@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::again::Came;
+use super::owed::Owed;
 use super::{Kind, left};
 use crate::cmd::work::{self, Work};
 use crate::ec2::{self, Want};
 use crate::model::facts::Facts;
 use crate::model::meter::Meter;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{SealedSegment, Segment};
+use crate::model::segment::{Identity, SealedSegment, Segment};
 use crate::model::timetable::Timetable;
-use crate::report::{self, Report};
+use crate::report::Report;
 use crate::rotate::discover::{self, Discovery};
-use crate::rotate::families::Family;
 use crate::rotate::rounds::{self, Round};
+use crate::rotate::stopped::Stopped;
 use crate::rotate::watch::Watch;
 use crate::rotate::{Outcome, Rotation};
 use crate::ship::{self, Behind, Dock, How, Order, Terms};
@@ -29,12 +30,15 @@ use crate::sys::signals::Stop;
 /// The passes of a flush, and what they came to so far.
 pub(super) struct Passes<'a> {
     work: &'a Work<'a>,
+    kind: Kind,
     /// To stop taking.
     take: Stop,
     /// To stop shipping.
     ship: Stop,
     drained_by: Option<Instant>,
     meter: &'a Arc<Meter>,
+    /// What is known of this machine, once it was needed: it is one machine from the first pass to the last.
+    machine: Option<Facts>,
     watch: Watch,
     behind: Behind,
     count: u32,
@@ -43,8 +47,14 @@ pub(super) struct Passes<'a> {
     /// Large logs of which a slice was taken: the next pass goes on with them, and takes nothing else.
     goes_on: HashSet<PathBuf>,
     report: Report,
-    /// What holds for the last pass only: that something waits, or could not be shipped. The next one tries it again.
-    passing: Vec<Problem>,
+    /// What was there when it began and is not sealed.
+    owed: Owed,
+    /// The logs that the meter knows as found and not as taken: a pass may find them again.
+    found: HashSet<Identity>,
+    /// Why logs were not taken that the next pass tries again, as long as there is time to look at the logs.
+    not_taken: Vec<Problem>,
+    /// Why segments could not be shipped; each pass tries it again.
+    not_shipped: Vec<Problem>,
 }
 
 /// What taking came to, over all rounds of a pass.
@@ -52,6 +62,7 @@ pub(super) struct Passes<'a> {
 struct Taken {
     took: bool,
     no_room: Vec<Problem>,
+    stopped: Stopped,
     blocked: HashSet<PathBuf>,
     more: HashSet<PathBuf>,
     current: Vec<PathBuf>,
@@ -62,21 +73,26 @@ impl<'a> Passes<'a> {
     pub(super) fn new(work: &'a Work<'a>, kind: Kind, times: Option<Timetable>, meter: &'a Arc<Meter>) -> Self {
         let behind = match kind {
             Kind::Usual => Behind::Waits,
-            Kind::Last => Behind::GoesOn,
+            Kind::Last | Kind::Awaited => Behind::GoesOn,
         };
         Self {
             work,
+            kind,
             take: work.stop.by(times.map(|times| times.take_until)),
             ship: work.stop.by(times.map(|times| times.ship_until)),
             drained_by: times.map(|times| times.drain_until),
             meter,
+            machine: None,
             watch: Watch::default(),
             behind,
             count: 0,
             slices: 0,
             goes_on: HashSet::new(),
             report: Report::of_problems(work.started, Vec::new()),
-            passing: Vec::new(),
+            owed: Owed::default(),
+            found: HashSet::new(),
+            not_taken: Vec::new(),
+            not_shipped: Vec::new(),
         }
     }
 
@@ -97,37 +113,40 @@ impl<'a> Passes<'a> {
         self.watch.wait(least, &self.take.by(until));
     }
 
-    /// Adds problems that were found besides.
-    pub(super) fn add(&mut self, mut problems: Vec<Problem>) {
-        self.report.found(&mut problems);
+    /// What they came to, when all that is owed was looked at: nothing else makes a report, so that none says that all is in the
+    /// store without that.
+    pub(super) fn into_report(mut self, spool: &mut Spool, done: Result<()>) -> Report {
+        self.report.found(&mut self.not_taken);
+        self.report.found(&mut self.not_shipped);
+        match done.and_then(|()| self.reckon(spool)) {
+            Ok(mut problems) => self.report.found(&mut problems),
+            Err(failure) => {
+                self.report.problems.push(Problem::from_error(Effect::Failed, failure.path.clone(), &failure));
+            }
+        }
+        self.report
     }
 
-    /// What they came to.
-    pub(super) fn into_report(mut self) -> Report {
-        self.report.found(&mut self.passing);
-        self.report
+    /// What is left behind.
+    fn reckon(&mut self, spool: &mut Spool) -> Result<Vec<Problem>> {
+        let mut problems = left::behind_deleted_logs(spool, self.kind, self.work.started)?;
+        if self.kind != Kind::Usual {
+            problems.extend(left::put_aside_before(spool)?);
+        }
+        self.report.found(&mut problems);
+        std::mem::take(&mut self.owed).reckon(&self.work.settings.state_dir, &self.report.problems)
     }
 
     /// Goes over all once.
     pub(super) fn once(&mut self, spool: &mut Spool) -> Result<Came> {
-        let is_first = self.count == 0;
         let only = std::mem::take(&mut self.goes_on);
         match only.is_empty() {
             true => self.count += 1,
             false => self.slices += 1,
         }
-        self.passing.clear();
+        self.not_shipped.clear();
         let mut recovered = spool.recover()?;
-        // What came later than a flush that has no time for it was not asked for.
-        let mut discovery = match is_first || !self.take.requested() {
-            true => self.discover(),
-            false => Discovery::default(),
-        };
-        self.add(std::mem::take(&mut discovery.problems));
-        self.passing.extend(discovery.current.iter().map(|path| left::to_its_writer(path)));
-        if !only.is_empty() {
-            discovery.keep_only(&only);
-        }
+        let discovery = self.look_for_logs(&only);
         if work::nothing_to_do(&recovered, &discovery, spool)? {
             return Ok(self.came(&Taken::default()));
         }
@@ -135,16 +154,17 @@ impl<'a> Passes<'a> {
         let (sealed, dropped) = (std::mem::take(&mut recovered.sealed), std::mem::take(&mut recovered.shipped));
         let mut taken = self.take_and_ship(spool, sealed, rounds::plan(recovered, discovery))?;
         taken.confirmed |= !dropped.is_empty();
-        self.passing.append(&mut taken.no_room);
-        self.passing.extend(taken.current.iter().map(|path| left::to_its_writer(path)));
-        self.passing.extend(work::drop_leftovers(spool, &dropped));
+        self.not_taken.append(&mut taken.no_room);
+        self.not_taken.extend(taken.current.iter().map(|path| left::to_its_writer(path)));
+        self.not_shipped.extend(work::drop_leftovers(spool, &dropped));
         Ok(self.came(&taken))
     }
 
     /// Ships what is sealed, and what the rounds seal while they go on.
     fn take_and_ship(&mut self, spool: &mut Spool, sealed: Vec<SealedSegment>, rounds: Vec<Round>) -> Result<Taken> {
         let settings = self.work.settings;
-        let machine = ec2::facts(settings, Want::ForKeys, spool.root());
+        let found = || ec2::facts(settings, Want::ForKeys, spool.root());
+        let machine = self.machine.get_or_insert_with(found).clone();
         self.report.instance = Some(machine.name(&host::name()));
         let priority = |segment: &Segment| settings.priority_of(&segment.path);
         let (ship, order) = (self.ship.clone(), Order::Urgent(&priority));
@@ -157,30 +177,64 @@ impl<'a> Passes<'a> {
         let shipped = shipped.settled(spool);
         self.report.shipped.extend(work::items(&shipped.confirmed));
         self.report.waiting = work::items(&shipped.waiting);
-        self.passing.extend(shipped.problems);
+        self.not_shipped.extend(shipped.problems);
         let mut taken = taken?;
         // While the store is away, bytes are as safe in the log as in the spool, and take no room twice.
         taken.more.retain(|path| !shipped.waiting.iter().any(|sealed| sealed.segment.path == *path));
-        self.passing.extend(taken.more.iter().map(|path| work::goes_on(path, "more is in it than one pass takes")));
+        self.not_taken.extend(taken.more.iter().map(|path| work::goes_on(path, "more is in it than one pass takes")));
         self.goes_on = std::mem::take(&mut taken.more);
         Ok(Taken { confirmed: taken.confirmed || !shipped.confirmed.is_empty(), ..taken })
     }
 
-    fn discover(&mut self) -> Discovery {
+    /// The logs that there are, as long as there is time to take them; not `only` these, if it names none. What came later
+    /// was not asked for; and what was there before and could not be taken stays so, and why.
+    fn look_for_logs(&mut self, only: &HashSet<PathBuf>) -> Discovery {
+        let is_first = self.count == 1 && only.is_empty();
+        if !is_first && self.take.requested() {
+            return Discovery::default();
+        }
+        self.not_taken.retain(|problem| !only.is_empty() && !only.contains(&problem.path));
         let settings = self.work.settings;
-        let discovery = discover::discover(settings, &settings.own_directories());
+        let mut discovery = discover::discover(settings, &settings.own_directories());
+        if is_first {
+            self.owed = Owed::of(&discovery);
+        }
+        self.report.found(&mut discovery.problems);
         self.report.empty = discovery.empty.len();
-        let rotated: u64 = discovery.families.iter().map(Family::size).sum();
-        let bytes = rotated + discovery.found.iter().map(|found| found.size).sum::<u64>();
-        self.meter.found((discovery.found.len() + discovery.families.len()) as u64, bytes);
+        self.not_taken.extend(discovery.current.iter().map(|path| left::to_its_writer(path)));
+        if !only.is_empty() {
+            discovery.keep_only(only);
+        }
+        self.count_found(&discovery);
         discovery
+    }
+
+    /// Logs count once, in however many passes they are found.
+    fn count_found(&mut self, discovery: &Discovery) {
+        let logs = discovery.found.iter().map(|found| (found.identity, found.size));
+        let rotated = discovery.families.iter().flat_map(|family| &family.files);
+        for (file, size) in logs.chain(rotated.map(|file| (file.status.identity, file.status.size))) {
+            if self.found.insert(file) {
+                self.meter.found(1, size);
+            }
+        }
+    }
+
+    /// What is in segments now is owed no more.
+    fn discharge(&mut self, Outcome { sealed, more, nothing_new, .. }: &Outcome) {
+        let whole = sealed.iter().filter(|sealed| !more.contains(&sealed.segment.path));
+        for file in whole.map(|sealed| &sealed.segment.source.file).chain(nothing_new) {
+            self.owed.discharge(file);
+            self.meter.taken(u64::from(self.found.remove(file)));
+        }
     }
 
     fn came(&self, taken: &Taken) -> Came {
         let is_held = !self.take.requested() && self.watch.is_held();
-        let waits = self.passing.iter().any(|problem| problem.effect == Effect::Waits);
         let goes_on = !self.goes_on.is_empty();
-        Came { took: taken.took, goes_on, made_room: taken.confirmed, waits, is_held }
+        let waits = |problems: &[Problem]| problems.iter().any(|problem| problem.effect == Effect::Waits);
+        let (not_taken, not_shipped) = (waits(&self.not_taken), waits(&self.not_shipped));
+        Came { took: taken.took, goes_on, made_room: taken.confirmed, not_taken, not_shipped, is_held }
     }
 
     /// Takes round after round, and hands over what each has sealed.
@@ -191,34 +245,33 @@ impl<'a> Passes<'a> {
         rounds: Vec<Round>,
         machine: &Facts,
     ) -> Result<Taken> {
-        let (mut taken, mut no_time) = (Taken::default(), 0);
+        let mut taken = Taken::default();
         for (index, Round { mut recovered, discovery }) in rounds.into_iter().enumerate() {
             if index > 0 && self.take.requested() {
-                no_time += discovery.found.len() + discovery.families.len() + recovered.unfinished.len();
+                taken.stopped.untouched += discovery.found.len() + discovery.families.len();
+                taken.stopped.claimed += discovery.claimed.len().max(recovered.unfinished.len());
                 continue;
             }
             recovered.blocked.extend(taken.blocked.iter().cloned());
-            let logs = (discovery.found.len() + discovery.families.len()) as u64;
             let known = recovered.blocked.clone();
-            let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take);
-            let rotation =
-                rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch).to_the_end();
-            let Outcome { sealed, problems, no_room, blocked, more, current } = rotation.run(&mut recovered, discovery);
-            self.meter.taken(logs);
+            let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take).to_the_end();
+            let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
+            let outcome = rotation.run(&mut recovered, discovery);
+            self.discharge(&outcome);
+            let Outcome { sealed, problems, no_room, stopped, blocked, more, current, nothing_new: _ } = outcome;
             taken.took |= !sealed.is_empty();
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);
             taken.more.extend(more);
             taken.current.extend(current);
+            taken.stopped += stopped;
             self.sort(problems);
             self.report.sealed.extend(work::items(&sealed));
             dock.add(sealed);
             self.drop_confirmed(spool, dock, &mut taken)?;
         }
-        if no_time > 0 {
-            let what = format!("{}; not begun: {}", self.take.why(), report::count(no_time, "log"));
-            self.passing.push(Problem::new(Effect::Waits, &self.work.settings.state_dir, what));
-        }
+        let stopped = taken.stopped.problem(self.take.why(), &self.work.settings.state_dir);
+        self.sort(stopped.into_iter().collect());
         Ok(taken)
     }
 
@@ -232,8 +285,10 @@ impl<'a> Passes<'a> {
 
     /// Tells what waits, and is tried again by the next pass, from what stays as it is.
     fn sort(&mut self, problems: Vec<Problem>) {
-        let (passing, lasting) = problems.into_iter().partition(|problem| problem.effect == Effect::Waits);
-        self.passing.extend::<Vec<Problem>>(passing);
-        self.add(lasting);
+        let (mut waiting, mut lasting): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(|problem| problem.effect == Effect::Waits);
+        waiting.retain(|new| !self.not_taken.iter().any(|known| (&known.path, &known.what) == (&new.path, &new.what)));
+        self.not_taken.append(&mut waiting);
+        self.report.found(&mut lasting);
     }
 }

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use crate::ec2::autoscaling::{AutoScaling, Kind, Refused};
+use crate::ec2::autoscaling::{AutoScaling, Kind, Refused, Tries};
 use crate::model::group::{Group, HookName};
 use crate::model::problem::{Effect, Problem};
 
 /// How long a hook waits where that could not be asked: the shortest time that a hook may have (`PutLifecycleHook`).
 const SHORTEST: Duration = Duration::from_secs(30);
 
-/// How often a hook can be told to wait anew
-/// (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html>).
-pub(super) const MOST_BEATS: u32 = 100;
-
-/// The longest that an instance can wait, however often its hook is told to wait anew (`GlobalTimeout`).
+/// The longest that an instance can wait, however often its hook is told to wait anew: 48 hours, or so many times the time
+/// that it waits for one heartbeat (<https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html>; the API calls
+/// it `GlobalTimeout`). How many heartbeats there are within is nowhere limited.
 const LONGEST_IN_ALL: Duration = Duration::from_secs(48 * 3600);
+const MOST_TIMES: u32 = 100;
 
 /// What the user has named.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +25,7 @@ pub struct Named {
 }
 
 /// A hook that may wait for us.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Waiting {
     /// Whose it is.
     pub group: Group,
@@ -36,6 +35,8 @@ pub struct Waiting {
     pub heartbeat: Duration,
     /// How long it waits in all.
     pub in_all: Duration,
+    /// Why that is not known, nor whether there is such a hook: then the shortest time is taken.
+    pub unasked: Option<Refused>,
 }
 
 impl Waiting {
@@ -68,7 +69,7 @@ impl Unknown {
 /// A refusal, for people.
 pub fn of_refused(refused: &Refused) -> Problem {
     let effect = match refused.kind {
-        Kind::Denied | Kind::Invalid => Effect::Failed,
+        Kind::Denied | Kind::Nobody | Kind::Invalid => Effect::Failed,
         Kind::NotActive => Effect::Noted,
         Kind::Passing => Effect::Waits,
     };
@@ -88,12 +89,14 @@ pub fn find(api: &AutoScaling, named: &Named) -> Result<Option<Waiting>, Unknown
         None => api.group().map_err(Unknown::Refused)?,
     };
     let Some(group) = group else { return Ok(None) };
-    match (api.hooks(&group), &named.hook) {
+    // One that is named can be given its heartbeat without an answer.
+    let tries = if named.hook.is_some() { Tries::One } else { Tries::Some };
+    match (api.hooks(&group, tries), &named.hook) {
         (Ok(hooks), _) => choose(&group, hooks, named.hook.as_ref()),
         (Err(refused), Some(hook)) if refused.kind != Kind::Invalid => {
             log::info!("how long the hook {hook} waits is not known: {refused}");
-            let (heartbeat, in_all) = (SHORTEST, LONGEST_IN_ALL.min(SHORTEST * MOST_BEATS));
-            Ok(Some(Waiting { group, hook: hook.clone(), heartbeat, in_all }))
+            let (heartbeat, in_all) = (SHORTEST, LONGEST_IN_ALL.min(SHORTEST * MOST_TIMES));
+            Ok(Some(Waiting { group, hook: hook.clone(), heartbeat, in_all, unasked: Some(refused) }))
         }
         (Err(refused), _) => Err(Unknown::Refused(refused)),
     }
@@ -123,8 +126,8 @@ fn choose(
         }
     };
     let hook = hooks.swap_remove(at);
-    let in_all = hook.in_all.min(LONGEST_IN_ALL).min(hook.heartbeat * MOST_BEATS);
-    Ok(Some(Waiting { group: group.clone(), hook: hook.name, heartbeat: hook.heartbeat, in_all }))
+    let in_all = hook.in_all.min(LONGEST_IN_ALL).min(hook.heartbeat * MOST_TIMES);
+    Ok(Some(Waiting { group: group.clone(), hook: hook.name, heartbeat: hook.heartbeat, in_all, unasked: None }))
 }
 
 #[cfg(test)]
@@ -169,7 +172,7 @@ mod tests {
         let waiting = |seconds| {
             let (group, hook) = (Group::parse("g").expect("a name"), HookName::parse("h").expect("a name"));
             let heartbeat = Duration::from_secs(seconds);
-            Waiting { group, hook, heartbeat, in_all: heartbeat * 100 }.margin().as_secs()
+            Waiting { group, hook, heartbeat, in_all: heartbeat * 100, unasked: None }.margin().as_secs()
         };
         assert_eq!([waiting(30), waiting(7200)], [6, 60]);
     }

@@ -6,15 +6,15 @@
 //!
 //! ```text
 //! imds ── target-lifecycle-state, spot/instance-action ──> Omens ──> nothing
-//!                                                            └──> record ─> hook (found, heartbeats) ─> told, noted
+//!                                                            └──> record ─> vigil: hook (found, heartbeats) ─> told, noted
 //! ```
 
-pub mod beats;
 pub mod hook;
 pub mod record;
+pub mod vigil;
 
 use super::imds::{Answer, Imds};
-use crate::model::fate::{Notice, Omens};
+use crate::model::fate::{Notice, Omens, Target};
 use crate::model::names::Instance;
 
 /// Where the metadata service says what becomes of the instance.
@@ -24,15 +24,26 @@ const NOTICE: &str = "spot/instance-action";
 /// Asks what is up with the instance; `None` where the metadata service does not answer.
 pub fn omens(imds: &Imds) -> Option<Omens> {
     let target = match imds.get(TARGET) {
-        Answer::Found(text) => text.parse().map_err(|why| log::info!("{TARGET}: {why}; nothing is done about it")).ok(),
-        Answer::Absent => None,
         Answer::Silent => return None,
+        answer => understood(TARGET, answer, str::parse::<Target>),
     };
-    let notice = match imds.get(NOTICE) {
-        Answer::Found(text) => Notice::parse(&text).map_err(|why| log::info!("{NOTICE}: {why}")).ok(),
-        Answer::Absent | Answer::Silent => None,
-    };
-    Some(Omens { target, notice })
+    let notice = understood(NOTICE, imds.get(NOTICE), Notice::parse);
+    let unclear = target.is_err() || notice.is_err();
+    Some(Omens { target: target.unwrap_or_default(), notice: notice.unwrap_or_default(), unclear })
+}
+
+/// Nobody knows what was said, or meant.
+struct Unclear;
+
+fn understood<T>(what: &str, answer: Answer, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Unclear> {
+    match answer {
+        Answer::Found(text) => read(&text).map(Some).map_err(|why| {
+            log::info!("{what}: {why}; nothing is done about it");
+            Unclear
+        }),
+        Answer::Absent => Ok(None),
+        Answer::Silent => Err(Unclear),
+    }
 }
 
 /// The instance's id, as the metadata service says it: the API knows no other name of it.

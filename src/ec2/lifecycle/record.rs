@@ -3,7 +3,7 @@
 //!
 //! It holds for one instance, one boot and one fate: an image that was baked with it, or a machine that was started anew,
 //! begins afresh. Where it can't be read, it is as if there was none: the command before the last flush may run a second
-//! time then.
+//! time then. Where it can't be written, each call goes by itself: no full disk keeps the hook from being told.
 
 use std::io::Read;
 
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::fate::{Fate, Verdict};
 use crate::model::names::Instance;
-use crate::model::problem;
 use crate::model::time::Moment;
+use crate::sys::clock::Stamp;
 use crate::sys::dir::Dir;
-use crate::sys::failure::Result;
+use crate::sys::errand::AtWork;
+use crate::sys::failure::{Failure, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::host;
 use crate::sys::lock::{self, Lock};
@@ -24,9 +25,6 @@ pub const FILE: &str = "lifecycle.json";
 
 /// The lock of whoever is at work on it; removed with it.
 pub const LOCK: &str = "lifecycle.lock";
-
-/// The most complaints that are remembered as told.
-const MOST_TOLD: usize = 16;
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -38,46 +36,91 @@ pub struct Noted {
     boot: String,
     fate: Fate,
     /// When it was first seen.
-    pub since: Moment,
+    pub since: Stamp,
+    /// How many damaged files the state directory had put aside by then.
+    #[serde(default)]
+    pub damaged: usize,
     /// When the command before the last flush began.
     #[serde(default)]
-    pub before: Option<Moment>,
+    pub before: Option<Stamp>,
+    /// That command, as long as it is not known to have ended.
+    #[serde(default)]
+    pub at_work: Option<AtWork>,
+    /// When the hook was first seen to wait.
+    #[serde(default)]
+    pub hook_waits: Option<Stamp>,
     /// When a last flush first brought all into the store.
     #[serde(default)]
     pub flushed: Option<Moment>,
     /// What the hook was told.
     #[serde(default)]
     pub hook_told: Option<Verdict>,
-    /// What was complained of.
+    /// What is tried in vain is to rest until then.
     #[serde(default)]
-    told: Vec<String>,
+    pub rests_until: Option<Stamp>,
+    /// How often it was tried in vain.
+    #[serde(default)]
+    pub tries: u32,
+    /// Marks of what was complained of.
+    #[serde(default)]
+    pub told: Vec<String>,
+}
+
+impl Noted {
+    fn begin(instance: Instance, boot: String, fate: Fate) -> Self {
+        Self {
+            instance,
+            boot,
+            fate,
+            since: Stamp::now(),
+            damaged: 0,
+            before: None,
+            at_work: None,
+            hook_waits: None,
+            flushed: None,
+            hook_told: None,
+            rests_until: None,
+            tries: 0,
+            told: Vec::new(),
+        }
+    }
 }
 
 /// The record, for whoever holds its lock.
 pub struct Record<'a> {
     state: &'a Dir,
     noted: Noted,
-    _lock: Lock,
+    _lock: Option<Lock>,
+}
+
+/// What came of opening the record.
+pub enum Opened<'a> {
+    /// We are the one who is at work. Where something can't be noted, as on a full disk, the failure is told with it, and
+    /// nobody but this process knows what it notes.
+    Ours(Box<Record<'a>>, Option<Failure>),
+    /// Someone else is.
+    AtWork,
 }
 
 impl<'a> Record<'a> {
-    /// Goes on with what is noted, or begins; `None` where someone else is at work on it.
-    ///
-    /// # Errors
-    /// Where nothing can be noted.
-    pub fn open(state: &'a Dir, instance: Instance, fate: Fate, now: Moment) -> Result<Option<Self>> {
-        let Some(lock) = lock::try_lock_file(state, LOCK)? else { return Ok(None) };
+    /// Goes on with what is noted, or begins with what `begin` adds to it.
+    pub fn open(state: &'a Dir, instance: Instance, fate: Fate, begin: impl FnOnce(&mut Noted)) -> Opened<'a> {
+        let (lock, failure) = match lock::try_lock_file(state, LOCK) {
+            Ok(Some(lock)) => (Some(lock), None),
+            Ok(None) => return Opened::AtWork,
+            Err(failure) => (None, Some(failure)),
+        };
         let boot = host::boot_id();
         let is_of_this = |noted: &Noted| (&noted.instance, &noted.boot, noted.fate) == (&instance, &boot, fate);
         if let Some(noted) = read(state).filter(is_of_this) {
-            return Ok(Some(Self { state, noted, _lock: lock }));
+            return Opened::Ours(Box::new(Self { state, noted, _lock: lock }), failure);
         }
-        let (before, flushed, hook_told, told) = (None, None, None, Vec::new());
-        let noted = Noted { instance, boot, fate, since: now, before, flushed, hook_told, told };
+        let mut noted = Noted::begin(instance, boot, fate);
+        begin(&mut noted);
         let record = Self { state, noted, _lock: lock };
-        record.write()?;
+        let failure = failure.or(record.write().err());
         fault::reached(Point::EndNoted);
-        Ok(Some(record))
+        Opened::Ours(Box::new(record), failure)
     }
 
     /// What is noted.
@@ -88,33 +131,19 @@ impl<'a> Record<'a> {
     /// Notes something; durable when it returns.
     ///
     /// # Errors
-    /// Where it can't be written: then it is not noted.
+    /// Where it can't be written: then nobody but this process knows it.
     pub fn note(&mut self, change: impl FnOnce(&mut Noted)) -> Result<()> {
         let before = self.noted.clone();
         change(&mut self.noted);
         match self.noted == before {
             true => Ok(()),
-            false => self.write().inspect_err(|_| self.noted = before),
+            false => self.write(),
         }
-    }
-
-    /// Whether that complaint is a new one; it counts as told from now on.
-    pub fn is_new(&mut self, complaint: &str) -> bool {
-        let is_new = !self.noted.told.iter().any(|told| told == complaint);
-        let noted = self.note(|noted| {
-            if is_new && noted.told.len() < MOST_TOLD {
-                noted.told.push(complaint.to_owned());
-            }
-        });
-        if let Err(failure) = noted {
-            log::info!("{}", problem::chain(&failure));
-        }
-        is_new
     }
 
     fn write(&self) -> Result<()> {
         let json = serde_json::to_vec_pretty(&self.noted).map_err(std::io::Error::from);
-        let json = json.map_err(|error| crate::sys::failure::Failure::new("write", self.state.path_of(FILE), error))?;
+        let json = json.map_err(|error| Failure::new("write", self.state.path_of(FILE), error))?;
         self.state.write_durable(FILE, &json)
     }
 }

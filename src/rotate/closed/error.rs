@@ -27,6 +27,8 @@ pub(super) enum NotTaken {
     Refused { what: String, hint: &'static str },
     /// The next run tries again.
     Waits { what: String, hint: Option<&'static str> },
+    /// We are to stop.
+    Stopped,
     /// The system refused.
     Failed(Failure),
 }
@@ -42,18 +44,13 @@ impl NotTaken {
         Self::Waits { what: "it was renamed or removed just now; it waits".to_owned(), hint: None }
     }
 
-    /// We are to stop.
-    pub(super) fn stopped(why: &str) -> Self {
-        Self::Waits { what: format!("{why}; the next run goes on from there"), hint: None }
-    }
-
     /// Whether a claimed file gets its name back: somebody else has to do with it, or nobody ever will. Else it stays
     /// claimed, and the next run goes on from there: a writer that rotates its log could overwrite what has its name back.
     pub(super) fn gives_back(&self) -> bool {
         match self {
             Self::Nothing | Self::Current | Self::InUse | Self::AtWork { .. } | Self::Unclear { .. } => true,
             Self::Refused { .. } => true,
-            Self::Redundant { .. } | Self::Waits { .. } | Self::Failed(_) => false,
+            Self::Redundant { .. } | Self::Waits { .. } | Self::Stopped | Self::Failed(_) => false,
         }
     }
 
@@ -63,7 +60,8 @@ impl NotTaken {
     pub(super) fn goes_on(&self) -> bool {
         match self {
             Self::Nothing | Self::Current | Self::Redundant { .. } | Self::Refused { .. } => true,
-            Self::InUse | Self::AtWork { .. } | Self::Unclear { .. } | Self::Waits { .. } | Self::Failed(_) => false,
+            Self::InUse | Self::AtWork { .. } | Self::Unclear { .. } | Self::Waits { .. } | Self::Stopped => false,
+            Self::Failed(_) => false,
         }
     }
 
@@ -73,6 +71,7 @@ impl NotTaken {
             Self::Refused { what, hint } => (Effect::Failed, format!("refused: {what}"), Some(hint)),
             Self::Waits { what, hint } => (Effect::Waits, what, hint),
             Self::Failed(failure) => return Problem::from_error(Effect::Failed, path, &failure),
+            Self::Stopped => (Effect::Waits, "stopped".to_owned(), None),
             Self::Nothing | Self::Current => (Effect::Noted, "nothing to take".to_owned(), None),
             Self::Redundant { .. } => (Effect::Noted, "it is compressed already".to_owned(), None),
             Self::AtWork { name, .. } => {

@@ -193,7 +193,7 @@ impl Closed<'_, '_> {
         copied.map_err(|error| match error {
             CopyError::Log(failure) | CopyError::Part(failure) => NotTaken::Failed(failure),
             CopyError::TooLarge => NotTaken::Failed(self.budget.exceeded(self.rotation.spool)),
-            CopyError::Stopped(why) => NotTaken::stopped(why),
+            CopyError::Stopped => NotTaken::Stopped,
             error @ CopyError::Truncated => NotTaken::Waits { what: error.to_string(), hint: None },
             error @ CopyError::Hollow { .. } => {
                 NotTaken::Refused { what: error.to_string(), hint: "save what you need of it, then remove it" }
@@ -237,7 +237,7 @@ impl Closed<'_, '_> {
                 hint: "it stays where it is, and what came after it is taken; repair it, or exclude it",
             }),
             Err(Unsound::Unread(error)) => Err(Failure::new("read", path, error).into()),
-            Err(Unsound::Stopped) => Err(NotTaken::stopped(self.rotation.stop.why())),
+            Err(Unsound::Stopped) => Err(NotTaken::Stopped),
         }
     }
 

@@ -90,7 +90,7 @@ impl Closed<'_, '_> {
             Ok(false) => Ok(Twin::Other),
             Err(Unsound::Content(what)) => Ok(Twin::Unclear(what)),
             Err(Unsound::Unread(error)) => Err(Failure::new("read", "a compressed log", error).into()),
-            Err(Unsound::Stopped) => Err(NotTaken::stopped(self.rotation.stop.why())),
+            Err(Unsound::Stopped) => Err(NotTaken::Stopped),
         }
     }
 }
