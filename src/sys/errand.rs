@@ -92,7 +92,8 @@ pub fn run(argv: &[String], limit: Duration, stop: &Stop, begun: impl FnOnce(AtW
     command.envs(std::env::var_os("HOME").map(|home| ("HOME", home)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().doing("start", &found)?;
-    if let Some(at) = procfs::begin_of_running(child.id()) {
+    // It may have ended already.
+    if let Some(at) = procfs::begin(child.id()) {
         begun(AtWork { pid: child.id(), begun: at });
     }
     let said = Arc::new(Mutex::new(Vec::new()));

@@ -306,8 +306,13 @@ pub fn age(pid: u32) -> Option<Duration> {
     Duration::try_from_secs_f64((uptime - begun as f64 / ticks as f64).max(0.0)).ok()
 }
 
-/// When a process that has not ended yet began, in ticks since the system's start: with its id, that tells it from all
+/// When a process began that nobody has waited for yet, in ticks since the system's start: with its id, that tells it from all
 /// others of this boot.
+pub fn begin(pid: u32) -> Option<u64> {
+    state_and_begin(pid).map(|(_, begun)| begun)
+}
+
+/// The same of a process that has not ended yet.
 pub fn begin_of_running(pid: u32) -> Option<u64> {
     let (state, begun) = state_and_begin(pid)?;
     // One that has ended and that nobody has waited for.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::end::End;
-use super::{deadline_of, failed};
+use super::failed;
 use crate::ec2::lifecycle::vigil::{Stands, Vigil};
 use crate::model::path_text::to_shell;
 use crate::model::problem::{Effect, Problem};
@@ -58,10 +58,7 @@ impl End<'_> {
 
     /// Runs the command, once. Whatever comes of it, the flush follows.
     pub(super) fn before(&mut self, vigil: Option<&Vigil>) {
-        let lifecycle = &self.settings.lifecycle;
-        // Half of the time at most: what it has the writers say is to be shipped in the other half.
-        let limit = self.time_left(vigil) / 2;
-        let limit = limit.min(lifecycle.before_timeout);
+        let (lifecycle, limit) = (&self.settings.lifecycle, self.longest(vigil));
         if let Some(at_work) = self.record.noted().at_work {
             return self.wait_for(at_work, limit);
         }
@@ -111,11 +108,15 @@ impl End<'_> {
         });
     }
 
-    /// How long there is until the hook is to be told.
-    fn time_left(&self, vigil: Option<&Vigil>) -> Duration {
-        let end = self.end_of_time(vigil);
-        let end = deadline_of(&self.omens).map_or(end, |deadline| deadline.min(end));
-        end.saturating_duration_since(Instant::now())
+    /// How long the command may take: half of the time that there is at the most, since what it has the writers say is to be
+    /// shipped in the other half. Where the hook does not wait, no time runs.
+    fn longest(&self, vigil: Option<&Vigil>) -> Duration {
+        let usual = self.settings.lifecycle.before_timeout;
+        let is_idle = vigil.is_none_or(|vigil| matches!(vigil.stands(), Stands::Idle(_)));
+        match self.is_awaited() && is_idle {
+            true => usual,
+            false => usual.min(self.end_of_time(vigil).saturating_duration_since(Instant::now()) / 2),
+        }
     }
 }
 
