@@ -124,3 +124,30 @@ fn the_readme_and_the_help_tell_the_exit_codes_that_there_are() {
         assert!(words(&help).contains(&format!("{code} {}", words(meaning))), "{code}: {help}");
     }
 }
+
+/// What the fuzz targets are built of, as `tests/fuzz/lib.rs` names it.
+const FUZZED: [&str; 5] = ["config", "gzip", "model", "spool", "sys"];
+
+#[test]
+fn the_fuzz_targets_are_built_with_the_same_libraries() {
+    let lines = |manifest: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest)).expect("a manifest");
+        let (_, behind) = text.split_once("[dependencies]\n").expect("dependencies");
+        let section = behind.split("\n[").next().unwrap_or_default();
+        section.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect()
+    };
+    let (ours, theirs) = (lines("Cargo.toml"), lines("tests/fuzz/Cargo.toml"));
+    let fuzzed: Vec<_> = sources().into_iter().filter(|(module, ..)| FUZZED.contains(&&**module)).collect();
+    for line in &ours {
+        let name = line.split(" =").next().expect("a name").replace('-', "_");
+        let uses = |text: &str| {
+            text.match_indices(&format!("{name}::")).any(|(at, _)| {
+                !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+            })
+        };
+        let used_by = fuzzed.iter().find(|(.., text)| uses(text));
+        if let Some((_, path, _)) = used_by {
+            assert!(theirs.contains(line), "{} uses {name}; tests/fuzz/Cargo.toml lacks: {line}", path.display());
+        }
+    }
+}
