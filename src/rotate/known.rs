@@ -106,7 +106,7 @@ impl Rotation<'_> {
     }
 }
 
-fn known(last: &SealedSegment, path: &Path, log: &File, size: u64) -> Result<Known> {
+pub(super) fn known(last: &SealedSegment, path: &Path, log: &File, size: u64) -> Result<Known> {
     let end = last.taken();
     match last.seal.in_place {
         Some(in_place) => look(&in_place, end, path, log),

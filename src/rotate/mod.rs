@@ -49,6 +49,7 @@ mod share;
 mod slices;
 pub mod stopped;
 mod taken;
+pub mod untaken;
 pub mod watch;
 
 use std::collections::{HashSet, VecDeque};

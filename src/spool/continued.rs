@@ -4,15 +4,37 @@
 //! start that are in a segment of the stream before. Or its writer renames it, and it goes on under another name.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 
-use super::streams::by_age;
+use super::streams::{Streams, by_age};
+use super::survey::{self, Survey};
 use crate::model::segment::{Ended, Identity, SealedSegment};
 use crate::model::time::Moment;
+use crate::sys::dir::Dir;
+use crate::sys::failure::Result;
 
 /// The newest segment of each file that goes on.
 #[derive(Debug, Default)]
 pub struct Continued(HashMap<(u64, Option<Moment>), Vec<SealedSegment>>);
+
+/// The logs that go on, by a look at a state directory that changes nothing; a record that can't be read says nothing here.
+///
+/// # Errors
+/// Where the directory is there and can't be read.
+pub fn survey(state_dir: &Path) -> Result<Continued> {
+    let mut continued = Continued::default();
+    let Survey { sealed, .. } = survey::survey(state_dir)?;
+    sealed.into_iter().for_each(|sealed| continued.note(sealed));
+    let streams = match Dir::open(&state_dir.join("streams")) {
+        Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(continued),
+        other => Streams::new(other?),
+    };
+    for tag in streams.tags()? {
+        streams.kept(&tag).unwrap_or_default().into_iter().for_each(|sealed| continued.note(sealed));
+    }
+    Ok(continued)
+}
 
 impl Continued {
     /// Takes note of a segment, if its log goes on.

@@ -27,7 +27,7 @@ mod tally;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use continued::Continued;
+pub use continued::{Continued, survey as continued};
 pub use held::Held;
 pub use local::{Local, Locals, Stays};
 pub use part::Part;

@@ -9,6 +9,7 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::time::Moment;
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::growth::{self, State};
+use crate::rotate::untaken;
 use crate::spool::{self, Spool, Survey};
 use crate::sys::failure::Result;
 
@@ -17,7 +18,9 @@ pub(super) fn all(settings: &Settings) -> Vec<Left> {
     let Discovery { found, claimed, families, current, .. } = discover::discover(settings, &settings.own_directories());
     // What can't be looked at was complained of.
     let Survey { sealed, .. } = spool::survey(&settings.state_dir).unwrap_or_default();
-    let found = found.into_iter().map(|found| Left::Log { path: found.path, bytes: found.size });
+    let continued = spool::continued(&settings.state_dir).unwrap_or_default();
+    let found = found.into_iter().map(|found| (untaken::of(&continued, &found).bytes, found.path));
+    let found = found.filter(|(bytes, _)| *bytes > 0).map(|(bytes, path)| Left::Log { path, bytes });
     let claimed = claimed.into_iter().map(|claimed| {
         let path = claimed.dir.join(claimed.claimed.as_os_str());
         Left::Log { bytes: size_of(&path), path }

@@ -8,7 +8,8 @@ use crate::config::Settings;
 use crate::model::left::Left;
 use crate::model::time::Moment;
 use crate::rotate::discover::{self, ClaimedFile, Discovery, Found};
-use crate::spool::{self, Survey};
+use crate::rotate::untaken::{self, Untaken};
+use crate::spool::{self, Continued, Survey};
 
 /// How long the look may take. It is one listing of the logs' directories and of the spool; whatever hangs is as bad as what is
 /// left.
@@ -30,9 +31,11 @@ pub(super) fn look(settings: &Settings, begun: Moment) -> Look {
     // A thread that hangs in the kernel ends with the process.
     std::thread::spawn(move || {
         let discovery = discover::discover(&settings, &settings.own_directories());
-        let survey = spool::survey(&settings.state_dir);
+        let looked = spool::survey(&settings.state_dir)
+            .and_then(|survey| Ok((survey, spool::continued(&settings.state_dir)?)))
+            .map(|(survey, continued)| left(discovery, survey, &continued, begun));
         // Nobody waits any more for one that comes too late.
-        let _ = sender.send(survey.map(|survey| left(discovery, survey, begun)));
+        let _ = sender.send(looked);
     });
     match receiver.recv_timeout(LONGEST) {
         Ok(Ok(left)) => Look::Left(left),
@@ -44,11 +47,20 @@ pub(super) fn look(settings: &Settings, begun: Moment) -> Look {
     }
 }
 
-fn left(Discovery { found, claimed, .. }: Discovery, survey: Survey, begun: Moment) -> Vec<Left> {
+fn left(discovery: Discovery, survey: Survey, continued: &Continued, begun: Moment) -> Vec<Left> {
+    let Discovery { found, families, claimed, .. } = discovery;
     let Survey { unfinished, sealed, .. } = survey;
     // A writer that goes on has a new log by now, which nobody can ever have taken to its end.
     let was_there = |found: &Found| found.identity.born.is_none_or(|born| born < begun);
-    let logs = found.into_iter().filter(was_there).map(|found| Left::Log { path: found.path, bytes: found.size });
+    let logs = found.into_iter().filter(was_there).filter_map(|found| {
+        let Untaken { bytes, behind } = untaken::of(continued, &found);
+        // Of a log that stays in its place all was taken that was there, and its writer goes on.
+        let is_left = bytes > 0 && behind.is_none_or(|behind| behind < begun);
+        is_left.then_some(Left::Log { path: found.path, bytes })
+    });
+    let rotated = families.into_iter().flat_map(|family| family.files).filter(|file| file.status.size > 0);
+    let rotated = rotated.filter(|file| file.status.identity.born.is_none_or(|born| born < begun));
+    let logs = logs.chain(rotated.map(|file| Left::Log { path: file.path, bytes: file.status.size }));
     // What somebody else may have made up is none of ours.
     let claimed = claimed.into_iter().filter(|claimed| !claimed.foreign).map(|ClaimedFile { dir, claimed, .. }| {
         let path = dir.join(claimed.as_os_str());
@@ -78,6 +90,7 @@ pub(super) fn told(left: &[Left]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Writer;
     use crate::model::names::Service;
     use crate::model::priority::Priority;
     use crate::model::segment::Identity;
@@ -85,14 +98,15 @@ mod tests {
     fn found(path: &str, born: Option<i64>) -> Found {
         let identity = Identity { dev: 1, ino: 1, born: born.map(Moment::from_nanos) };
         let (service, priority) = (Service::new("web").expect("a service"), Priority::default());
-        Found { path: path.into(), service, identity, size: 7, priority }
+        let (owner, modified, writer) = (0, Moment::from_nanos(0), Writer::Auto);
+        Found { path: path.into(), service, identity, size: 7, priority, owner, modified, writer }
     }
 
     #[test]
     fn what_was_there_when_the_flush_began_counts_and_what_came_later_does_not() {
         let logs = vec![found("/old", Some(10)), found("/new", Some(30)), found("/unknown", None)];
         let discovery = Discovery { found: logs, ..Discovery::default() };
-        let left = left(discovery, Survey::default(), Moment::from_nanos(20));
+        let left = left(discovery, Survey::default(), &Continued::default(), Moment::from_nanos(20));
         assert_eq!(told(&left), "log /old (7 bytes), log /unknown (7 bytes)");
     }
 }
