@@ -27,7 +27,7 @@ pub(super) fn read(section: &mut Section<'_>, mistakes: &mut Mistakes) -> LogLim
     let max_rate = mistakes.or_default(section.parsed("max_rate", ByteRate::parse));
     let mut max_bytes_per_run = mistakes.or_default(section.size("max_bytes_per_run"));
     if max_bytes_per_run.is_some_and(|bytes| bytes < LEAST) {
-        let what = format!("`max_bytes_per_run` must be at least \"{}KiB\"", LEAST / 1024);
+        let what = format!("{} must be at least \"{}KiB\"", section.shown("max_bytes_per_run"), LEAST / 1024);
         mistakes.note(section.error_at("max_bytes_per_run", what).hint("leave it out for no limit"));
         max_bytes_per_run = None;
     }

@@ -143,7 +143,7 @@ impl<'a> Section<'a> {
             return Ok(None);
         }
         let list = self.list(key, |text| Ok(text.to_owned()))?;
-        check(list).map(Some).map_err(|why| self.error_at(key, format!("`{key}`: {why}")))
+        check(list).map(Some).map_err(|why| self.error_at(key, format!("{}: {why}", self.shown(key))))
     }
 
     /// A whole number in a range.
@@ -245,7 +245,7 @@ impl<'a> Section<'a> {
     }
 
     /// A key as messages name it: the same one may be in several tables.
-    fn shown(&self, key: &str) -> String {
+    pub(super) fn shown(&self, key: &str) -> String {
         format!("`{key}`{}", self.place())
     }
 
