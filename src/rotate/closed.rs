@@ -28,6 +28,7 @@ use super::leftovers::split;
 use super::queues::Item;
 use crate::config::Writer;
 use crate::model::family::{self, Name, Rotated};
+use crate::model::in_place::Reach;
 use crate::model::names::Service;
 use crate::model::segment::{Identity, Segment};
 use crate::model::time::Moment;
@@ -138,13 +139,18 @@ impl Closed<'_, '_> {
         }
     }
 
-    /// A log that has its own name still.
+    /// A log that has its own name still. Where all is to be taken, even the one that a writer will go on with when it starts
+    /// again, if nobody has it open now.
     fn fresh(&mut self, found: &Found) {
         let Found { path, service, identity, size, writer, .. } = found;
         let modified = found.modified;
         let wanted = Wanted { path, log: path, service, identity: *identity, size: *size, modified, rotated: None };
         let by_the_user = *writer == Writer::Way(Way::Closed);
-        let taken = match self.is_current(&wanted, by_the_user) {
+        let goes_on = match self.rotation.reach {
+            Reach::End => Ok(false),
+            Reach::LastLine => self.is_current(&wanted, by_the_user),
+        };
+        let taken = match goes_on {
             Ok(true) => Err(NotTaken::Current),
             Ok(false) => self.file(&wanted),
             Err(failure) => Err(failure.into()),

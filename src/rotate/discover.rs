@@ -92,9 +92,9 @@ pub struct Discovery {
     pub empty: Vec<PathBuf>,
     /// Rotated files that are to be taken, by the logs that they were.
     pub families: Vec<Family>,
-    /// Logs that are left to their writers, which rotate them and go on with them: what is in these is taken when it is
-    /// rotated.
-    pub current: Vec<PathBuf>,
+    /// Logs that a run leaves to their writers, which rotate them and go on with them: what is in these is taken when it is
+    /// rotated, or by a flush when its writer has ended.
+    pub current: Vec<Found>,
     /// How many files were left alone since they are compressed or rotated already.
     pub rotated: usize,
 }
@@ -150,7 +150,7 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
     // What has rotated siblings is still being written to, even if nobody has it open just now.
     let (current, found) = discovery.found.into_iter().partition(|found| families.is_current(&found.path));
     discovery.found = found;
-    discovery.current.extend(current.into_iter().map(|found: Found| found.path));
+    discovery.current.extend::<Vec<Found>>(current);
     let (families, problems) = families.settled(settings);
     for problem in &problems {
         // What comes before it stays where it is.
@@ -348,8 +348,12 @@ impl Search<'_> {
         }
         if families::rotate_themselves(self.treated(set, path)) && families::is_state_of_a_logger(dir, name) {
             log::debug!("{}: left alone, as its writer needs it", path.display());
-            if name == family::CURRENT && entry.kind == Kind::Regular && entry.status.size > 0 {
-                self.discovery.current.push(path.to_owned());
+            if name == family::CURRENT && entry.status.size > 0 {
+                let treated = self.treated(set, path);
+                match refusal(name, entry, &treated.writer) {
+                    Some(refused) => self.discovery.problems.push(problem(path, refused)),
+                    None => self.discovery.current.push(found(treated, path, &entry.status)),
+                }
             }
             return;
         }
@@ -371,14 +375,9 @@ impl Search<'_> {
         }
         let treated = self.treated(set, path);
         match refusal(name, entry, &treated.writer) {
-            Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
+            Some(refused) => self.discovery.problems.push(problem(path, refused)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
-            None => {
-                let (service, writer) = (treated.service.service(path), treated.writer.clone());
-                let (path, Status { identity, size, owner, modified, .. }) = (path.to_owned(), *status);
-                let priority = treated.priority;
-                self.discovery.found.push(Found { path, service, identity, size, priority, owner, modified, writer });
-            }
+            None => self.discovery.found.push(found(treated, path, status)),
         }
     }
 
@@ -406,6 +405,17 @@ fn is_foreign(dir: &Dir, log: &OsStr, claimed: &Status) -> bool {
     let trusted = claimed.owner == 0 || claimed.owner == host::user();
     let of_another = |entry: Entry| entry.status.owner != claimed.owner;
     !trusted && dir.is_shared().unwrap_or(true) && dir.look(log).is_ok_and(|log| log.is_some_and(of_another))
+}
+
+/// A log, as the set says that it is to be treated by.
+fn found(treated: &LogSet, path: &Path, status: &Status) -> Found {
+    let (service, writer, priority) = (treated.service.service(path), treated.writer.clone(), treated.priority);
+    let (path, Status { identity, size, owner, modified, .. }) = (path.to_owned(), *status);
+    Found { path, service, identity, size, priority, owner, modified, writer }
+}
+
+fn problem(path: &Path, (why, hint): (String, String)) -> Problem {
+    Problem::new(Effect::Failed, path, why).hint(hint)
 }
 
 /// Why something that was named or matched can't be taken, and what to do.

@@ -96,6 +96,35 @@ fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
 }
 
 #[test]
+fn a_flush_takes_the_log_in_use_once_its_writer_has_ended_and_names_it_before() {
+    let sandbox = Sandbox::in_memory();
+    let dir = sandbox.log("web");
+    std::fs::create_dir(&dir).expect("a directory");
+    std::fs::write(dir.join("config"), "s20000\nn0\n").expect("svlogd's configuration");
+    sandbox.config_file(&format!("[[logs]]\npaths = {:?}\nwriter = \"closed\"\n", dir.display().to_string()));
+    let mut svlogd = start(&dir);
+    let mut input = svlogd.stdin.take().expect("a pipe");
+    input.write_all(b"the last words\n").expect("svlogd reads");
+    let current = dir.join("current");
+    wait_until("they are written", || std::fs::metadata(&current).is_ok_and(|log| log.len() > 0));
+    let ended = sandbox.run(["flush"]).expect(1);
+    assert!(ended.stderr.contains("its writer rotates it and goes on with it"), "{}", ended.stderr);
+    assert!(current.exists());
+    drop(input);
+    assert!(svlogd.wait().expect("svlogd ends").success());
+    sandbox.run(["run"]).quiet();
+    assert!(current.exists(), "a run leaves it to the writer, which may start again");
+    sandbox.run(["flush", "--final"]).expect(0);
+    assert!(!current.exists());
+    let mut again = start(&dir);
+    again.stdin.take().expect("a pipe").write_all(b"once more\n").expect("svlogd reads");
+    assert!(again.wait().expect("svlogd ends").success());
+    sandbox.run(["flush"]).expect(0);
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "the last words\nonce more\n");
+    sandbox.nothing_left_behind();
+}
+
+#[test]
 fn what_a_processor_is_at_work_on_is_left_to_it() {
     let sandbox = Sandbox::new();
     let labels = ["@400000006920a1b2075bcd15", "@400000006920a1c2075bcd15", "@400000006920a1d2075bcd15"];

@@ -19,7 +19,7 @@ pub(super) fn all(settings: &Settings) -> Vec<Left> {
     // What can't be looked at was complained of.
     let Survey { sealed, .. } = spool::survey(&settings.state_dir).unwrap_or_default();
     let continued = spool::continued(&settings.state_dir).unwrap_or_default();
-    let found = found.into_iter().map(|found| (untaken::of(&continued, &found).bytes, found.path));
+    let found = found.into_iter().chain(current).map(|found| (untaken::of(&continued, &found).bytes, found.path));
     let found = found.filter(|(bytes, _)| *bytes > 0).map(|(bytes, path)| Left::Log { path, bytes });
     let claimed = claimed.into_iter().map(|claimed| {
         let path = claimed.dir.join(claimed.claimed.as_os_str());
@@ -32,8 +32,7 @@ pub(super) fn all(settings: &Settings) -> Vec<Left> {
     });
     let rotated = families.into_iter().flat_map(|family| family.files);
     let rotated = rotated.map(|file| Left::Log { path: file.path, bytes: file.status.size });
-    let current = current.into_iter().map(|path| Left::Log { bytes: size_of(&path), path });
-    let mut left: Vec<Left> = found.chain(claimed).chain(rotated).chain(current).chain(sealed).collect();
+    let mut left: Vec<Left> = found.chain(claimed).chain(rotated).chain(sealed).collect();
     left.sort_by_key(|left| std::cmp::Reverse(left.bytes()));
     left
 }

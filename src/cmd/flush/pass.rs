@@ -196,12 +196,13 @@ impl<'a> Passes<'a> {
         self.not_taken.retain(|problem| !only.is_empty() && !only.contains(&problem.path));
         let settings = self.work.settings;
         let mut discovery = discover::discover(settings, &settings.own_directories());
+        // Whether their writers have ended shows when they are taken.
+        discovery.found.append(&mut discovery.current);
         if is_first {
             self.owed = Owed::of(&discovery);
         }
         self.report.found(&mut discovery.problems);
         self.report.empty = discovery.empty.len();
-        self.not_taken.extend(discovery.current.iter().map(|path| left::to_its_writer(path)));
         if !only.is_empty() {
             discovery.keep_only(only);
         }

@@ -48,11 +48,11 @@ pub(super) fn look(settings: &Settings, begun: Moment) -> Look {
 }
 
 fn left(discovery: Discovery, survey: Survey, continued: &Continued, begun: Moment) -> Vec<Left> {
-    let Discovery { found, families, claimed, .. } = discovery;
+    let Discovery { found, current, families, claimed, .. } = discovery;
     let Survey { unfinished, sealed, .. } = survey;
     // A writer that goes on has a new log by now, which nobody can ever have taken to its end.
     let was_there = |found: &Found| found.identity.born.is_none_or(|born| born < begun);
-    let logs = found.into_iter().filter(was_there).filter_map(|found| {
+    let logs = found.into_iter().chain(current).filter(was_there).filter_map(|found| {
         let Untaken { bytes, behind } = untaken::of(continued, &found);
         // Of a log that stays in its place all was taken that was there, and its writer goes on.
         let is_left = bytes > 0 && behind.is_none_or(|behind| behind < begun);
