@@ -10,6 +10,7 @@ mod left;
 mod refused;
 mod spot;
 mod states;
+mod writers;
 
 use std::process::Command;
 use std::time::Duration;

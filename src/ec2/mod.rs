@@ -92,11 +92,13 @@ fn found(wanted: &[String], state: &Dir) -> Facts {
     if known.missing(wanted, now).is_empty() {
         return known.facts();
     }
+    // That is no silence of the service's, which a later command would believe.
+    if imds::is_switched_off() {
+        return known.facts();
+    }
     let before = known.clone();
     ask(&mut known, &all(wanted));
-    if !imds::is_switched_off() {
-        stand_in(&mut known, kept.and_then(|kept| kept.stands_for(&boot, &hardware, now)), hardware);
-    }
+    stand_in(&mut known, kept.and_then(|kept| kept.stands_for(&boot, &hardware, now)), hardware);
     if known != before {
         known.write(state);
     }

@@ -51,9 +51,9 @@ impl Holder {
     /// The process as it is now, if it still has that file open for writing through the same descriptor.
     pub fn again(&self, file: Identity) -> Option<Self> {
         let process = self.through.parent()?.parent()?;
-        let status = Status::of(&fs::metadata(&self.through).ok()?);
-        let writes = open_for_writing(&self.through).ok()??;
-        (status.identity == file).then(|| holder(process, self.pid, self.through.clone(), writes))
+        let wanted = Wanted { files: HashMap::from([((file.dev, file.ino), file)]), suspect: &|_| true };
+        let Descriptor { writes, through, .. } = wanted_file(&self.through, &wanted).ok()??;
+        Some(holder(process, self.pid, through, writes))
     }
 
     /// The process that has started it, or has taken it over from that.
@@ -198,6 +198,10 @@ struct Wanted<'a> {
 const ALIKE: usize = 5;
 const MOST_LOOKS: usize = 50;
 
+/// How many must, where the number of the inode that is open in that way is another one than the file's. A file system may
+/// have two numbers for one file (overlayfs over several others); else another file was there at each of these looks.
+const ALIKE_BY_ANOTHER_NUMBER: usize = 25;
+
 /// The wanted file behind a descriptor, if it is one and is open for writing. What the descriptor stands for and how that is
 /// open are asked for one after the other, and its process may put another file behind it in between, as shells do all the
 /// time: only what several looks say is so.
@@ -205,14 +209,15 @@ fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Desc
     let Some(mut file) = wanted_behind(descriptor, wanted)? else { return Ok(None) };
     let (mut before, mut alike) = (None, 0);
     for _ in 0..MOST_LOOKS {
-        let writes = open_for_writing(descriptor)?;
+        let Opened { writes, inode } = opened(descriptor)?;
         let Some(after) = wanted_behind(descriptor, wanted)? else {
             alike = 0;
             continue;
         };
-        alike = if (after, before) == (file, Some(writes)) { alike + 1 } else { 0 };
-        (file, before) = (after, Some(writes));
-        if alike == ALIKE {
+        alike = if (after, before) == (file, Some((writes, inode))) { alike + 1 } else { 0 };
+        (file, before) = (after, Some((writes, inode)));
+        let is_the_file = inode.is_none_or(|inode| inode == file.ino);
+        if alike >= if is_the_file { ALIKE } else { ALIKE_BY_ANOTHER_NUMBER } {
             return Ok(writes.map(|writes| Descriptor { file, through: descriptor.to_owned(), writes }));
         }
     }
@@ -229,17 +234,27 @@ fn wanted_behind(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Id
     Ok(Some(identity).filter(|identity| wanted.files.get(&(identity.dev, identity.ino)) == Some(identity)))
 }
 
-/// Where writes go, if `/proc/<pid>/fdinfo/<n>` shows an access mode other than reading.
-fn open_for_writing(descriptor: &Path) -> io::Result<Option<Writes>> {
+/// How a file is open, as `/proc/<pid>/fdinfo/<n>` says it in one look (proc_pid_fdinfo(5)).
+#[derive(Default)]
+struct Opened {
+    /// Where writes go, if the access mode is another one than reading.
+    writes: Option<Writes>,
+    /// Its inode's number, since Linux 5.14.
+    inode: Option<u64>,
+}
+
+fn opened(descriptor: &Path) -> io::Result<Opened> {
     let number = descriptor.file_name().unwrap_or_default();
-    let Some(process) = descriptor.parent().and_then(Path::parent) else { return Ok(None) };
+    let Some(process) = descriptor.parent().and_then(Path::parent) else { return Ok(Opened::default()) };
     let info = fs::read_to_string(process.join("fdinfo").join(number))?;
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
-    Ok(flags.filter(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY).map(|flags| match flags & libc::O_APPEND {
-        0 => Writes::Anywhere,
-        _ => Writes::ToTheEnd,
-    }))
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let flags = field("flags:").and_then(|flags| i32::from_str_radix(flags, 8).ok());
+    let writes =
+        flags.filter(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY).map(|flags| match flags & libc::O_APPEND {
+            0 => Writes::Anywhere,
+            _ => Writes::ToTheEnd,
+        });
+    Ok(Opened { writes, inode: field("ino:").and_then(|inode| inode.parse().ok()) })
 }
 
 /// Another process of our own name, ours or root's, that has a file open. Anyone may call a process like that: somebody

@@ -111,13 +111,13 @@ impl End<'_> {
             self.came.flushed = Exit::Waits;
             return false;
         }
-        let waits = self.flush_once(deadline) == Exit::Waits;
+        let is_shipped = self.flush_once(deadline) == Exit::Done;
         if self.stop.asked() {
             return false;
         }
         let doubled = FIRST_REST * (1 << self.record.noted().tries.min(8));
-        self.rest(if waits { doubled.min(LONGEST_REST) } else { Duration::ZERO });
-        !waits
+        self.rest(if is_shipped { Duration::ZERO } else { doubled.min(LONGEST_REST) });
+        is_shipped
     }
 
     /// Whether what was tried in vain is to rest still.

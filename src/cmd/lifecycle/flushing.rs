@@ -1,5 +1,7 @@
 //! The last flush, again and again, until nothing is left or the time is over.
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::before::{LONGEST_UNKNOWN, When};
@@ -11,6 +13,7 @@ use crate::config::Settings;
 use crate::ec2::lifecycle::vigil::{Stands, Vigil};
 use crate::exit::Exit;
 use crate::model::left::Left;
+use crate::model::problem::Effect;
 use crate::spool;
 use crate::sys::clock;
 use crate::sys::fault::{self, Point};
@@ -31,6 +34,10 @@ const TO_BE_KNOWN: Duration = Duration::from_secs(2);
 
 /// How long a flush may take as long as nobody knows how long the hook waits. The shortest hook waits for 30 seconds.
 const MEANWHILE: Duration = Duration::from_secs(15);
+
+/// How long it is tried where all that is left are logs that can't be taken for what they are, or for who writes them: a
+/// service that was stopped may need a moment to end, and then no time would help.
+const HOPE: Duration = Duration::from_secs(10);
 
 /// What the flushes of a call came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +61,8 @@ enum Came {
     All,
     /// All but what was found damaged, and put aside, since the end was first seen.
     AllButDamaged,
+    /// Nothing is left but logs that were refused.
+    Refused,
     /// Something is left.
     Short,
 }
@@ -64,6 +73,8 @@ impl End<'_> {
         let (asked, mut wait, mut least) = (Instant::now(), FIRST_WAIT, SHORTEST_FLUSH);
         if self.is_awaited() {
             vigil.map(|vigil| vigil.stands_within(TO_BE_KNOWN));
+            // The limit counts from when the hook waits, and not from the end of a flush that it was to bound.
+            self.hear(vigil);
         }
         loop {
             if self.when_by(vigil, asked) == When::Now {
@@ -74,7 +85,8 @@ impl End<'_> {
             self.hear(vigil);
             match (came, self.when_by(vigil, asked)) {
                 _ if self.stop.asked() => return Flushing::Stopped,
-                (Came::Short, _) => {}
+                (Came::Refused, When::Never) if asked.elapsed() >= HOPE => return Flushing::Short,
+                (Came::Short | Came::Refused, _) => {}
                 (_, When::Now) => continue,
                 (_, When::Known) => {
                     vigil.map(|vigil| vigil.stands_within(LONGEST_UNKNOWN.saturating_sub(asked.elapsed())));
@@ -166,8 +178,9 @@ impl End<'_> {
             Look::Left(left) if left.is_empty() => {}
             Look::Left(left) => {
                 log::info!("the flush came to its end, and this is left: {}", left::told(&left));
+                let are_refused = self.are_refused(&left);
                 (self.left, self.came.flushed) = (left, exit.max(Exit::Waits));
-                return Came::Short;
+                return if are_refused { Came::Refused } else { Came::Short };
             }
             Look::Unknown => {
                 self.came.flushed = exit.max(Exit::Waits);
@@ -178,6 +191,14 @@ impl End<'_> {
             true => Came::AllButDamaged,
             false => Came::All,
         }
+    }
+
+    /// Whether all that is left are logs that the flush has refused: waiting changes nothing about them.
+    fn are_refused(&self, left: &[Left]) -> bool {
+        let problems = self.came.flush.iter().flat_map(|report| &report.problems);
+        let refused: HashSet<&Path> =
+            problems.filter(|problem| problem.effect == Effect::Failed).map(|problem| problem.path.as_path()).collect();
+        left.iter().all(|left| matches!(left, Left::Log { path, .. } if refused.contains(path.as_path())))
     }
 }
 
