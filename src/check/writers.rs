@@ -8,6 +8,7 @@ use crate::config::Writer;
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::to_text;
 use crate::model::way::Way;
+use crate::rotate::askable;
 use crate::rotate::choose::{self, Choice, Chosen};
 use crate::rotate::discover::Found;
 use crate::rotate::known_writers::{self, Habit};
@@ -70,8 +71,8 @@ fn judge(found: &Found, writers: &[Holder], choice: Choice) -> Verdict {
     let who = choose::list(writers);
     let what = match (writers, &found.writer) {
         (_, Writer::Auto) => format!("is taken as {way}, since {why}"),
-        ([], Writer::Way(_)) => format!("is taken as {way}; nobody has it open for writing, as far as we can see"),
-        (_, Writer::Way(_)) => format!("is taken as {way}; {who} writes it"),
+        ([], _) => format!("is taken as {way}; nobody has it open for writing, as far as we can see"),
+        (_, _) => format!("is taken as {way}; {who} writes it"),
     };
     match (&found.writer, against(&way, found, writers)) {
         (Writer::Way(_), Some(Against { why, hint, refused: true })) => {
@@ -101,10 +102,14 @@ fn against(way: &Way, found: &Found, writers: &[Holder]) -> Option<Against> {
         }
         Way::Signal { process, signal, .. } => {
             let named = writers.iter().any(|holder| holder.is_called(process));
-            (!named).then(|| Against {
-                why: format!("none of them is called {process}, and no other process gets a signal"),
-                hint: format!("correct `process` (and see that {} does what is wanted at {signal})", first.name),
-                refused: true,
+            let deaf = askable::deaf(*signal, process, writers);
+            let deaf = deaf.map(|why| Against { why, hint: askable::HINT_DEAF.to_owned(), refused: true });
+            deaf.or_else(|| {
+                (!named).then(|| Against {
+                    why: format!("none of them is called {process}, and no other process gets a signal"),
+                    hint: format!("correct `process` (and see that {} does what is wanted at {signal})", first.name),
+                    refused: true,
+                })
             })
         }
         Way::Closed => Some(Against {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ConfigError;
 use super::section::{Mistakes, Section};
+use super::{ConfigError, Distrust};
 use crate::model::way::{Argv, DEFAULT_TIMEOUT, Holes, ProcessName, SignalName, Way};
 
 /// The values of `writer`, in the order of the documentation.
@@ -17,6 +17,13 @@ pub enum Writer {
     Auto,
     /// The user says it.
     Way(Way),
+    /// Somebody says it, by a command or a signal; it may be another one than the user, so nobody is asked.
+    NotAsked {
+        /// What is said.
+        way: Way,
+        /// Why it is not done.
+        distrust: Distrust,
+    },
 }
 
 impl Writer {

@@ -66,6 +66,7 @@ pub fn look<'a>(found: impl Iterator<Item = &'a Found>, claimed: &[(PathBuf, Ide
         Writer::Auto | Writer::Way(Way::Signal { .. }) => true,
         // `holds` looks closer, itself.
         Writer::Way(Way::Reopens | Way::Command { .. } | Way::Closed | Way::Holds { .. }) => false,
+        Writer::NotAsked { .. } => false,
     };
     let in_use = found.filter(needs_it).map(|found| (found.path.as_path(), found.identity));
     let logs: Vec<(&Path, Identity)> =
@@ -81,8 +82,12 @@ pub fn look<'a>(found: impl Iterator<Item = &'a Found>, claimed: &[(PathBuf, Ide
 /// # Errors
 /// Why there is none that is known to be safe.
 pub fn choose(found: &Found, holders: &Holders) -> Choice {
-    if let Writer::Way(way) = &found.writer {
-        return Ok(Chosen { way: way.clone(), why: "the configuration says so".to_owned() });
+    match &found.writer {
+        Writer::Way(way) => return Ok(Chosen { way: way.clone(), why: "the configuration says so".to_owned() }),
+        Writer::NotAsked { way, distrust } => {
+            return Err(Undecided { what: distrust.of_way(way), hint: distrust.hint() });
+        }
+        Writer::Auto => {}
     }
     let writers = holders.by_file.get(&found.identity).map_or(&[][..], Vec::as_slice);
     match writers {

@@ -21,7 +21,7 @@
 //! that the settle time is paid once.
 
 mod adopt;
-mod askable;
+pub mod askable;
 mod asking;
 mod asks;
 mod batch;
