@@ -81,8 +81,8 @@ impl Batches<'_, '_> {
             )),
             others => Some((
                 format!(
-                    "no process called {process} has it open for writing, but {} has, which gets no signal",
-                    choose::list(others)
+                    "no process called {process} has it open for writing, but {}",
+                    choose::said(others, "has, which gets no signal", "have, which get no signal")
                 ),
                 "correct `process` in the configuration, or set another `writer` (docs/writers.md)",
             )),

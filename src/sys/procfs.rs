@@ -58,7 +58,7 @@ impl Holder {
 
     /// The process that has started it, or has taken it over from that.
     pub fn parent(&self) -> Option<u32> {
-        stat(self.pid)?.split_whitespace().nth(1)?.parse().ok()
+        parent(self.pid)
     }
 
     /// What to call it in a message.
@@ -296,6 +296,11 @@ pub fn holder_of_lock(file: Identity) -> Option<u32> {
 fn stat(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(stat.rsplit_once(')')?.1.to_owned())
+}
+
+/// The process that has started another, or has taken it over from that.
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid)?.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// How long ago a process began.
