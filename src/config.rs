@@ -602,7 +602,10 @@ mod tests {
                 "[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10",
                 "x.toml:3: `max_bytes_per_run` in [[logs]] must be at least",
             ),
-            ("max_rate = \"5MiB/s\"", "unknown key `max_rate`"),
+            ("max_rate = \"5MiB/s\"", "`max_rate` belongs into a [[logs]]"),
+            ("[[logs]]\npaths = \"/a\"\nmax_rate = \"1B/s\"", "at least \"100B/s\""),
+            ("keep = \"24h\"\nkeep_size = \"1B\"", "`keep_size` keeps nothing"),
+            ("bandwidth = \"20MBit/s\"", "8 bits are a byte"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
         }

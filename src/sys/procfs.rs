@@ -243,11 +243,14 @@ fn open_for_writing(descriptor: &Path) -> io::Result<Option<Writes>> {
 }
 
 /// Another process of our own name, ours or root's, that has a file open. Anyone may call a process like that: somebody
-/// else's must not keep us from a file that he can read.
+/// else's must not keep us from a file that he can read. Its output and input are not what it works on: they may well be
+/// appended to a log that is shipped.
 pub fn another_of_us_with(file: Identity) -> Option<u32> {
     let own = (std::process::id(), comm(Path::new("/proc/self")));
     let is_it = |descriptor: fs::DirEntry| {
-        fs::metadata(descriptor.path()).is_ok_and(|metadata| Status::of(&metadata).identity == file)
+        let number: Option<u32> = descriptor.file_name().to_str().and_then(|number| number.parse().ok());
+        number.is_some_and(|number| number > 2)
+            && fs::metadata(descriptor.path()).is_ok_and(|metadata| Status::of(&metadata).identity == file)
     };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|process| Some((process.file_name().to_str()?.parse().ok()?, process.path())));

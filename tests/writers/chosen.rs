@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::asked::Holder;
 use crate::support::proof::{self, Content};
@@ -26,7 +26,7 @@ impl Called {
         let (program, directory) = example_called("upstart-writer", name);
         let mut command = Command::new(program);
         command.args(args).args(["--idle-after", "5000", "--report"]).arg(sandbox.path("report"));
-        let child = command.arg(sandbox.log(log)).stdout(std::process::Stdio::null()).spawn().expect("it starts");
+        let child = command.arg(sandbox.log(log)).stdout(Stdio::null()).spawn().expect("it starts");
         wait_until("it has written", || fs::metadata(sandbox.log(log)).is_ok_and(|log| log.len() == 5000));
         Self { child, _directory: directory }
     }
@@ -174,30 +174,54 @@ fn a_log_that_can_neither_be_made_anew_nor_be_taken_in_its_place_is_refused() {
     );
 }
 
-/// A shell's loop that opens its log for each line: no run may find it in its way, nor say that nobody sees it.
-#[test]
-fn a_log_that_is_opened_for_each_line_is_taken_while_it_is_written() {
-    for sandbox in [Sandbox::new(), Sandbox::in_memory()] {
+/// A shell's loop that opens its log for each line, until it is told to stop or dropped.
+struct Loop {
+    sandbox: Sandbox,
+    shell: std::process::Child,
+}
+
+impl Loop {
+    fn start(sandbox: Sandbox) -> Self {
         let log = sandbox.log("web.log");
-        let script =
-            format!("i=0; while [ ! -e stop ]; do i=$((i+1)); echo line $i >>'{}'; done; echo $i", log.display());
+        let script = format!(
+            "i=0; while [ ! -e stop ]; do i=$((i+1)); echo line $i >>'{}' || exit 1; done; echo $i",
+            log.display()
+        );
         let mut shell = Command::new("sh");
-        shell.args(["-c", &script]).current_dir(sandbox.path("")).stdout(std::process::Stdio::piped());
+        shell.args(["-c", &script]).current_dir(sandbox.path("")).stdout(Stdio::piped()).stderr(Stdio::null());
         let shell = shell.spawn().expect("sh starts");
         wait_until("it writes", || log.exists());
-        for _ in 0..20 {
-            auto(&sandbox, &[]).quiet();
-        }
-        fs::write(sandbox.path("stop"), "").expect("a file");
-        let lines: u64 = String::from_utf8_lossy(&shell.wait_with_output().expect("it ends").stdout)
-            .trim()
-            .parse()
-            .expect("a number");
-        auto(&sandbox, &[]).quiet();
-        let written: String = (1..=lines).map(|line| format!("line {line}\n")).collect();
-        let text = sandbox.run(["cat", "web"]).expect(0).text();
-        assert!(text == written, "{} of {} bytes", text.len(), written.len());
+        Self { sandbox, shell }
     }
+
+    /// Ends it; returns what it has written.
+    fn stop(&mut self) -> String {
+        fs::write(self.sandbox.path("stop"), "").expect("a file");
+        let mut said = String::new();
+        std::io::Read::read_to_string(self.shell.stdout.as_mut().expect("a pipe"), &mut said).expect("it ends");
+        let lines: u64 = said.trim().parse().expect("a number");
+        (1..=lines).map(|line| format!("line {line}\n")).collect()
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+/// No run may find such a writer in its way, nor say that nobody sees it.
+#[test]
+fn a_log_that_is_opened_for_each_line_is_taken_while_it_is_written() {
+    let mut writer = Loop::start(Sandbox::new());
+    for _ in 0..20 {
+        auto(&writer.sandbox, &[]).quiet();
+    }
+    let written = writer.stop();
+    auto(&writer.sandbox, &[]).quiet();
+    let text = writer.sandbox.run(["cat", "web"]).expect(0).text();
+    assert!(text == written, "{} of {} bytes", text.len(), written.len());
 }
 
 /// A child has its output from the shell that runs it: that is one program, and to be told to have it append.
