@@ -17,8 +17,12 @@ const STATE: [&str; 8] = ["lock", "state", "newstate", "previous", "processed", 
 /// Whether such a program keeps a directory, by what is in it now.
 pub(super) fn keeps(dir: &Dir) -> bool {
     let is_file = |name: &str| matches!(dir.look(name), Ok(Some(Entry { kind: Kind::Regular, .. })));
-    is_file(family::CURRENT)
-        && (is_file("lock") || dir.names().unwrap_or_default().iter().any(|name| is_labelled(name)))
+    is_file(family::CURRENT) && (is_locked(dir) || dir.names().unwrap_or_default().iter().any(|name| is_labelled(name)))
+}
+
+/// Whether there is a lock as these programs make it: an empty file.
+fn is_locked(dir: &Dir) -> bool {
+    matches!(dir.look("lock"), Ok(Some(Entry { kind: Kind::Regular, status })) if status.size == 0)
 }
 
 fn is_labelled(name: &OsStr) -> bool {
@@ -35,11 +39,11 @@ pub(super) fn rotate_themselves(set: &LogSet, dir: &Dir) -> bool {
     }
 }
 
-/// Whether a file is the state of a logger, beside its `current`. It is no log, and without it the logger forgets how it is
+/// Whether a file is the state of a logger, beside its `current` or, where a flush has taken that, its lock. It is no log, and without it the logger forgets how it is
 /// configured, or which files are whole; so it is never taken, whatever the user says of the writers.
 pub(super) fn is_state(set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
     let is_there = |name: &str| matches!(dir.look(name), Ok(Some(_)));
     let is_called_so = STATE.iter().any(|state| name == *state);
     let is_closed = set.writer == Writer::Way(Way::Closed);
-    is_called_so && (is_closed && is_there(family::CURRENT) || keeps(dir))
+    is_called_so && (is_closed && is_there(family::CURRENT) || is_locked(dir) || keeps(dir))
 }

@@ -215,7 +215,7 @@ impl Drop for Loop {
 #[test]
 fn a_log_that_is_opened_for_each_line_is_taken_while_it_is_written() {
     let mut writer = Loop::start(Sandbox::new());
-    for _ in 0..20 {
+    for _ in 0..8 {
         auto(&writer.sandbox, &[]).quiet();
     }
     let written = writer.stop();
