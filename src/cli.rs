@@ -234,7 +234,7 @@ pub struct Install {
     /// The store: s3://bucket/prefix or file:///dir; not needed where /etc/logferry.toml names it
     #[arg(long, value_name = "URL", env = "LOGFERRY_TO", value_parser = Destination::parse)]
     pub to: Option<Destination>,
-    /// Have the first run take the files too that logrotate left of these logs (web.log.1, web.log.2.gz)
+    /// Have runs take the files too that logrotate left of these logs (web.log.1, web.log.2.gz), the oldest first
     #[arg(long)]
     pub backlog: bool,
     /// The minute of the hour at which a run starts [default: as installed, else 7]

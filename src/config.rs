@@ -15,6 +15,7 @@ mod priority;
 mod s3;
 mod section;
 mod service;
+mod trust;
 mod writer;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use limits::LogLimits;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
+pub use trust::Distrust;
 pub use writer::Writer;
 
 use crate::gzip;
@@ -376,8 +378,10 @@ impl Settings {
     /// # Errors
     /// Everything that is missing or wrong, as far as it can be found: at least one thing.
     pub fn load_all(flags: Flags) -> Result<Self, Vec<ConfigError>> {
-        let (file, mut mistakes) = File::read_all(flags.config.as_deref());
         let place = flags.config.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+        let distrust = Distrust::of(&place);
+        let (mut file, mut mistakes) = File::read_all(flags.config.as_deref());
+        distrust.iter().for_each(|distrust| trust::ask_nobody(&mut file, distrust));
         // A file with mistakes may well have meant to say what is missing.
         let is_sound = mistakes.is_empty();
         let to = flags.to.or(file.to);
@@ -598,7 +602,10 @@ mod tests {
                 "[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10",
                 "x.toml:3: `max_bytes_per_run` in [[logs]] must be at least",
             ),
-            ("max_rate = \"5MiB/s\"", "unknown key `max_rate`"),
+            ("max_rate = \"5MiB/s\"", "`max_rate` belongs into a [[logs]]"),
+            ("[[logs]]\npaths = \"/a\"\nmax_rate = \"1B/s\"", "at least \"100B/s\""),
+            ("keep = \"24h\"\nkeep_size = \"1B\"", "`keep_size` keeps nothing"),
+            ("bandwidth = \"20MBit/s\"", "8 bits are a byte"),
         ] {
             assert!(mistake(text).contains(part), "{text:?} gives {}", mistake(text));
         }

@@ -4,3 +4,4 @@ mod asked;
 mod chosen;
 mod daemons;
 mod real;
+mod trust;

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::{Subject, count};
-use crate::config::{DEFAULT_FILE, Settings};
+use crate::config::{DEFAULT_FILE, Settings, Writer};
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::{to_shell, to_text};
 use crate::sys::host;
@@ -19,7 +19,18 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let file = subject.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     findings.extend(file.metadata().ok().and_then(|metadata| open_to_others(file, &metadata)));
     findings.extend(subject.settings.as_ref().ok().and_then(|settings| not_run(file, &settings.lifecycle.before)));
+    findings.extend(subject.settings.as_ref().ok().and_then(not_asked));
     findings
+}
+
+/// The same for the commands and signals that have writers open their logs anew.
+fn not_asked(settings: &Settings) -> Option<Finding> {
+    settings.sets.iter().chain(&settings.treated_as).find_map(|set| match &set.writer {
+        Writer::NotAsked { way, distrust } => {
+            Some(Finding::fail(Bars::Logs, "writer", distrust.of_way(way)).hint(distrust.hint()))
+        }
+        Writer::Auto | Writer::Way(_) => None,
+    })
 }
 
 /// Whoever can change the file, or put another one in its place, would have a command of his own run before the last flush.

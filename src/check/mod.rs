@@ -96,6 +96,13 @@ impl Subject {
         let found = self.looked(settings).iter().flat_map(|looked| &looked.discovery.found);
         found.filter(|found| seen.insert((found.identity.dev, found.identity.ino))).collect()
     }
+
+    /// The logs that a run leaves to their writers, each once.
+    fn current(&self, settings: &Settings) -> Vec<&Found> {
+        let mut seen = HashSet::new();
+        let current = self.looked(settings).iter().flat_map(|looked| &looked.discovery.current);
+        current.filter(|found| seen.insert((found.identity.dev, found.identity.ino))).collect()
+    }
 }
 
 /// As [`ec2::facts`] finds them.

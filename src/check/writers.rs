@@ -11,8 +11,9 @@ use crate::model::way::Way;
 use crate::rotate::choose::{self, Choice, Chosen};
 use crate::rotate::discover::Found;
 use crate::rotate::known_writers::{self, Habit};
+use crate::rotate::outlook::{self, Against};
 use crate::sys::host;
-use crate::sys::procfs::{self, Holder, Holders, Writes};
+use crate::sys::procfs::{self, Holder, Holders};
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     let settings = match subject.settings() {
@@ -28,8 +29,13 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
         let verdict = judge(found, writers, choose::choose(found, &holders));
         alike.entry(verdict).or_default().push(&found.path);
     }
+    for current in subject.current(settings) {
+        let what = "its writer rotates it and goes on with it; what is in it is taken when it is rotated, or by a flush when nobody \
+                    has it open";
+        alike.entry(Verdict::Sound { what: what.to_owned() }).or_default().push(&current.path);
+    }
     let mut findings = at_most(alike.iter().map(|(verdict, logs)| verdict.finding(logs)).collect(), "writers");
-    if found.is_empty() {
+    if findings.is_empty() {
         findings.push(Finding::ok("nobody", "there is no log with something to take"));
     }
     findings.extend(unseen(&holders));
@@ -67,82 +73,51 @@ fn judge(found: &Found, writers: &[Holder], choice: Choice) -> Verdict {
         Ok(chosen) => chosen,
         Err(choose::Undecided { what, hint }) => return Verdict::Refused { what, hint },
     };
-    let who = choose::list(writers);
+    let who = choose::said(writers, "writes it", "write it");
     let what = match (writers, &found.writer) {
         (_, Writer::Auto) => format!("is taken as {way}, since {why}"),
-        ([], Writer::Way(_)) => format!("is taken as {way}; nobody has it open for writing, as far as we can see"),
-        (_, Writer::Way(_)) => format!("is taken as {way}; {who} writes it"),
+        ([], _) => format!("is taken as {way}; nobody has it open for writing, as far as we can see"),
+        (_, _) => format!("is taken as {way}; {who}"),
     };
-    match (&found.writer, against(&way, found, writers)) {
-        (Writer::Way(_), Some(Against { why, hint, refused: true })) => {
-            Verdict::Refused { what: format!("{what}: {why}"), hint }
-        }
-        (Writer::Way(_), Some(Against { why, hint, refused: false })) => {
-            Verdict::Doubtful { what: format!("{what}: {why}"), hint }
-        }
-        _ => Verdict::Sound { what },
+    match outlook::against(&way, found, writers) {
+        Some(Against::Refused { why, hint }) => Verdict::Refused { what: format!("{what}: {why}"), hint },
+        Some(Against::Left { why, hint }) => Verdict::Doubtful { what: format!("{what}: {why}"), hint },
+        None => match against_reopens(&way, found, writers) {
+            Some(Doubt { why, hint }) => Verdict::Doubtful { what: format!("{what}: {why}"), hint },
+            None => Verdict::Sound { what },
+        },
     }
 }
 
-/// What speaks against the way that the user has said.
-struct Against {
+/// What speaks against the way that the user has said, though a run would take the log.
+struct Doubt {
     why: String,
     hint: String,
-    /// Whether a run would refuse the log for it.
-    refused: bool,
 }
 
-fn against(way: &Way, found: &Found, writers: &[Holder]) -> Option<Against> {
-    let first = writers.first()?;
-    match way {
-        Way::Reopens => {
-            let habits = writers.iter().map(|holder| (holder, known_writers::habit(holder, found.owner)));
-            habits.filter_map(|(holder, habit)| against_reopens(holder, habit)).next()
-        }
-        Way::Signal { process, signal, .. } => {
-            let named = writers.iter().any(|holder| holder.is_called(process));
-            (!named).then(|| Against {
-                why: format!("none of them is called {process}, and no other process gets a signal"),
-                hint: format!("correct `process` (and see that {} does what is wanted at {signal})", first.name),
-                refused: true,
-            })
-        }
-        Way::Closed => Some(Against {
-            why: "a log that is open for writing is not taken so".to_owned(),
-            hint: "remove `writer = \"closed\"`, or see docs/writers.md".to_owned(),
-            refused: true,
-        }),
-        Way::Holds { .. } => {
-            let anywhere = writers.iter().find(|holder| holder.writes == Writes::Anywhere)?;
-            Some(Against {
-                why: format!(
-                    "{} does not open it with O_APPEND, so that nothing can be taken in place",
-                    anywhere.shown()
-                ),
-                hint: "have it append (`>>`, `append:`), or see docs/writers.md".to_owned(),
-                refused: true,
-            })
-        }
-        Way::Command { .. } => None,
+fn against_reopens(way: &Way, found: &Found, writers: &[Holder]) -> Option<Doubt> {
+    if *way != Way::Reopens {
+        return None;
     }
+    let habits = writers.iter().map(|holder| (holder, known_writers::habit(holder, found.owner)));
+    habits.filter_map(|(holder, habit)| doubt(holder, habit)).next()
 }
 
-fn against_reopens(holder: &Holder, habit: Habit) -> Option<Against> {
+fn doubt(holder: &Holder, habit: Habit) -> Option<Doubt> {
     let until = match habit {
         Habit::Reopens => return None,
         Habit::Signal(signal) => signal.to_string(),
         Habit::HoldsUntil(until) => until.to_owned(),
         Habit::Unknown => {
-            return Some(Against {
+            return Some(Doubt {
                 why: "it is not known whether it opens a log anew when its link count is 0".to_owned(),
                 hint: "see its manual, or try it with a log that does not matter: a program that does not is named by the \
                        run after the next"
                     .to_owned(),
-                refused: false,
             });
         }
     };
-    Some(Against {
+    Some(Doubt {
         why: format!(
             "{} does not look at the link count, but goes on writing to the deleted file until {until}",
             holder.name
@@ -150,7 +125,6 @@ fn against_reopens(holder: &Holder, habit: Habit) -> Option<Against> {
         hint: "set `writer` for it in the configuration, or leave it to `auto` (docs/writers.md): what such a program wrote \
                after the last run is lost when it ends"
             .to_owned(),
-        refused: false,
     })
 }
 

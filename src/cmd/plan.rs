@@ -7,14 +7,16 @@ use serde::Serialize;
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::model::plan::Step;
-use crate::model::problem::Problem;
+use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{SealedSegment, Segment};
 use crate::model::way::Way;
 use crate::report::{self, steps};
 use crate::rotate::choose::{self, Chosen};
 use crate::rotate::discover::{self, ClaimedFile, Discovery};
 use crate::rotate::families::{Family, RotatedFile};
+use crate::rotate::outlook::{self, Against};
 use crate::spool::{Survey, survey};
+use crate::sys::procfs;
 
 /// How the plan is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,7 @@ fn rotated(Family { service, left_by, files, .. }: Family, settings: &Settings) 
 }
 
 fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
-    let Discovery { found, families, claimed, mut problems, .. } = discover::discover(settings, avoid);
+    let Discovery { found, families, claimed, current, mut problems, .. } = discover::discover(settings, avoid);
     let Survey { unfinished, sealed, .. } = survey(&settings.state_dir).unwrap_or_else(|failure| {
         problems.push(report::fatal(&settings.state_dir, &failure));
         Survey::default()
@@ -70,12 +72,27 @@ fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
     });
     let mut steps: Vec<Step> = finish.chain(ship).collect();
     steps.extend(families.into_iter().flat_map(|family| rotated(family, settings)));
-    let holders = choose::look(found.iter(), &[]);
+    let rotated_away = current
+        .into_iter()
+        .map(|found| Step::Leave { path: found.path, why: "its writer rotates it and goes on with it".to_owned() });
+    steps.extend(rotated_away);
+    // Also who writes logs of which a run knows the way, and finds it out when it takes them.
+    let logs: Vec<_> = found.iter().map(|found| (found.path.as_path(), found.identity)).collect();
+    let holders = procfs::holders_in_use(&logs);
     for found in found {
         match choose::choose(&found, &holders) {
             Ok(Chosen { way, why }) => {
+                let writers = holders.by_file.get(&found.identity).map_or(&[][..], Vec::as_slice);
                 let (to, bytes) = (settings.to.clone(), found.size);
-                steps.push(Step::Take { path: found.path, bytes, service: found.service, to, way, since: why });
+                match outlook::against(&way, &found, writers) {
+                    None => {
+                        steps.push(Step::Take { path: found.path, bytes, service: found.service, to, way, since: why })
+                    }
+                    Some(Against::Left { why, .. }) => steps.push(Step::Leave { path: found.path, why }),
+                    Some(Against::Refused { why, hint }) => {
+                        problems.push(Problem::new(Effect::Failed, &found.path, format!("refused: {why}")).hint(hint));
+                    }
+                }
             }
             Err(undecided) => problems.push(undecided.problem(&found.path)),
         }

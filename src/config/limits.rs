@@ -6,6 +6,9 @@ use crate::model::rate::ByteRate;
 /// The least that a run may be told to take of a log, in bytes: less would cut every line.
 const LEAST: u64 = 64 * 1024;
 
+/// The slowest rate at which a log may be taken, in bytes a second: 8 MiB a day.
+const SLOWEST: u64 = 100;
+
 /// How much is taken of each log of a set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LogLimits {
@@ -24,7 +27,12 @@ impl LogLimits {
 
 /// Reads both keys of a set's table.
 pub(super) fn read(section: &mut Section<'_>, mistakes: &mut Mistakes) -> LogLimits {
-    let max_rate = mistakes.or_default(section.parsed("max_rate", ByteRate::parse));
+    let max_rate = mistakes.or_default(section.parsed("max_rate", |text| match ByteRate::parse(text)? {
+        rate if rate.bytes_a_second() < SLOWEST => {
+            Err(format!("{text:?} is too slow: no log would ever be taken to its end; at least \"100B/s\""))
+        }
+        rate => Ok(rate),
+    }));
     let mut max_bytes_per_run = mistakes.or_default(section.size("max_bytes_per_run"));
     if max_bytes_per_run.is_some_and(|bytes| bytes < LEAST) {
         let what = format!("{} must be at least \"{}KiB\"", section.shown("max_bytes_per_run"), LEAST / 1024);

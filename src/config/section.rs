@@ -15,6 +15,22 @@ use toml::de::{DeTable, DeValue};
 use super::ConfigError;
 use crate::model::size;
 
+/// Keys that are likely to be written into the wrong table: what is appended to a file lands in its last one.
+const OF_THE_TOP: [&str; 11] = [
+    "to",
+    "keep",
+    "keep_size",
+    "bandwidth",
+    "settle",
+    "splay",
+    "level",
+    "max_spool",
+    "min_free",
+    "layout",
+    "former_layouts",
+];
+const OF_A_SET: [&str; 7] = ["paths", "exclude", "service", "priority", "max_rate", "max_bytes_per_run", "backlog"];
+
 /// The file that is read.
 pub(super) struct Source {
     path: PathBuf,
@@ -279,6 +295,12 @@ impl<'a> Section<'a> {
         for (key, (span, _)) in &self.entries {
             let error = self.source.error(Some(span.clone()), format!("unknown key `{key}`{place}"));
             let hint = match nearest(key, &self.asked) {
+                _ if self.name.as_deref() == Some("[[logs]]") && OF_THE_TOP.contains(&key.as_str()) => {
+                    format!("`{key}` belongs at the top of the file, before the first [[logs]]")
+                }
+                _ if self.name.is_none() && OF_A_SET.contains(&key.as_str()) => {
+                    format!("`{key}` belongs into a [[logs]], for the logs that it names")
+                }
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys here are {}", self.asked.join(", ")),
             };

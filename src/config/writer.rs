@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ConfigError;
-use super::section::{Mistakes, Section};
+use super::section::{Mistakes, Section, nearest};
+use super::{ConfigError, Distrust};
 use crate::model::way::{Argv, DEFAULT_TIMEOUT, Holes, ProcessName, SignalName, Way};
 
 /// The values of `writer`, in the order of the documentation.
@@ -17,6 +17,13 @@ pub enum Writer {
     Auto,
     /// The user says it.
     Way(Way),
+    /// Somebody says it, by a command or a signal; it may be another one than the user, so nobody is asked.
+    NotAsked {
+        /// What is said.
+        way: Way,
+        /// Why it is not done.
+        distrust: Distrust,
+    },
 }
 
 impl Writer {
@@ -45,7 +52,9 @@ fn unknown(text: &str) -> String {
         }
         _ => "",
     };
-    format!("{text:?} is not a way to let go of a log; there are {}{hint}", VALUES.join(", "))
+    let meant = nearest(&text.to_ascii_lowercase(), &VALUES).filter(|_| hint.is_empty());
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean {meant:?}?"));
+    format!("{text:?} is not a way to let go of a log; there are {}{hint}{meant}", VALUES.join(", "))
 }
 
 /// What a table says of its writers; `None` where it says nothing.
@@ -60,6 +69,26 @@ pub(super) fn read(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option
     match mistakes.count() == before {
         true => mistakes.or_default(keys.way(section, writer.as_deref())),
         false => None,
+    }
+}
+
+/// The words of a command. One text with all of them in it is no program's name, and no shell takes it apart.
+fn words(words: Vec<String>) -> Result<Argv, String> {
+    match words.as_slice() {
+        [all] if all.contains(char::is_whitespace) => {
+            let list: Vec<String> = all.split_whitespace().map(|word| format!("{word:?}")).collect();
+            Err(format!("{all:?} is no program: it holds a space; write each word by itself: [{}]", list.join(", ")))
+        }
+        _ => Argv::try_from(words),
+    }
+}
+
+/// The time that a writer has to let go: none could in less.
+fn timeout(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(100);
+    match super::parse_duration(text)? {
+        time if time < LEAST => Err(format!("{text:?} is too short for a writer to let go in: at least \"100ms\"")),
+        time => Ok(time),
     }
 }
 
@@ -78,8 +107,8 @@ impl Keys {
         Self {
             signal: mistakes.or_default(section.parsed("signal", SignalName::parse)),
             process: mistakes.or_default(section.parsed("process", ProcessName::parse)),
-            command: mistakes.or_default(section.checked_list("command", Argv::try_from)),
-            timeout: mistakes.or_default(section.duration("timeout")),
+            command: mistakes.or_default(section.checked_list("command", words)),
+            timeout: mistakes.or_default(section.parsed("timeout", timeout)),
             holes: holes.map(|allowed| if allowed { Holes::Allowed } else { Holes::Refused }),
         }
     }
@@ -181,6 +210,10 @@ mod tests {
     fn mistakes_name_the_line_and_what_to_write() {
         for (keys, line, part) in [
             ("writer = \"copytruncate\"", 3, "would be lost"),
+            ("writer = \"Hold\"", 3, "did you mean \"holds\"?"),
+            ("writer = \"command\"\ncommand = \"nginx -s reopen\"", 4, "write each word by itself: [\"nginx\", \"-s\""),
+            ("writer = \"command\"\ncommand = [\"x\"]\ntimeout = \"0s\"", 5, "at least \"100ms\""),
+            ("keep = \"24h\"", 3, "`keep` belongs at the top of the file, before the first [[logs]]"),
             ("writer = \"nginx\"", 3, "auto, reopens, signal, command, closed, holds"),
             ("writer = \"signal\"", 3, "needs `signal`"),
             ("writer = \"signal\"\nsignal = \"HUP\"", 3, "hint: write process = \"rsyslogd\""),

@@ -46,6 +46,14 @@ pub enum Step {
         /// Why so.
         since: String,
     },
+    /// Leave a log to its writer.
+    Leave {
+        /// The log.
+        #[serde(with = "serde_path")]
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
 }
 
 impl fmt::Display for Step {
@@ -53,6 +61,7 @@ impl fmt::Display for Step {
         match self {
             Self::Finish { path } => write!(f, "finish {}, which an earlier run began to take", to_text(path)),
             Self::Ship { segment, bytes, to } => write!(f, "ship {segment} ({bytes} bytes) to {to}"),
+            Self::Leave { path, why } => write!(f, "leave {} to its writer: {why}", to_text(path)),
             Self::Take { path, bytes, service, to, way, since } => {
                 let path = to_text(path);
                 write!(

@@ -22,7 +22,8 @@ impl ByteRate {
     /// A sentence that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is not a size a second such as \"20MiB/s\" or \"500kB/s\"");
-        if text.contains("bit") || text.contains("bps") {
+        let lower = text.to_ascii_lowercase();
+        if lower.contains("bit") || lower.contains("bps") {
             return Err(format!("{}; 8 bits are a byte: 100 Mbit/s are \"12500kB/s\"", wrong()));
         }
         let Some(amount) = text.strip_suffix("/s").map(str::trim_end) else {

@@ -1,16 +1,18 @@
 //! Whether the writer of a log can be asked to let go of it, before the log is touched.
 //!
 //! A log that somebody has open for writing, while no process is seen that bears the name of the one to be asked, would not be
-//! released: it is left as it is, with the reason.
+//! released: it is left as it is, with the reason. So is one whose writer does not catch the signal, which would end it.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use super::asking::{self, Whom};
 use super::batch::Batches;
 use super::begin::{Begun, Place};
 use super::choose;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Identity;
-use crate::model::way::Way;
+use crate::model::way::{ProcessName, SignalName, Way};
 use crate::sys::file::Status;
 use crate::sys::lease::{self, Writers};
 use crate::sys::procfs::{self, Holder, Holders};
@@ -26,6 +28,7 @@ impl Batches<'_, '_> {
             self.rotation.holders.by_file.extend(again.by_file);
             self.rotation.holders.complete = again.complete;
         }
+        self.wait_for_ears(&begun);
         let mut askable = Vec::new();
         for begun in begun {
             match self.refusal(&begun) {
@@ -44,8 +47,28 @@ impl Batches<'_, '_> {
         !named && lease::writers(&begun.log) != Writers::None
     }
 
+    /// Gives writers that have just begun the time to set their handlers.
+    fn wait_for_ears(&self, begun: &[Begun]) {
+        let until = Instant::now() + BEGINNING;
+        for begun in begun {
+            while self.deaf(begun).is_some() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// Who would be asked first and does not catch the signal, though he has the log open.
+    fn deaf(&self, begun: &Begun) -> Option<String> {
+        let Way::Signal { process, signal, .. } = &begun.segment.way else { return None };
+        let deaf = deaf(*signal, process, self.holders_of(begun.file()?))?;
+        (lease::writers(&begun.log) != Writers::None).then_some(deaf)
+    }
+
     fn refusal(&self, begun: &Begun) -> Option<(String, &'static str)> {
         let Way::Signal { process, .. } = &begun.segment.way else { return None };
+        if let Some(deaf) = self.deaf(begun) {
+            return Some((deaf, HINT_DEAF));
+        }
         if !self.lacks_its_process(begun) {
             return None;
         }
@@ -58,8 +81,8 @@ impl Batches<'_, '_> {
             )),
             others => Some((
                 format!(
-                    "no process called {process} has it open for writing, but {} has, which gets no signal",
-                    choose::list(others)
+                    "no process called {process} has it open for writing, but {}",
+                    choose::said(others, "has, which gets no signal", "have, which get no signal")
                 ),
                 "correct `process` in the configuration, or set another `writer` (docs/writers.md)",
             )),
@@ -78,6 +101,20 @@ impl Batches<'_, '_> {
     pub(super) fn holders_of(&self, file: Identity) -> &[Holder] {
         self.rotation.holders.by_file.get(&file).map_or(&[], Vec::as_slice)
     }
+}
+
+/// How long a writer has to set its handlers, in all, if it has just begun.
+const BEGINNING: Duration = Duration::from_secs(1);
+
+/// What to do about a writer that does not catch its signal.
+pub const HINT_DEAF: &str =
+    "see in its manual how it opens its logs anew, and set `signal`, or another `writer` (docs/writers.md)";
+
+/// What is to be said of the first of a log's writers that would get the signal and does not catch it.
+pub fn deaf(signal: SignalName, process: &ProcessName, holders: &[Holder]) -> Option<String> {
+    let asked = asking::asked(process, holders, Whom::Masters).into_iter();
+    let mut deaf = asked.filter_map(|holder| Some((holder, asking::unheard(holder.pid, signal)?)));
+    deaf.next().map(|(holder, why)| format!("{} {why}, so that it is not asked to let go of it", holder.shown()))
 }
 
 /// Looks for processes that have one of these files open for writing, each under its path.

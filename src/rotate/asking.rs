@@ -4,7 +4,7 @@
 //! after a descriptor for it was opened, through which the signal goes ([`crate::sys::process`]): no process of another name ever
 //! gets one. First only those are signalled whose parents are not: the workers of a server hear of it from their master, and
 //! may not even be allowed to open the new log before that has given it to them (nginx's `ngx_reopen_files`). Who still has a
-//! log open after a while is signalled all the same.
+//! log open after a while is signalled all the same. Nobody gets a signal that he does not catch: it would end him.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -15,6 +15,7 @@ use crate::model::segment::Identity;
 use crate::model::way::{Argv, ProcessName, SignalName, Way};
 use crate::sys::command::Program;
 use crate::sys::failure::{Failure, Result};
+use crate::sys::hearing::{Hearing, hearing};
 use crate::sys::process::Process;
 use crate::sys::procfs::Holder;
 
@@ -51,11 +52,8 @@ impl Asking {
     }
 
     fn signal(&mut self, signal: SignalName, name: &ProcessName, log: Identity, holders: &[Holder], whom: Whom) {
-        let named: Vec<&Holder> = holders.iter().filter(|holder| holder.is_called(name)).collect();
-        let pids: HashSet<u32> = named.iter().map(|holder| holder.pid).collect();
-        let is_worker = |holder: &Holder| holder.parent().is_some_and(|parent| pids.contains(&parent));
-        for holder in named {
-            if whom == Whom::Masters && is_worker(holder) || self.signalled.contains(&(holder.pid, signal)) {
+        for holder in asked(name, holders, whom) {
+            if self.signalled.contains(&(holder.pid, signal)) {
                 continue;
             }
             match signal_one(signal, name, log, holder) {
@@ -86,6 +84,23 @@ impl Asking {
     }
 }
 
+/// Which of a log's writers get the signal.
+pub(super) fn asked<'h>(name: &ProcessName, holders: &'h [Holder], whom: Whom) -> Vec<&'h Holder> {
+    let named: Vec<&Holder> = holders.iter().filter(|holder| holder.is_called(name)).collect();
+    let pids: HashSet<u32> = named.iter().map(|holder| holder.pid).collect();
+    let is_worker = |holder: &Holder| holder.parent().is_some_and(|parent| pids.contains(&parent));
+    named.into_iter().filter(|holder| whom == Whom::All || !is_worker(holder)).collect()
+}
+
+/// What speaks against sending a process that signal: it does not catch it.
+pub(super) fn unheard(pid: u32, signal: SignalName) -> Option<String> {
+    match hearing(pid, signal) {
+        Hearing::DiesOf => Some(format!("does not catch {signal}, and would be ended by it")),
+        Hearing::Ignores => Some(format!("does not catch {signal}, and would not hear it")),
+        Hearing::Hears | Hearing::Unknown => None,
+    }
+}
+
 /// Whether a signal was sent.
 enum Sent {
     Yes,
@@ -105,6 +120,9 @@ fn signal_one(signal: SignalName, name: &ProcessName, log: Identity, holder: &Ho
     // What was seen before may have been said of another process by the same number.
     if !holder.again(log).is_some_and(|now| now.is_called(name)) {
         return Ok(Sent::NotTheOne);
+    }
+    if let Some(why) = unheard(holder.pid, signal) {
+        return Err(io::Error::other(format!("it {why}")));
     }
     process.send(signal).map_or_else(gone, |()| Ok(Sent::Yes))
 }

@@ -232,11 +232,11 @@ const HINT_NOT_RELEASED: &str = "see that it opens its logs anew when it is aske
 
 fn not_released(segment: &Segment, holders: &[Holder], asking: &Asking, name: &str) -> String {
     let who = match holders {
-        [] => "somebody whom /proc does not show".to_owned(),
-        holders => choose::list(holders),
+        [] => "somebody whom /proc does not show has it open still".to_owned(),
+        holders => choose::said(holders, "has it open still", "have it open still"),
     };
     let failed = asking.failed(&segment.way, holders).map_or(String::new(), |why| format!(" ({why})"));
-    format!("its writer was asked to let go of it, and did not in time{failed}: {who} has it open still; {name}")
+    format!("its writer was asked to let go of it, and did not in time{failed}: {who}; {name}")
 }
 
 impl Waiting {

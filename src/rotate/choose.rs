@@ -2,7 +2,7 @@
 //!
 //! | who has the log open for writing | so |
 //! | --- | --- |
-//! | nobody | `closed` |
+//! | nobody | `closed`, or `holds` where its owner could not make it anew (at_rest.rs) |
 //! | Upstart's init alone | `reopens` |
 //! | processes of one known daemon alone | its `signal` |
 //! | others, each of which appends, on a file system that can collapse | `holds` |
@@ -15,17 +15,18 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::at_rest;
 use super::claim;
 use super::discover::Found;
 use super::holds;
 use super::known_writers::{self, Habit};
 use super::leftovers::split;
+use super::undecided;
 use crate::config::Writer;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Identity;
 use crate::model::way::{DEFAULT_TIMEOUT, Holes, ProcessName, SignalName, Way};
 use crate::sys::dir::Dir;
-use crate::sys::lease::{self, Writers};
 use crate::sys::procfs::{self, Holder, Holders, Writes};
 
 /// A way, and the reason for it.
@@ -57,7 +58,7 @@ impl Undecided {
 pub type Choice = Result<Chosen, Undecided>;
 
 /// What to set where a log is refused.
-const SET_A_WAY: &str = "set `writer` for it in the configuration (docs/writers.md), or `exclude` it";
+pub(super) const SET_A_WAY: &str = "set `writer` for it in the configuration (docs/writers.md), or `exclude` it";
 
 /// One look through `/proc` for all logs that need it: those for which the user has not said the way, or has said one that
 /// depends on who writes. `claimed` are files that are looked for under other names.
@@ -66,6 +67,7 @@ pub fn look<'a>(found: impl Iterator<Item = &'a Found>, claimed: &[(PathBuf, Ide
         Writer::Auto | Writer::Way(Way::Signal { .. }) => true,
         // `holds` looks closer, itself.
         Writer::Way(Way::Reopens | Way::Command { .. } | Way::Closed | Way::Holds { .. }) => false,
+        Writer::NotAsked { .. } => false,
     };
     let in_use = found.filter(needs_it).map(|found| (found.path.as_path(), found.identity));
     let logs: Vec<(&Path, Identity)> =
@@ -81,61 +83,48 @@ pub fn look<'a>(found: impl Iterator<Item = &'a Found>, claimed: &[(PathBuf, Ide
 /// # Errors
 /// Why there is none that is known to be safe.
 pub fn choose(found: &Found, holders: &Holders) -> Choice {
-    if let Writer::Way(way) = &found.writer {
-        return Ok(Chosen { way: way.clone(), why: "the configuration says so".to_owned() });
+    match &found.writer {
+        Writer::Way(way) => return Ok(Chosen { way: way.clone(), why: "the configuration says so".to_owned() }),
+        Writer::NotAsked { way, distrust } => {
+            return Err(Undecided { what: distrust.of_way(way), hint: distrust.hint() });
+        }
+        Writer::Auto => {}
     }
     let writers = holders.by_file.get(&found.identity).map_or(&[][..], Vec::as_slice);
     match writers {
-        [] => nobody_seen(found, holders),
+        [] => at_rest::choose(found, holders),
         _ => by_writers(found, writers, holders),
     }
 }
 
-fn nobody_seen(found: &Found, holders: &Holders) -> Choice {
-    let said = open(found).map(|log| lease::writers(&log));
-    let chosen = |why: &str| Ok(Chosen { way: Way::Closed, why: why.to_owned() });
-    match said {
-        Some(Writers::None) => chosen("nobody has it open for writing"),
-        Some(Writers::Unknown) | None if holders.complete => chosen("no process has it open for writing"),
-        Some(Writers::Some) => {
-            let what = "somebody has it open for writing whom /proc does not show: a process in another PID namespace (a \
-                        container), or one of another user";
-            let hint = format!("run logferry as root, on the machine itself; or {SET_A_WAY}");
-            Err(Undecided { what: what.to_owned(), hint })
-        }
-        Some(Writers::Unknown) | None => {
-            let what = "it is not known who has it open for writing: the kernel does not say, and not all processes can be seen";
-            let hint = format!("run logferry as root, on the machine itself; or {SET_A_WAY}");
-            Err(Undecided { what: what.to_owned(), hint })
-        }
-    }
-}
-
 /// The log, opened to ask the kernel about it; `None` where it can't be, which is told when it is taken.
-fn open(found: &Found) -> Option<File> {
+pub(super) fn open(found: &Found) -> Option<File> {
     let (parent, name) = split(&found.path);
     claim::open(&Dir::open(&parent).ok()?, &name, found.identity).ok()
 }
 
-fn by_writers(found: &Found, writers: &[Holder], holders: &Holders) -> Choice {
+/// The way for a log by those who were seen to have it open for writing.
+pub(super) fn by_writers(found: &Found, writers: &[Holder], holders: &Holders) -> Choice {
     let habits: Vec<Habit> = writers.iter().map(|holder| known_writers::habit(holder, found.owner)).collect();
-    let who = list(writers);
     if habits.iter().all(|habit| *habit == Habit::Reopens) {
         return Ok(Chosen {
             way: Way::Reopens,
-            why: format!("{who}, Upstart's init, opens a log anew when its link count is 0"),
+            why: format!("{}, Upstart's init, opens a log anew when its link count is 0", list(writers)),
         });
     }
     if let Some((signal, process)) = one_daemon(writers, &habits) {
-        let why = format!("{who} writes it, which opens its logs anew at {signal}");
+        let opens = said(writers, "writes it, which opens its logs", "write it, which open their logs");
+        let why = format!("{opens} anew at {signal}");
         return Ok(Chosen { way: Way::Signal { signal, process, timeout: DEFAULT_TIMEOUT }, why });
     }
     let appends = writers.iter().all(|holder| holder.writes == Writes::ToTheEnd);
     if appends && holders.complete && open(found).is_some_and(|log| holds::is_possible(&log)) {
-        let why = format!("{who} only appends to it, and its file system can take the head of a file away");
+        let appends = said(writers, "only appends", "only append");
+        let why = format!("{appends} to it, and its file system can take the head of a file away");
         return Ok(Chosen { way: Way::Holds { holes: Holes::Refused }, why });
     }
-    Err(undecided(&who, writers, &habits, holders.complete))
+    // One who opens it for each line was just seen by chance.
+    at_rest::once_closed(found).unwrap_or_else(|| Err(undecided::of(writers, &habits, holders.complete)))
 }
 
 /// The daemon that all writers are, its signal and its name.
@@ -146,24 +135,11 @@ fn one_daemon(writers: &[Holder], habits: &[Habit]) -> Option<(SignalName, Proce
     writers.iter().all(|holder| known_writers::asked_as(holder).as_ref() == Some(&name)).then_some((signal, name))
 }
 
-fn undecided(who: &str, writers: &[Holder], habits: &[Habit], complete: bool) -> Undecided {
-    let (first, habit) = (&writers[0], habits[0]);
-    let several = writers.iter().any(|holder| holder.name != first.name);
-    let hint = match habit {
-        _ if several => format!("several programs write it: have them write logs of their own, or {SET_A_WAY}"),
-        Habit::HoldsUntil(until) => {
-            format!("{} goes on writing to it until {until}: {SET_A_WAY}", first.name)
-        }
-        _ => SET_A_WAY.to_owned(),
-    };
-    let why_not = match () {
-        () if writers.iter().any(|holder| holder.writes == Writes::Anywhere) => {
-            "does not open it with O_APPEND, so that nothing can be taken in place"
-        }
-        () if !complete => "is not alone, perhaps: not all processes can be seen",
-        () => "appends to it, but its file system can't take the head of a file away",
-    };
-    Undecided { what: format!("it is not known how its writer lets go of it: {who} {why_not}"), hint }
+/// Who they are, and what is said of one or of several.
+pub fn said(writers: &[Holder], of_one: &str, of_several: &str) -> String {
+    let first = writers.first().map(|holder| holder.pid);
+    let verb = if writers.iter().all(|holder| Some(holder.pid) == first) { of_one } else { of_several };
+    format!("{} {verb}", list(writers))
 }
 
 /// Who they are, in few words.

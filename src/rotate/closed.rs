@@ -16,14 +16,17 @@ mod stream;
 mod twins;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(super) use protocol::seal_unlinked;
 
 use super::Rotation;
+use super::at_rest;
 use super::budget::Budget;
-use super::choose;
+use super::choose::{self, Chosen};
 use super::discover::Found;
 use super::families::{Family, LeftBy, RotatedFile};
+use super::holds;
 use super::leftovers::split;
 use super::queues::Item;
 use crate::config::Writer;
@@ -157,11 +160,28 @@ impl Closed<'_, '_> {
         };
         let taken = match taken {
             Err(NotTaken::InUse) if by_the_user => Err(NotTaken::Current),
-            Err(NotTaken::InUse) => Err(self.in_use(path, *identity)),
+            Err(NotTaken::InUse) => self.opened_anew(found, &wanted),
             other => other,
         };
         self.note_if_nothing(&taken, *identity);
         self.told(path.clone(), path, taken);
+    }
+
+    /// A log that nobody had open when its way was chosen, and somebody has now: one who opens it for each line leaves it alone
+    /// between two of them; where it can, it is taken in its place, where he is in nobody's way.
+    fn opened_anew(&mut self, found: &Found, wanted: &Wanted<'_>) -> Result<(), NotTaken> {
+        if let Some(Ok(Chosen { way: way @ Way::Holds { .. }, why })) = at_rest::once_closed(found) {
+            log::info!("{}: taken as {way} after all, since {why}", found.path.display());
+            self.left.extend(holds::take(self.rotation, vec![Item::Fresh(found.clone(), way)]));
+            return Ok(());
+        }
+        for _ in 0..at_rest::LOOKS {
+            match self.file(wanted) {
+                Err(NotTaken::InUse) => std::thread::sleep(Duration::from_millis(1)),
+                taken => return taken,
+            }
+        }
+        Err(self.in_use(&found.path, found.identity))
     }
 
     /// All that is in such a file is in a segment, or will be by another file.

@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::families::{self, Families, Family, Wanted};
+use super::loggers;
 use crate::config::{LogSet, Pattern, Settings, Writer};
 use crate::model::family::{self, Name};
 use crate::model::names::Service;
@@ -328,7 +329,7 @@ impl Search<'_> {
                 }
                 None => {
                     let (service, file) = (treated.service.service(&log), families::file(dir, name, rotated, &entry));
-                    self.families.add(log, service, families::left_by(treated), file);
+                    self.families.add(log, service, families::left_by(treated, dir), file);
                 }
             },
             Ok(None) => {}
@@ -346,16 +347,11 @@ impl Search<'_> {
         if !by_name && is_hidden(name) && named != (Named::ByPattern { hidden: true }) {
             return;
         }
-        if families::rotate_themselves(self.treated(set, path)) && families::is_state_of_a_logger(dir, name) {
-            log::debug!("{}: left alone, as its writer needs it", path.display());
-            if name == family::CURRENT && entry.status.size > 0 {
-                let treated = self.treated(set, path);
-                match refusal(name, entry, &treated.writer) {
-                    Some(refused) => self.discovery.problems.push(problem(path, refused)),
-                    None => self.discovery.current.push(found(treated, path, &entry.status)),
-                }
-            }
-            return;
+        if loggers::is_state(self.treated(set, path), dir, name) {
+            return log::debug!("{}: left alone, as its writer needs it", path.display());
+        }
+        if name == family::CURRENT && loggers::rotate_themselves(self.treated(set, path), dir) {
+            return self.current(set, path, entry);
         }
         if is_rotated(name, dir) {
             // By its own name it was noted already where it is to be taken.
@@ -378,6 +374,19 @@ impl Search<'_> {
             Some(refused) => self.discovery.problems.push(problem(path, refused)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => self.discovery.found.push(found(treated, path, status)),
+        }
+    }
+
+    /// The log that svlogd, multilog or s6-log goes on with.
+    fn current(&mut self, set: &LogSet, path: &Path, entry: &Entry) {
+        let writer = Writer::Way(Way::Closed);
+        match refusal(OsStr::new(family::CURRENT), entry, &writer) {
+            Some(refused) => self.discovery.problems.push(problem(path, refused)),
+            None if entry.status.size == 0 => {}
+            None => {
+                let current = Found { writer, ..found(self.treated(set, path), path, &entry.status) };
+                self.discovery.current.push(current);
+            }
         }
     }
 

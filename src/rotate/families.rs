@@ -10,12 +10,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::discover::is_hidden;
-use crate::config::{Backlog, LogSet, Settings, Writer};
+use super::loggers::rotate_themselves;
+use crate::config::{Backlog, LogSet, Settings};
 use crate::model::family::{self, Name, Packing, Rotated, oldest_first};
 use crate::model::names::Service;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::ClaimedName;
-use crate::model::way::Way;
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure;
 use crate::sys::file::{Kind, Status};
@@ -146,14 +146,9 @@ fn names(files: &[RotatedFile]) -> BTreeSet<(&Path, u64, u64)> {
     files.iter().map(|file| (file.path.as_path(), file.status.identity.dev, file.status.identity.ino)).collect()
 }
 
-/// Whether the writers of a set's logs rotate them themselves.
-pub(super) fn rotate_themselves(set: &LogSet) -> bool {
-    set.writer == Writer::Way(Way::Closed)
-}
-
-/// Who rotates the logs of a set.
-pub(super) fn left_by(set: &LogSet) -> LeftBy {
-    if rotate_themselves(set) { LeftBy::Writer } else { LeftBy::Logrotate }
+/// Who rotates the logs of a set in that directory.
+pub(super) fn left_by(set: &LogSet, dir: &Dir) -> LeftBy {
+    if rotate_themselves(set, dir) { LeftBy::Writer } else { LeftBy::Logrotate }
 }
 
 /// Why a rotated file can't be taken, and what to do.
@@ -198,7 +193,7 @@ pub(super) fn wanted<'s>(set: &'s LogSet, configured: &'s [LogSet], dir: &Dir, n
     let Name::Rotated(rotated) = family::read(name) else { return None };
     let (own, log) = (dir.path_of(name), dir.path_of(&rotated.log));
     let treated = configured.iter().find(|set| set.covers(&log) || set.covers(&own)).unwrap_or(set);
-    let themselves = rotate_themselves(treated);
+    let themselves = rotate_themselves(treated, dir);
     if is_hidden(name) || !themselves && set.backlog == Backlog::Left && treated.backlog == Backlog::Left {
         return None;
     }
@@ -206,14 +201,6 @@ pub(super) fn wanted<'s>(set: &'s LogSet, configured: &'s [LogSet], dir: &Dir, n
     let covered = set.covers(&own) || set.covers(&log);
     let certain = themselves || rotated.is_certain() || matches!(dir.look(&rotated.log), Ok(Some(_)));
     (covered && !excluded && certain).then_some(Wanted { rotated, log, treated })
-}
-
-/// What svlogd, multilog and s6-log keep beside their rotated files: the log in use, their lock and what they remember.
-pub(super) fn is_state_of_a_logger(dir: &Dir, name: &OsStr) -> bool {
-    let is_there = |name: &str| matches!(dir.look(name), Ok(Some(_)));
-    const STATE: [&str; 8] =
-        ["lock", "state", "newstate", "previous", "processed", "newprocessed", "config", "newcurrent"];
-    name == family::CURRENT || STATE.iter().any(|state| name == *state) && is_there(family::CURRENT)
 }
 
 /// A rotated file as it was looked at.

@@ -43,7 +43,8 @@ use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
-use writers::Refusal;
+pub(super) use giving::unable;
+pub(super) use writers::Refusal;
 
 /// How many logs go through the steps together: two looks through `/proc` and one fsync of the spool serve them all.
 const BATCH: usize = 64;

@@ -21,9 +21,10 @@
 //! that the settle time is paid once.
 
 mod adopt;
-mod askable;
+pub mod askable;
 mod asking;
 mod asks;
+mod at_rest;
 mod batch;
 mod begin;
 mod budget;
@@ -39,7 +40,9 @@ mod holds;
 mod known;
 pub mod known_writers;
 mod leftovers;
+mod loggers;
 mod next;
+pub mod outlook;
 mod queues;
 mod reopens;
 mod repack;
@@ -49,6 +52,7 @@ mod share;
 mod slices;
 pub mod stopped;
 mod taken;
+mod undecided;
 pub mod untaken;
 pub mod watch;
 

@@ -41,6 +41,9 @@ pub enum Ability {
 /// A range this far behind the end of a file reaches it, whatever is written meanwhile.
 const FAR: u64 = 1 << 40;
 
+/// Behind the end of a file by more than is written to it between two calls.
+const NEAR: u64 = 1 << 30;
+
 /// Opens a file that is open for reading once more, for [`collapse`] and [`punch`]. Nothing of it is changed by that.
 ///
 /// # Errors
@@ -115,11 +118,17 @@ pub fn ability(file: &File) -> io::Result<Ability> {
         Err(error) => return Err(error.into()),
         Ok(()) => return Err(io::Error::other("the file system took away more than there is")),
     }
-    match fallocate(file, hole(), offset(far)?, offset(1 << 16)?) {
-        Ok(()) => Ok(Ability::Punch),
-        Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EFBIG) => Ok(Ability::None),
-        Err(error) => Err(error.into()),
+    // Files of ext3 don't reach that far: 16 GiB where its blocks are the smallest.
+    let near = Status::of_file(file)?.size.next_multiple_of(NEAR) + NEAR;
+    for at in [far, near] {
+        match fallocate(file, hole(), offset(at)?, offset(1 << 16)?) {
+            Ok(()) => return Ok(Ability::Punch),
+            Err(Errno::EFBIG) => {}
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => return Ok(Ability::None),
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(Ability::None)
 }
 
 /// What the length of a range to be collapsed must be a multiple of, in bytes: the file system's block, as far as is known. The

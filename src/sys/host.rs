@@ -41,3 +41,11 @@ pub fn has_user(name: &str) -> bool {
 pub fn group() -> u32 {
     nix::unistd::getegid().as_raw()
 }
+
+/// Whether a user is in a group, by the system's lists.
+pub fn is_in_group(user: u32, group: u32) -> bool {
+    let Ok(Some(user)) = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(user)) else { return false };
+    let Ok(name) = std::ffi::CString::new(user.name) else { return false };
+    let groups = nix::unistd::getgrouplist(&name, user.gid).unwrap_or_default();
+    user.gid.as_raw() == group || groups.iter().any(|found| found.as_raw() == group)
+}

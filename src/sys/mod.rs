@@ -12,6 +12,7 @@ pub mod failure;
 pub mod fault;
 pub mod file;
 pub mod filesystem;
+pub mod hearing;
 pub mod host;
 pub mod lease;
 pub mod lock;

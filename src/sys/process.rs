@@ -36,17 +36,22 @@ impl Process {
     /// # Errors
     /// Where it has ended (`NotFound`), or isn't ours to signal (`PermissionDenied`).
     pub fn send(&self, signal: SignalName) -> io::Result<()> {
-        let signal = match signal {
-            SignalName::Hup => libc::SIGHUP,
-            SignalName::Usr1 => libc::SIGUSR1,
-            SignalName::Usr2 => libc::SIGUSR2,
-            SignalName::Winch => libc::SIGWINCH,
-        };
+        let signal = number(signal);
         let sent = match &self.descriptor {
             Some(descriptor) => pidfd_send_signal(descriptor, signal),
             None => kill(self.pid, signal),
         };
         sent.map_err(none_as_not_found)
+    }
+}
+
+/// The number of a signal.
+pub(super) fn number(signal: SignalName) -> libc::c_int {
+    match signal {
+        SignalName::Hup => libc::SIGHUP,
+        SignalName::Usr1 => libc::SIGUSR1,
+        SignalName::Usr2 => libc::SIGUSR2,
+        SignalName::Winch => libc::SIGWINCH,
     }
 }
 

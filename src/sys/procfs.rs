@@ -58,7 +58,7 @@ impl Holder {
 
     /// The process that has started it, or has taken it over from that.
     pub fn parent(&self) -> Option<u32> {
-        stat(self.pid)?.split_whitespace().nth(1)?.parse().ok()
+        parent(self.pid)
     }
 
     /// What to call it in a message.
@@ -258,11 +258,14 @@ fn opened(descriptor: &Path) -> io::Result<Opened> {
 }
 
 /// Another process of our own name, ours or root's, that has a file open. Anyone may call a process like that: somebody
-/// else's must not keep us from a file that he can read.
+/// else's must not keep us from a file that he can read. Its output and input are not what it works on: they may well be
+/// appended to a log that is shipped.
 pub fn another_of_us_with(file: Identity) -> Option<u32> {
     let own = (std::process::id(), comm(Path::new("/proc/self")));
     let is_it = |descriptor: fs::DirEntry| {
-        fs::metadata(descriptor.path()).is_ok_and(|metadata| Status::of(&metadata).identity == file)
+        let number: Option<u32> = descriptor.file_name().to_str().and_then(|number| number.parse().ok());
+        number.is_some_and(|number| number > 2)
+            && fs::metadata(descriptor.path()).is_ok_and(|metadata| Status::of(&metadata).identity == file)
     };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|process| Some((process.file_name().to_str()?.parse().ok()?, process.path())));
@@ -311,6 +314,11 @@ pub fn holder_of_lock(file: Identity) -> Option<u32> {
 fn stat(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(stat.rsplit_once(')')?.1.to_owned())
+}
+
+/// The process that has started another, or has taken it over from that.
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid)?.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// How long ago a process began.

@@ -48,6 +48,22 @@ pub fn obstacle_in(dir: &Dir) -> Result<Option<Obstacle>> {
     }
 }
 
+/// Whether a user may make files in a directory, by its mode and the groups that he is in. Access lists (acl(5)) and
+/// capabilities are not looked at: where only these let him, the answer is no.
+///
+/// # Errors
+/// Where it can't be looked at.
+pub fn may_make_files(dir: &Dir, user: u32) -> Result<bool> {
+    let around = dir.as_file().metadata().doing("look at", dir.path())?;
+    let allows = |shift: u32| around.mode() >> shift & 0o3 == 0o3;
+    Ok(match () {
+        () if user == 0 => true,
+        () if user == around.uid() => allows(6),
+        () if allows(0) => true,
+        () => allows(3) && host::is_in_group(user, around.gid()),
+    })
+}
+
 /// What keeps this process from renaming and removing that name in a directory that it may write to.
 ///
 /// # Errors

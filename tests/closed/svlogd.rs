@@ -143,3 +143,38 @@ fn what_a_processor_is_at_work_on_is_left_to_it() {
     assert_eq!(sandbox.run(["cat", "log"]).expect(0).text(), "first\nsecond\nthird\n");
     assert_eq!(sandbox.files("log"), [sandbox.log("current"), sandbox.log("state")]);
 }
+
+/// Nothing is configured but the directory: what svlogd goes on with, and what it needs, stays where it is.
+#[test]
+fn a_directory_of_svlogd_is_known_by_what_is_in_it() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.log("web");
+    std::fs::create_dir(&dir).expect("a directory");
+    std::fs::write(dir.join("config"), "s4000\nn0\n").expect("svlogd's configuration");
+    sandbox.config_file(&format!("writer = \"auto\"\n[[logs]]\npaths = {:?}\n", dir.display().to_string()));
+    let mut svlogd = start(&dir);
+    let mut input = svlogd.stdin.take().expect("a pipe");
+    let written: String = (0..400).map(|line| format!("{line} GET /index.html\n")).collect();
+    input.write_all(written.as_bytes()).expect("svlogd reads");
+    let names = || std::fs::read_dir(&dir).expect("a directory").flatten().map(|entry| entry.file_name());
+    let length =
+        || sandbox.files("log/web").iter().map(|path| std::fs::metadata(path).map_or(0, |is| is.len())).sum::<u64>();
+    wait_until("svlogd has written all", || length() >= written.len() as u64 + 9);
+    let planned = sandbox.run(["run", "--dry-run"]).expect(0).text();
+    assert!(planned.contains("/web/current to its writer: its writer rotates it"), "{planned}");
+    sandbox.run(["run"]).quiet();
+    assert!(!names().any(|name| name.to_string_lossy().starts_with('@')), "what was closed was taken");
+    for name in ["config", "lock", "current"] {
+        assert!(dir.join(name).exists(), "{name}");
+    }
+    assert!(stored(&sandbox).iter().all(|object| object.says("path").ends_with("/web/current")));
+    drop(input);
+    assert!(svlogd.wait().expect("svlogd ends").success());
+    sandbox.run(["run"]).quiet();
+    assert!(dir.join("current").exists(), "svlogd may be started again");
+    sandbox.run(["flush"]).expect(0);
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), written);
+    // Whatever is said of the writers, they are not robbed of what they need.
+    sandbox.run(["run", "--writer", "reopens"]).quiet();
+    assert_eq!(std::fs::read_to_string(dir.join("config")).expect("its configuration"), "s4000\nn0\n");
+}

@@ -54,7 +54,7 @@ fn assert_whole(sandbox: &Sandbox, contents: &[Content]) {
     sandbox.nothing_left_behind();
 }
 
-fn hups(sandbox: &Sandbox, writer: &Writer, log: &Path) -> u64 {
+pub(super) fn hups(sandbox: &Sandbox, writer: &Writer, log: &Path) -> u64 {
     let report = sandbox.path(format!("writer-{}.json", log.file_name().expect("a name").display()));
     let _ = fs::remove_file(&report);
     writer.signal(Signal::SIGUSR2);

@@ -1,7 +1,9 @@
 //! `auto`: what is chosen, for which reason, and what is refused.
 
 use std::fs;
-use std::process::Command;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use super::asked::Holder;
 use crate::support::proof::{self, Content};
@@ -24,7 +26,7 @@ impl Called {
         let (program, directory) = example_called("upstart-writer", name);
         let mut command = Command::new(program);
         command.args(args).args(["--idle-after", "5000", "--report"]).arg(sandbox.path("report"));
-        let child = command.arg(sandbox.log(log)).stdout(std::process::Stdio::null()).spawn().expect("it starts");
+        let child = command.arg(sandbox.log(log)).stdout(Stdio::null()).spawn().expect("it starts");
         wait_until("it has written", || fs::metadata(sandbox.log(log)).is_ok_and(|log| log.len() == 5000));
         Self { child, _directory: directory }
     }
@@ -68,7 +70,13 @@ fn a_writer_that_is_not_known_and_does_not_append_is_refused_with_what_to_set() 
     let mut holder = Holder::of(std::slice::from_ref(&log), "<>");
     for args in [&["--dry-run"][..], &[]] {
         let ended = auto(&sandbox, args).expect(1);
-        for part in ["web.log: it is not known how", "sh (pid ", "O_APPEND", "hint: set `writer`"] {
+        for part in [
+            "web.log: it is not known how",
+            "sh (pid ",
+            "O_APPEND",
+            "hint: have it append (in a shell `>>`",
+            "set `writer` to \"signal\"",
+        ] {
             assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
         }
     }
@@ -116,4 +124,120 @@ fn the_way_of_an_argument_is_that_of_its_set_and_an_option_goes_over_both() {
     sandbox.run(["run", &path]).quiet();
     let compared = proof::compare_all(proof::of_directory(&sandbox.path("store")), &[Content::new("web", "a line\n")]);
     assert_eq!((compared.lost, compared.doubled), (0, 0), "{compared:?}");
+}
+
+/// PHP's error log, a cron job's: it was made for its writer, in a directory of root's. Were it taken away while nobody has it
+/// open, the next line would have no place.
+#[test]
+fn a_log_that_its_owner_could_not_make_anew_stays_where_it_is() {
+    const NOBODY: u32 = 65534;
+    let sandbox = Sandbox::new();
+    let log = sandbox.write_log("php.log", "one\n".repeat(3000));
+    chown(&log, Some(NOBODY), None).expect("as root");
+    let before = fs::metadata(&log).expect("the log").ino();
+    let ended = auto(&sandbox, &["-v"]).expect(0);
+    assert!(ended.stderr.contains("user 65534, to whom it belongs, may not make a new one"), "{}", ended.stderr);
+    let append = |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("echo {line} >>'{}'", log.display())]).uid(NOBODY).current_dir("/");
+        // Its way to the log leads through a directory that is the tests' own.
+        fs::set_permissions(sandbox.path(""), fs::Permissions::from_mode(0o711)).expect("chmod");
+        finish(&mut shell).quiet();
+    };
+    append("two");
+    auto(&sandbox, &[]).quiet();
+    assert_eq!(fs::metadata(&log).expect("the log").ino(), before);
+    assert_eq!(sandbox.run(["cat", "php"]).expect(0).text(), "one\n".repeat(3000) + "two\n");
+    // In a directory of his own he makes a new one, and nothing has to stay behind.
+    chown(sandbox.path("log"), Some(NOBODY), None).expect("as root");
+    append("three");
+    auto(&sandbox, &[]).quiet();
+    assert!(!log.exists());
+    append("four");
+    auto(&sandbox, &[]).quiet();
+    assert_eq!(sandbox.run(["cat", "php"]).expect(0).text(), "one\n".repeat(3000) + "two\nthree\nfour\n");
+}
+
+#[test]
+fn a_log_that_can_neither_be_made_anew_nor_be_taken_in_its_place_is_refused() {
+    let sandbox = Sandbox::in_memory();
+    let log = sandbox.write_log("php.log", "one\n");
+    chown(&log, Some(65534), None).expect("as root");
+    let told = auto(&sandbox, &[]).expect(1).stderr;
+    assert!(told.contains("may not make a new one in its directory") && told.contains("hint: let that user"), "{told}");
+    assert_eq!(fs::read(&log).expect("the log"), b"one\n");
+    let checked = sandbox.run(["check", &log.display().to_string()]);
+    assert!(
+        checked.code == 1 && checked.text().contains("may not make a new one in its directory"),
+        "{}",
+        checked.text()
+    );
+}
+
+/// A shell's loop that opens its log for each line, until it is told to stop or dropped.
+struct Loop {
+    sandbox: Sandbox,
+    shell: std::process::Child,
+}
+
+impl Loop {
+    fn start(sandbox: Sandbox) -> Self {
+        let log = sandbox.log("web.log");
+        let script = format!(
+            "i=0; while [ ! -e stop ]; do i=$((i+1)); echo line $i >>'{}' || exit 1; done; echo $i",
+            log.display()
+        );
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(sandbox.path("")).stdout(Stdio::piped()).stderr(Stdio::null());
+        let shell = shell.spawn().expect("sh starts");
+        wait_until("it writes", || log.exists());
+        Self { sandbox, shell }
+    }
+
+    /// Ends it; returns what it has written.
+    fn stop(&mut self) -> String {
+        fs::write(self.sandbox.path("stop"), "").expect("a file");
+        let mut said = String::new();
+        std::io::Read::read_to_string(self.shell.stdout.as_mut().expect("a pipe"), &mut said).expect("it ends");
+        let lines: u64 = said.trim().parse().expect("a number");
+        (1..=lines).map(|line| format!("line {line}\n")).collect()
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
+
+/// No run may find such a writer in its way, nor say that nobody sees it.
+#[test]
+fn a_log_that_is_opened_for_each_line_is_taken_while_it_is_written() {
+    let mut writer = Loop::start(Sandbox::new());
+    for _ in 0..8 {
+        auto(&writer.sandbox, &[]).quiet();
+    }
+    let written = writer.stop();
+    auto(&writer.sandbox, &[]).quiet();
+    let text = writer.sandbox.run(["cat", "web"]).expect(0).text();
+    assert!(text == written, "{} of {} bytes", text.len(), written.len());
+}
+
+/// A child has its output from the shell that runs it: that is one program, and to be told to have it append.
+#[test]
+fn a_program_and_what_it_has_started_are_one() {
+    let sandbox = Sandbox::new();
+    let log = sandbox.log("web.log");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec >'{}'; echo a line; sleep 1000; true", log.display())]);
+    let mut shell = shell.process_group(0).spawn().expect("sh starts");
+    let group = nix::unistd::Pid::from_raw(i32::try_from(shell.id()).expect("a pid"));
+    let children = format!("/proc/{group}/task/{group}/children");
+    wait_until("its child is there", || fs::read_to_string(&children).is_ok_and(|children| !children.is_empty()));
+    let ended = auto(&sandbox, &[]);
+    nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL).expect("they live");
+    shell.wait().expect("it ends");
+    let told = ended.expect(1).stderr;
+    assert!(told.contains("do not all open it with O_APPEND") && told.contains("hint: have it append"), "{told}");
 }

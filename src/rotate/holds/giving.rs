@@ -46,7 +46,8 @@ pub(super) fn able(log: &InUse) -> std::result::Result<Able, NotTaken> {
     }
 }
 
-fn unable() -> Refusal {
+/// Why a log can't be taken in its place where its file system can't do that.
+pub(in crate::rotate) fn unable() -> Refusal {
     Refusal {
         what: "its file system can't take the head of a file away, as ext4 (with extents) and xfs can".to_owned(),
         hint: "set holes = true beside writer = \"holds\", if the log may be a file with a hole in it (docs/writers.md); else \

@@ -16,9 +16,9 @@ use crate::sys::procfs::{self, Holders, Writes};
 
 /// Why a log can't be taken in its place, and what to do.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) what: String,
-    pub(super) hint: String,
+pub(in crate::rotate) struct Refusal {
+    pub(in crate::rotate) what: String,
+    pub(in crate::rotate) hint: String,
 }
 
 impl Refusal {
