@@ -11,6 +11,7 @@
 //! ```
 
 mod error;
+mod in_place;
 mod protocol;
 mod stream;
 mod twins;
@@ -52,6 +53,10 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     for item in items {
         match item {
             Item::Rotated(family) => closed.family(&family),
+            Item::Renamed(renamed) => {
+                let taken = closed.renamed(&renamed);
+                closed.told(renamed.log, &renamed.path, taken);
+            }
             Item::Fresh(found, _) => closed.fresh(&found),
             Item::Claimed(segment) => {
                 let (queue, path) = (queue_of(&segment), segment.path.with_file_name(segment.own_name()));
@@ -119,6 +124,7 @@ impl Closed<'_, '_> {
             // The newest one of a writer that names its log after the day is the log that it writes.
             let is_newest = place + 1 == files.len() && *left_by == LeftBy::Writer;
             let taken = match taken {
+                Err(NotTaken::InUse) if self.goes_on_in(log, *left_by, identity) => self.in_place(&wanted),
                 Err(NotTaken::InUse) if is_newest => Err(NotTaken::Current),
                 Err(NotTaken::InUse) => Err(self.in_use(path, identity)),
                 other => other,
@@ -127,6 +133,16 @@ impl Closed<'_, '_> {
             if !self.goes_on(path, taken) {
                 return self.left.push(log.clone());
             }
+        }
+    }
+
+    /// Whether a rotated file that is open for writing is one with which a writer goes on: its log was taken in its place, so
+    /// that its writer need not have let go of it.
+    fn goes_on_in(&self, log: &Path, left_by: LeftBy, file: Identity) -> bool {
+        let known = self.rotation.continued.as_ref().and_then(|continued| continued.of(log, file));
+        match left_by {
+            LeftBy::Since => true,
+            LeftBy::Writer | LeftBy::Logrotate => known.is_some(),
         }
     }
 

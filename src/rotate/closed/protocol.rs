@@ -22,8 +22,9 @@ use std::path::Path;
 use super::error::NotTaken;
 use super::{Closed, Wanted};
 use crate::model::family::{self, Name, Packing, Rotated};
+use crate::model::in_place::Give;
 use crate::model::names::StreamId;
-use crate::model::segment::{ClaimedName, Ended, Identity, Segment};
+use crate::model::segment::{ClaimedName, Ended, Identity, SealedSegment, Segment};
 use crate::model::time::Moment;
 use crate::model::way::Way;
 use crate::rotate::Rotation;
@@ -32,7 +33,8 @@ use crate::rotate::claim::{self, NotClaimed, Standing};
 use crate::rotate::copy::{CopyError, To};
 use crate::rotate::leftovers::split;
 use crate::rotate::next::Beginning;
-use crate::spool::Part;
+use crate::rotate::packed::Packed;
+use crate::spool::{Part, Search};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
@@ -70,8 +72,12 @@ impl Closed<'_, '_> {
         log::info!("{}: claimed as {}", wanted.path.display(), Path::new(claimed.as_os_str()).display());
         dir.sync()?;
         fault::reached(Point::ClaimsDurable);
-        match wanted.rotated.is_some() && segment.source.from >= wanted.size {
-            true => Ok(self.remove_taken(&dir, &segment)?),
+        let is_plain = wanted.rotated.is_some_and(|rotated| rotated.packing == Packing::None);
+        match is_plain && segment.source.from >= wanted.size {
+            true => {
+                self.is_over(wanted)?;
+                Ok(self.remove_taken(&dir, &segment)?)
+            }
             false => self.carry_out(segment, &dir, &log),
         }
     }
@@ -118,8 +124,14 @@ impl Closed<'_, '_> {
 
     /// Makes the segment's record durable.
     fn begin_as(&mut self, wanted: &Wanted<'_>, dir: &Dir, claimed: ClaimedName, log: &File) -> Result<Segment> {
-        let place = self.place(wanted)?;
-        let start = self.rotation.start(wanted.log, log)?;
+        let start = match wanted.rotated.map_or(Packing::None, |rotated| rotated.packing) {
+            Packing::None => self.rotation.start(wanted.log, log)?,
+            packing => {
+                let packed = Packed { path: wanted.path, file: log, packing, modified: wanted.modified };
+                self.rotation.start_packed(wanted.log, &packed)?
+            }
+        };
+        let place = self.place(wanted, &start)?;
         let first = start.first.unwrap_or_else(|| place.first(wanted));
         let (path, service) = (place.owner.path, place.owner.service);
         let (file, directory, claimed) = (wanted.identity, dir.status()?.identity, Some(claimed));
@@ -164,6 +176,7 @@ impl Closed<'_, '_> {
         let mut part = self.rotation.spool.start_part(segment.clone())?;
         self.fill(&mut part, log, packing)?;
         if part.raw() == 0 {
+            self.end_search(segment)?;
             return Err(NotTaken::Nothing);
         }
         fault::reached(Point::Copied);
@@ -180,7 +193,10 @@ impl Closed<'_, '_> {
         }
         self.require_nothing_made_of_it(dir, &own, log)?;
         match claim::standing(dir, claimed, log)? {
-            Standing::Claimed => Ok((part, after.modified)),
+            Standing::Claimed => {
+                self.forget_file(segment)?;
+                Ok((part, after.modified))
+            }
             Standing::Moved | Standing::Deleted => Err(not_ours(dir, claimed).into()),
         }
     }
@@ -190,7 +206,11 @@ impl Closed<'_, '_> {
             Packing::None => self.budget.copy(self.rotation, part, log, To::ItsEnd).map(drop),
             _ => self.budget.repack(self.rotation, part, log, packing),
         };
-        copied.map_err(|error| match error {
+        copied.map_err(|error| self.copy_failed(error))
+    }
+
+    pub(super) fn copy_failed(&mut self, error: CopyError) -> NotTaken {
+        match error {
             CopyError::Log(failure) | CopyError::Part(failure) => NotTaken::Failed(failure),
             CopyError::TooLarge => NotTaken::Failed(self.budget.exceeded(self.rotation.spool)),
             CopyError::Stopped => NotTaken::Stopped,
@@ -198,7 +218,7 @@ impl Closed<'_, '_> {
             error @ CopyError::Hollow { .. } => {
                 NotTaken::Refused { what: error.to_string(), hint: "save what you need of it, then remove it" }
             }
-        })
+        }
     }
 
     /// Fails unless it is proved that nobody has the file open for writing: by the kernel; where that does not say, by all
@@ -239,6 +259,20 @@ impl Closed<'_, '_> {
             Err(Unsound::Unread(error)) => Err(Failure::new("read", path, error).into()),
             Err(Unsound::Stopped) => Err(NotTaken::Stopped),
         }
+    }
+
+    /// Forgets the file that a segment is the rest of, before it is unlinked: it is not to be looked for when it is gone.
+    fn forget_file(&self, segment: &Segment) -> Result<()> {
+        let earlier = self.rotation.spool.earlier_files()?.into_iter().map(|earlier| earlier.sealed);
+        let mut its = earlier.filter(|sealed| is_rest_of(segment, sealed));
+        its.try_for_each(|sealed| self.rotation.spool.forget_file(sealed.segment.name))
+    }
+
+    /// Takes note that nothing more is in the file that a segment was to be the rest of.
+    fn end_search(&self, segment: &Segment) -> Result<()> {
+        let sought = self.rotation.spool.standings()?.sought();
+        let mut its = sought.iter().filter(|sealed| is_rest_of(segment, sealed));
+        its.try_for_each(|sealed| self.rotation.spool.remember_file(sealed, Search::Over))
     }
 
     /// What becomes of a claimed file that could not be taken. Its part goes first: a part without a claimed file would be
@@ -289,6 +323,18 @@ pub(in crate::rotate) fn seal_unlinked(rotation: &mut Rotation<'_>, part: Part, 
     log::info!("{}: {length} bytes, sealed as {name}", path.display());
     rotation.outcome.sealed.push(sealed);
     Ok(())
+}
+
+/// Whether a segment is what was left of the file of an earlier one: the same file, or what it was compressed to.
+fn is_rest_of(segment: &Segment, earlier: &SealedSegment) -> bool {
+    let same = segment.source.file.is_same_but_for_device(&earlier.segment.source.file);
+    let from = segment.source.from;
+    let given = match earlier.seal.in_place.and_then(|in_place| in_place.give) {
+        Some(Give::Collapse { length, .. }) => length,
+        Some(Give::Punch { .. }) | None => 0,
+    };
+    let goes_on = from == earlier.taken() || from == earlier.taken().saturating_sub(given);
+    same || from > 0 && earlier.segment.path == segment.path && goes_on
 }
 
 /// How a file is compressed that had that name: only rotated ones are unpacked.
