@@ -138,11 +138,13 @@ impl Closed<'_, '_> {
 
     /// Whether a rotated file that is open for writing is one with which a writer goes on: its log was taken in its place, so
     /// that its writer need not have let go of it.
-    fn goes_on_in(&self, log: &Path, left_by: LeftBy, file: Identity) -> bool {
-        let known = self.rotation.continued.as_ref().and_then(|continued| continued.of(log, file));
+    fn goes_on_in(&mut self, log: &Path, left_by: LeftBy, file: Identity) -> bool {
         match left_by {
             LeftBy::Since => true,
-            LeftBy::Writer | LeftBy::Logrotate => known.is_some(),
+            // Whoever reads the records for a segment says what is in the way.
+            LeftBy::Writer | LeftBy::Logrotate => {
+                self.rotation.continued().is_ok_and(|known| known.of(log, file).is_some())
+            }
         }
     }
 
@@ -164,7 +166,8 @@ impl Closed<'_, '_> {
         let by_the_user = *writer == Writer::Way(Way::Closed);
         let goes_on = match self.rotation.reach {
             Reach::End => Ok(false),
-            Reach::LastLine => self.is_current(&wanted, by_the_user),
+            Reach::LastLine if by_the_user => self.is_current(&wanted),
+            Reach::LastLine => Ok(false),
         };
         let taken = match goes_on {
             Ok(true) => Err(NotTaken::Current),

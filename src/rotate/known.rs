@@ -78,12 +78,12 @@ impl Rotation<'_> {
         Ok(self.start(&found.path, &log)?)
     }
 
-    /// Where the next segment of a compressed file begins that a log became: behind what was taken of it before it was
-    /// compressed, if what it unpacks to shows that it is that file. `modified` is its last change, which compressors keep.
+    /// Where the next segment of a file begins that is not one of which a part was taken, but may be made of one: compressed, or
+    /// copied before that was truncated. It begins behind what was taken if what it holds, unpacked, shows that.
     ///
     /// # Errors
     /// Where the file, or a record of the spool, can't be read.
-    pub(super) fn start_packed(&mut self, log: &Path, packed: &Packed<'_>) -> Result<Start> {
+    pub(super) fn start_of_copy(&mut self, log: &Path, packed: &Packed<'_>) -> Result<Start> {
         let continued = self.continued()?.of_log(log);
         for last in continued {
             if let Some(from) = packed.position(&last, &|| self.stop.requested())? {
@@ -93,7 +93,7 @@ impl Rotation<'_> {
         Ok(Start::default())
     }
 
-    fn continued(&mut self) -> Result<&Continued> {
+    pub(super) fn continued(&mut self) -> Result<&Continued> {
         match &mut self.continued {
             Some(continued) => Ok(continued),
             none => Ok(none.insert(self.spool.continued()?)),

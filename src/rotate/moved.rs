@@ -19,6 +19,8 @@
 mod beside;
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::families::{self, Family, LeftBy, RotatedFile};
@@ -49,6 +51,15 @@ pub(super) struct Renamed {
     /// Where it is.
     pub(super) path: PathBuf,
     pub(super) status: Status,
+}
+
+/// What the rotated files of a log are to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Siblings {
+    /// They were rotated, or made of the log before it was truncated.
+    Rotated,
+    /// Nothing has happened to the log itself.
+    Copies,
 }
 
 /// What a look for the files of one log came to.
@@ -142,7 +153,15 @@ fn look(
         let what = "its rotated files are being renamed; they wait for the next run";
         return Err(Problem::new(Effect::Waits, log, what));
     };
-    sort(settings, &dir, &beside, (log, newest), moved, &mut search).map_err(failed)?;
+    // Nobody has rotated what is where it was: what looks younger is a copy that somebody has made for himself.
+    let in_its_place =
+        sought.iter().find(|sealed| at_path.is_some_and(|entry| is_file_of(sealed, &entry.status.identity)));
+    let is_where_it_was = |sealed| beside.has_any() && is_as_it_was(sealed, &dir, &name);
+    let siblings = match in_its_place.map(is_where_it_was) {
+        Some(true) => Siblings::Copies,
+        Some(false) | None => Siblings::Rotated,
+    };
+    sort(settings, &dir, &beside, (log, newest, siblings), moved, &mut search).map_err(failed)?;
     Ok(Some(search))
 }
 
@@ -151,7 +170,7 @@ fn sort(
     settings: &Settings,
     dir: &Dir,
     beside: &Beside,
-    (log, newest): (&Path, &SealedSegment),
+    (log, newest, siblings): (&Path, &SealedSegment, Siblings),
     moved: Vec<&SealedSegment>,
     search: &mut Sighted,
 ) -> Result<()> {
@@ -180,11 +199,20 @@ fn sort(
     for (place, file) in beside.rotated.iter().enumerate() {
         let excluded = || settings.sets.iter().any(|set| set.excludes(&file.path));
         let is_younger = first.is_some_and(|first| place > first) || !is_older(file, newest);
-        if known.contains(&place) || is_younger && is_followed(newest) && !excluded() {
+        if known.contains(&place) || is_younger && siblings == Siblings::Rotated && is_followed(newest) && !excluded() {
             search.files.push(file.clone());
         }
     }
     Ok(())
+}
+
+/// Whether a log that is at its path holds still what was taken of it.
+fn is_as_it_was(sealed: &SealedSegment, dir: &Dir, name: &OsStr) -> bool {
+    let look = |file: File| {
+        let size = Status::of_file(&file).ok()?.size;
+        known::known(sealed, &sealed.segment.path, &file, size).ok()
+    };
+    matches!(dir.open_read(name).ok().and_then(look), Some(Known::Same { .. }))
 }
 
 fn is_older(file: &RotatedFile, newest: &SealedSegment) -> bool {

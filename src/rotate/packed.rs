@@ -1,4 +1,4 @@
-//! Knowing a log again that was compressed since a part of it was taken: by what it unpacks to.
+//! Knowing a log again that was compressed, or copied, since a part of it was taken: by what it unpacks to.
 //!
 //! Only the piece that the record of its last segment speaks of is compared, and nothing behind it is unpacked.
 
@@ -21,7 +21,7 @@ const CLOCK: i64 = 1_000_000_000;
 /// How much is unpacked at a time.
 const PIECE: usize = 64 * 1024;
 
-/// A compressed file.
+/// A compressed file, or a copy.
 pub(super) struct Packed<'f> {
     pub(super) path: &'f Path,
     pub(super) file: &'f File,
@@ -38,7 +38,7 @@ impl Packed<'_> {
     /// Where it can't be read.
     pub(super) fn position(&self, last: &SealedSegment, stop: &dyn Fn() -> bool) -> Result<Option<u64>> {
         let is_older = self.modified.nanos().saturating_add(CLOCK) < last.seal.last.nanos();
-        if is_older || self.packing == Packing::None {
+        if is_older {
             return Ok(None);
         }
         let known = match last.seal.in_place {

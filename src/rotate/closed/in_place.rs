@@ -47,7 +47,7 @@ impl Closed<'_, '_> {
         let (parent, name) = split(wanted.path);
         let dir = Dir::open(&parent)?;
         let log = claim::open(&dir, &name, wanted.identity)?;
-        let start = self.rotation.start(wanted.log, &log)?;
+        let start = self.start(wanted, &log)?;
         let reach = match (self.rotation.reach, lease::writers(&log)) {
             (Reach::End, _) | (_, Writers::None) => Reach::End,
             (Reach::LastLine, _) => Reach::LastLine,

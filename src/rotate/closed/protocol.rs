@@ -31,6 +31,7 @@ use crate::rotate::Rotation;
 use crate::rotate::begin::not_ours;
 use crate::rotate::claim::{self, NotClaimed, Standing};
 use crate::rotate::copy::{CopyError, To};
+use crate::rotate::known::Start;
 use crate::rotate::leftovers::split;
 use crate::rotate::next::Beginning;
 use crate::rotate::packed::Packed;
@@ -124,13 +125,7 @@ impl Closed<'_, '_> {
 
     /// Makes the segment's record durable.
     fn begin_as(&mut self, wanted: &Wanted<'_>, dir: &Dir, claimed: ClaimedName, log: &File) -> Result<Segment> {
-        let start = match wanted.rotated.map_or(Packing::None, |rotated| rotated.packing) {
-            Packing::None => self.rotation.start(wanted.log, log)?,
-            packing => {
-                let packed = Packed { path: wanted.path, file: log, packing, modified: wanted.modified };
-                self.rotation.start_packed(wanted.log, &packed)?
-            }
-        };
+        let start = self.start(wanted, log)?;
         let place = self.place(wanted, &start)?;
         let first = start.first.unwrap_or_else(|| place.first(wanted));
         let (path, service) = (place.owner.path, place.owner.service);
@@ -141,6 +136,14 @@ impl Closed<'_, '_> {
         self.rotation.spool.sync()?;
         fault::reached(Point::RecordsDurable);
         Ok(segment)
+    }
+
+    /// Where the file's bytes begin that are in no segment yet.
+    pub(super) fn start(&mut self, wanted: &Wanted<'_>, log: &File) -> Result<Start> {
+        let start = self.rotation.start(wanted.log, log)?;
+        let (Some(rotated), None) = (wanted.rotated, &start.before) else { return Ok(start) };
+        let Wanted { path, modified, .. } = *wanted;
+        self.rotation.start_of_copy(wanted.log, &Packed { path, file: log, packing: rotated.packing, modified })
     }
 
     /// From the claim to the seal.

@@ -26,10 +26,10 @@ pub(super) struct Place {
 
 impl Closed<'_, '_> {
     /// Whether a log is the one that its writer goes on with: its writer rotates it, as what was taken of it before shows.
-    pub(super) fn is_current(&mut self, wanted: &Wanted<'_>, rotates_itself: bool) -> Result<bool> {
+    pub(super) fn is_current(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
         let owner = self.owner(wanted, wanted.log.to_owned());
         let newest = self.rotation.spool.newest(&owner)?;
-        Ok(rotates_itself && newest.is_some_and(|newest| was_rotated(&newest.segment).is_some()))
+        Ok(newest.is_some_and(|newest| was_rotated(&newest.segment).is_some()))
     }
 
     /// The stream that a file goes into.

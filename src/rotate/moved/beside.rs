@@ -81,6 +81,11 @@ fn look(dir: &Dir, names: &[OsString], log: &OsStr) -> Result<Beside> {
 }
 
 impl Beside {
+    /// Whether there are rotated files.
+    pub(super) fn has_any(&self) -> bool {
+        !self.rotated.is_empty()
+    }
+
     fn identities(&self) -> Vec<(PathBuf, Identity)> {
         self.rotated.iter().map(|file| (file.path.clone(), file.status.identity)).collect()
     }
