@@ -39,7 +39,7 @@ mod holds;
 mod known;
 pub mod known_writers;
 mod leftovers;
-mod moved;
+pub mod moved;
 mod next;
 mod packed;
 mod queues;

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use super::families::{self, Family, LeftBy, RotatedFile};
 use super::leftovers::split;
 use super::queues::{Item, Queues};
-use super::{Rotation, known};
+use super::{Rotation, known, untaken};
 use crate::config::Settings;
 use crate::model::doubt::Why;
 use crate::model::family;
@@ -35,7 +35,7 @@ use crate::model::names::{Instance, Service};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Identity, SealedSegment};
 use crate::model::way::Way;
-use crate::spool::{Search, Standings};
+use crate::spool::{Continued, Search, Standings};
 use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
 use crate::sys::file::Status;
@@ -72,6 +72,34 @@ pub(super) struct Sighted {
     missing: Vec<SealedSegment>,
 }
 
+/// A file that was a log, or came after it, and of which a run would take something.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which file it is.
+    pub file: Identity,
+    /// How many of its bytes are in no segment; of a compressed one, how many it has.
+    pub bytes: u64,
+}
+
+/// What a run would look for and find in these directories: for those who only look, without the lock. What can't be looked at is
+/// left out.
+pub fn left(settings: &Settings, standings: &Standings, continued: &Continued) -> Vec<Left> {
+    let (mut dirs, mut left) = (Directories::default(), Vec::new());
+    for (log, sought) in logs(standings, settings, None) {
+        let Ok(Some(found)) = look(settings, standings, &mut dirs, &log, &sought) else { continue };
+        let rotated = found.files.into_iter().map(|file| (file.path, file.status));
+        let files = rotated.chain(found.renamed.into_iter().map(|renamed| (renamed.path, renamed.status)));
+        left.extend(files.map(|(path, status)| {
+            let bytes = untaken::of_moved(continued, &log, &path, &status);
+            Left { path, file: status.identity, bytes }
+        }));
+    }
+    left.retain(|left| left.bytes > 0);
+    left
+}
+
 /// Puts what is found on the list, and takes note of what is not.
 pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) {
     if let Err(failure) = try_find(rotation, families, queues) {
@@ -82,7 +110,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, que
 fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) -> Result<()> {
     let standings = rotation.spool.standings()?;
     let (mut dirs, mut missing) = (Directories::default(), Vec::new());
-    for (log, sought) in logs(&standings, rotation.settings, &rotation.instance) {
+    for (log, sought) in logs(&standings, rotation.settings, Some(&rotation.instance)) {
         if queues.is_blocked(&log) {
             continue;
         }
@@ -102,9 +130,15 @@ fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &m
 }
 
 /// The logs that this run is for and that were taken in their place, or rotated, with their files that may hold more.
-fn logs(standings: &Standings, settings: &Settings, instance: &Instance) -> BTreeMap<PathBuf, Vec<SealedSegment>> {
+/// `instance` is this machine, where that is known: an image may have been made of another one, with its state.
+fn logs(
+    standings: &Standings,
+    settings: &Settings,
+    instance: Option<&Instance>,
+) -> BTreeMap<PathBuf, Vec<SealedSegment>> {
     let ours = |sealed: &SealedSegment| {
-        sealed.segment.instance == *instance && settings.sets.iter().any(|set| set.covers(&sealed.segment.path))
+        instance.is_none_or(|instance| sealed.segment.instance == *instance)
+            && settings.sets.iter().any(|set| set.covers(&sealed.segment.path))
     };
     let mut logs: BTreeMap<PathBuf, Vec<SealedSegment>> = BTreeMap::new();
     for sealed in standings.newest().filter(|sealed| ours(sealed) && is_followed(sealed)) {

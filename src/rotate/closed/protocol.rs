@@ -150,6 +150,12 @@ impl Closed<'_, '_> {
     fn carry_out(&mut self, segment: Segment, dir: &Dir, log: &File) -> Taken<()> {
         let (part, modified) = match self.copied(&segment, dir, log) {
             Ok(copied) => copied,
+            // All that it unpacks to was taken before it was compressed.
+            Err(NotTaken::Nothing) if segment.source.from > 0 => {
+                self.end_search(&segment)?;
+                self.rotation.spool.discard_part(segment.name)?;
+                return Ok(self.remove_taken(dir, &segment)?);
+            }
             Err(error) => return Err(self.broken_off(&segment, dir, error)),
         };
         let claimed = segment.claimed.as_ref().expect("it has its claimed name");
@@ -179,7 +185,6 @@ impl Closed<'_, '_> {
         let mut part = self.rotation.spool.start_part(segment.clone())?;
         self.fill(&mut part, log, packing)?;
         if part.raw() == 0 {
-            self.end_search(segment)?;
             return Err(NotTaken::Nothing);
         }
         fault::reached(Point::Copied);
@@ -314,6 +319,7 @@ impl Closed<'_, '_> {
         let claimed = segment.claimed.as_ref().expect("it has its claimed name");
         dir.unlink(claimed.as_os_str())?;
         dir.sync()?;
+        self.rotation.outcome.nothing_new.push(segment.source.file);
         self.rotation.spool.discard(segment.name)
     }
 }
