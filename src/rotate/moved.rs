@@ -111,7 +111,9 @@ fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &m
     let standings = rotation.spool.standings()?;
     let (mut dirs, mut missing) = (Directories::default(), Vec::new());
     for (log, sought) in logs(&standings, rotation.settings, Some(&rotation.instance)) {
-        if queues.is_blocked(&log) {
+        // Nothing of it is sought, and all its rotated files are taken anyway, in an order that was looked at.
+        let is_listed = sought.is_empty() && families.contains(&log);
+        if queues.is_blocked(&log) || is_listed {
             continue;
         }
         match look(rotation.settings, &standings, &mut dirs, &log, &sought) {

@@ -125,9 +125,10 @@ fn what_is_renamed_and_compressed_between_two_runs_is_taken_and_history_stays() 
 
 #[test]
 fn a_writer_that_goes_on_in_a_renamed_log_loses_nothing_and_is_named_whatever_backlog_says() {
-    for configuration in ["", "backlog = true\n"] {
+    for backlog in [false, true] {
         let scene = scene();
-        scene.sandbox.config_file_verbatim(configuration);
+        let paths = scene.sandbox.log("*.log").display().to_string();
+        scene.sandbox.config_file_verbatim(&format!("[[logs]]\npaths = [{paths:?}]\nbacklog = {backlog}\n"));
         let (mut content, log) = (String::new(), scene.log());
         let writer = Holds::open(">>", &log);
         append_lines(&log, &mut content, 0..2000);

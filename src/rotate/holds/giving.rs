@@ -14,7 +14,7 @@ use super::writers::{self, Refusal};
 use super::{InUse, NotTaken, Owing};
 use crate::model::in_place::{Able, Give, Head, InPlace, Known};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Identity, Seal};
+use crate::model::segment::Identity;
 use crate::model::way::Holes;
 use crate::sys::collapse::{self, Ability, Prospect};
 use crate::sys::failure::{Context, Failure, Result};
@@ -79,9 +79,6 @@ pub(super) fn plan(log: &File, end: u64, hole: u64, able: Able) -> io::Result<In
     InPlace::plan(end, hole, able, there)
 }
 
-/// The largest block of a file system, in bytes.
-const LARGEST_BLOCK: u64 = 64 * 1024;
-
 /// How many holes are taken out of a log in one run.
 const MOST_HOLES: usize = 16;
 
@@ -91,12 +88,13 @@ const MOST_HOLES: usize = 16;
 /// to where the log holds what its writers wrote.
 pub(super) fn finish_cut_short(log: &InUse, start: &Start) -> std::result::Result<u64, NotTaken> {
     let path = &log.found.path;
-    let Some((before, Head::Gone)) = &start.before else { return Ok(u64::MAX) };
+    if !matches!(start.before, Some((_, Head::Gone))) {
+        return Ok(u64::MAX);
+    }
     for _ in 0..MOST_HOLES {
         let size = Status::of_file(&log.log).doing("look at", path)?.size;
         let hole = collapse::first_hole(&log.log, start.from).doing("look for holes in", path)?;
-        let ours = hole.filter(|hole| is_ours(*hole, size, &before.seal));
-        let Some((begin, end)) = ours else { return Ok(u64::MAX) };
+        let Some((begin, end)) = hole else { return Ok(u64::MAX) };
         if end >= size {
             return Ok(reading::without_zeros(&log.log, start.from, begin).doing("read", path)?);
         }
@@ -105,14 +103,6 @@ pub(super) fn finish_cut_short(log: &InUse, start: &Start) -> std::result::Resul
         log::info!("{}: a hole of {} bytes, left by a power loss, was taken out", path.display(), end - begin);
     }
     Ok(u64::MAX)
-}
-
-/// Whether a hole is what a power loss leaves of the giving: as long as the head was, but for the rest of a block where the log
-/// ends in it. Any other one was made by somebody who has given the log another length: its zeros are what the log holds.
-fn is_ours((begin, end): (u64, u64), size: u64, seal: &Seal) -> bool {
-    let Some(InPlace { give: Some(Give::Collapse { length, .. }), .. }) = seal.in_place else { return false };
-    let hole = end - begin;
-    hole == length || end >= size && hole < length && hole + LARGEST_BLOCK > length
 }
 
 /// Gives back what is planned of each log.
