@@ -103,8 +103,8 @@ pub(super) fn clear_out(dir: &Dir, now: Moment) -> Result<()> {
     for mut files in by_stream.into_values() {
         files.sort_by_key(|file| std::cmp::Reverse((file.search == Search::Open, file.sealed.segment.name.seq)));
         let too_old = |file: &Earlier| file.search == Search::Over && file.sealed.segment.claimed_at.nanos() < oldest;
-        let gone = files.iter().enumerate().filter(|(place, file)| *place >= MOST || too_old(file));
-        gone.map(|(_, file)| forget(dir, file.sealed.segment.name)).collect::<Result<()>>()?;
+        let mut gone = files.iter().enumerate().filter(|(place, file)| *place >= MOST || too_old(file));
+        gone.try_for_each(|(_, file)| forget(dir, file.sealed.segment.name))?;
     }
     Ok(())
 }
