@@ -100,6 +100,26 @@ impl<'f> Unpacked<'f> {
         }
     }
 
+    /// Leaves out that many bytes; whether there were so many. `stop` is asked now and then.
+    ///
+    /// # Errors
+    /// As [`Self::fill`], and where someone asks us to stop.
+    pub fn skip(&mut self, bytes: u64, stop: &dyn Fn() -> bool) -> Result<bool, Unsound> {
+        let (mut left, mut buffer) = (bytes, vec![0; BUFFER]);
+        while left > 0 {
+            if stop() {
+                return Err(Unsound::Stopped);
+            }
+            let wanted = usize::try_from(left).map_or(BUFFER, |left| left.min(BUFFER));
+            let count = self.fill(&mut buffer[..wanted])?;
+            if count < wanted {
+                return Ok(false);
+            }
+            left -= count as u64;
+        }
+        Ok(true)
+    }
+
     /// An error of the system has a number; any other one is about the content.
     fn judged(&self, error: io::Error) -> Unsound {
         if error.raw_os_error().is_some() || self.packing == Packing::None {

@@ -305,6 +305,18 @@ const IN_PLACE: &[Scene] = &[
     Scene { name: "a log in its place, ext4", store: Store::Directory, exit: 0, prepare: in_place::ext4 },
     Scene { name: "a log in its place, xfs", store: Store::Directory, exit: 0, prepare: in_place::xfs },
     Scene {
+        name: "a log in its place, rotated and compressed by its writer",
+        store: Store::Directory,
+        exit: 0,
+        prepare: in_place::rotated_by_its_writer,
+    },
+    Scene {
+        name: "logs in their place, deleted and renamed",
+        store: Store::Directory,
+        exit: 0,
+        prepare: in_place::deleted,
+    },
+    Scene {
         name: "a head that a power loss left half gone",
         store: Store::Directory,
         exit: 0,
@@ -313,8 +325,16 @@ const IN_PLACE: &[Scene] = &[
 ];
 
 /// The points that only such runs come to.
-const OF_LOGS_IN_PLACE: [Point; 5] =
-    [Point::LogDurable, Point::PlannedAnew, Point::HeadGoing, Point::HeadGone, Point::HeadFinished];
+const OF_LOGS_IN_PLACE: [Point; 8] = [
+    Point::EarlierNoted,
+    Point::EarlierOver,
+    Point::EarlierForgotten,
+    Point::LogDurable,
+    Point::PlannedAnew,
+    Point::HeadGoing,
+    Point::HeadGone,
+    Point::HeadFinished,
+];
 
 /// The points that an undisturbed run of a scene comes to, and how often.
 fn points_of(scene: &Scene, before: Option<&str>) -> (BTreeMap<String, usize>, String) {

@@ -4,5 +4,6 @@ mod file_systems;
 mod meddling;
 mod power;
 mod refusals;
+mod renamed;
 mod scene;
 mod speed;

@@ -14,7 +14,7 @@ mod support;
 mod attacks;
 mod bandwidth;
 mod check;
-mod closed;
+pub(crate) mod closed;
 mod conformance;
 mod crashes;
 mod damage;

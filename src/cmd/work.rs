@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
+use crate::model::doubt::Doubt;
 use crate::model::facts::Facts;
 use crate::model::names::StreamId;
 use crate::model::problem::{self, Effect, Problem};
@@ -98,7 +99,7 @@ pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts, told: &To
         Vec::new()
     });
     // Each of them is marked by itself once it was told: two of one log are two.
-    let doubtful: Vec<Problem> = doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)).collect();
+    let doubtful: Vec<Problem> = doubts.iter().map(|doubt| doubtful(effect, doubt)).collect();
     let printed = told.print(&report.problems).and_then(|()| report::print_problems(&doubtful));
     report.problems.extend(doubtful);
     let marked = printed.is_ok().then(|| spool.doubts_told(&doubts, clock::now()));
@@ -107,6 +108,10 @@ pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts, told: &To
         log::info!("{}", problem::chain(&failure));
     }
     report.ended(clock::now())
+}
+
+fn doubtful(effect: Effect, doubt: &Doubt) -> Problem {
+    Problem { hint: doubt.hint().map(str::to_owned), ..Problem::new(effect, &doubt.path, doubt) }
 }
 
 /// The exit code of a command whose report was told to people; programs get it here.
@@ -274,7 +279,9 @@ pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool:
     let Recovered { unfinished, sealed, shipped, failed, blocked: _ } = recovered;
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
     let found = discovery.found.is_empty() && discovery.families.is_empty();
-    Ok(left && found && discovery.claimed.is_empty() && spool.held()?.is_empty())
+    let nothing_left = left && found && discovery.claimed.is_empty() && spool.held()?.is_empty();
+    // A log that was taken in its place may be elsewhere now.
+    Ok(nothing_left && spool.standings()?.sought().is_empty())
 }
 
 /// Drops segments that an earlier run shipped and did not come to drop.

@@ -16,7 +16,7 @@ use crate::sys::file::Kind;
 use crate::sys::lock::{self, Lock};
 
 /// What a state directory holds: see `src/spool/FORMAT.md`.
-const DIRECTORIES: [&str; 7] = ["damaged", "doubts", "gaps", "held", "kept", "spool", "streams"];
+const DIRECTORIES: [&str; 8] = ["damaged", "doubts", "earlier", "gaps", "held", "kept", "spool", "streams"];
 const FILES: [&str; 5] =
     ["instance.json", ".instance.json.tmp", "lifecycle.json", ".lifecycle.json.tmp", "lifecycle.lock"];
 

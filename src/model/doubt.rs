@@ -37,6 +37,11 @@ pub enum Why {
     RunCutShort,
     /// A writer that does not reopen its log has ended: what it wrote after the last run is gone with the file.
     WriterEnded,
+    /// The log was read in its place, and someone else has deleted it, renamed it to where nobody finds it, or put another
+    /// file in its place.
+    Replaced,
+    /// The log was read in its place, and someone else has truncated it or written it anew.
+    Truncated,
 }
 
 impl fmt::Display for Doubt {
@@ -54,11 +59,31 @@ impl fmt::Display for Doubt {
                 "not known to be complete between {from} and {until}: its writer never reopened it and has ended; what it \
                  wrote since the run before is missing behind segment {segment}"
             ),
+            Why::Replaced => write!(
+                f,
+                "not known to be complete between {from} and {until}: someone else has deleted or replaced it, and its file is \
+                 neither beside it nor open in any process that can be seen; what it got behind segment {segment} may be missing"
+            ),
+            Why::Truncated => write!(
+                f,
+                "not known to be complete between {from} and {until}: it was truncated or written anew by someone else; what it \
+                 holds now is taken from its start, what it got before that behind segment {segment} may be missing"
+            ),
         }
     }
 }
 
 impl Doubt {
+    /// What to do about it, where something can be.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.why {
+            Why::RunCutShort | Why::WriterEnded => None,
+            Why::Replaced | Why::Truncated => {
+                Some("find out what else handles this log: logrotate, a cron job, its own program")
+            }
+        }
+    }
+
     /// The log's path, for people.
     pub fn log(&self) -> String {
         to_text(&self.path)

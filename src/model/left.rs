@@ -1,7 +1,7 @@
 //! What is not in the store yet: logs in their directories, segments in the spool.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -33,6 +33,12 @@ pub enum Left {
 }
 
 impl Left {
+    /// The log.
+    pub fn path(&self) -> &Path {
+        let (Self::Log { path, .. } | Self::Segment { path, .. }) = self;
+        path
+    }
+
     /// How many bytes it has where it is.
     pub fn bytes(&self) -> u64 {
         let (Self::Log { bytes, .. } | Self::Segment { bytes, .. }) = self;

@@ -65,7 +65,7 @@ impl Batches<'_, '_> {
             }
             Item::Growth { held, log, .. } => self.begin_growth(held, log),
             // Files that were rotated are never in use: closed.rs takes them.
-            Item::Rotated(_) => Err(NotClaimed::Nothing),
+            Item::Rotated(_) | Item::Renamed(_) => Err(NotClaimed::Nothing),
         };
         match begun {
             Ok(begun) => Some(begun),
@@ -137,6 +137,7 @@ impl Batches<'_, '_> {
         // Asked anew: another item of the same log may have been sealed in between.
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);
+        self.rotation.remember_before(&last, held.file)?;
         let first = last.seal.last;
         let Segment { service, instance, host, .. } = &last.segment;
         let key_directory = self.rotation.key_directory(service, instance, host, first);

@@ -11,6 +11,7 @@
 //! ```
 
 mod error;
+mod in_place;
 mod protocol;
 mod stream;
 mod twins;
@@ -55,6 +56,10 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     for item in items {
         match item {
             Item::Rotated(family) => closed.family(&family),
+            Item::Renamed(renamed) => {
+                let taken = closed.renamed(&renamed);
+                closed.told(renamed.log, &renamed.path, taken);
+            }
             Item::Fresh(found, _) => closed.fresh(&found),
             Item::Claimed(segment) => {
                 let (queue, path) = (queue_of(&segment), segment.path.with_file_name(segment.own_name()));
@@ -122,6 +127,7 @@ impl Closed<'_, '_> {
             // The newest one of a writer that names its log after the day is the log that it writes.
             let is_newest = place + 1 == files.len() && *left_by == LeftBy::Writer;
             let taken = match taken {
+                Err(NotTaken::InUse) if self.goes_on_in(log, *left_by, identity) => self.in_place(&wanted),
                 Err(NotTaken::InUse) if is_newest => Err(NotTaken::Current),
                 Err(NotTaken::InUse) => Err(self.in_use(path, identity)),
                 other => other,
@@ -129,6 +135,18 @@ impl Closed<'_, '_> {
             self.note_if_nothing(&taken, identity);
             if !self.goes_on(path, taken) {
                 return self.left.push(log.clone());
+            }
+        }
+    }
+
+    /// Whether a rotated file that is open for writing is one with which a writer goes on: its log was taken in its place, so
+    /// that its writer need not have let go of it.
+    fn goes_on_in(&mut self, log: &Path, left_by: LeftBy, file: Identity) -> bool {
+        match left_by {
+            LeftBy::Since => true,
+            // Whoever reads the records for a segment says what is in the way.
+            LeftBy::Writer | LeftBy::Logrotate => {
+                self.rotation.continued().is_ok_and(|known| known.of(log, file).is_some())
             }
         }
     }
@@ -151,7 +169,8 @@ impl Closed<'_, '_> {
         let by_the_user = *writer == Writer::Way(Way::Closed);
         let goes_on = match self.rotation.reach {
             Reach::End => Ok(false),
-            Reach::LastLine => self.is_current(&wanted, by_the_user),
+            Reach::LastLine if by_the_user => self.is_current(&wanted),
+            Reach::LastLine => Ok(false),
         };
         let taken = match goes_on {
             Ok(true) => Err(NotTaken::Current),

@@ -487,7 +487,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 
 /// Whether a file is one that logrotate, savelog or a compressor has made, by its name. A date in the middle may also be
 /// part of a job's own name: it counts only if there is a log without it. What a link there leads to is not looked at.
-fn is_rotated(name: &OsStr, dir: &Dir) -> bool {
+pub(super) fn is_rotated(name: &OsStr, dir: &Dir) -> bool {
     is_rotated_beside(name, |sibling| matches!(dir.look(sibling), Ok(Some(_))))
 }
 

@@ -40,6 +40,8 @@ pub enum LeftBy {
     Writer,
     /// Something else, such as logrotate.
     Logrotate,
+    /// Whoever did it: it was done since the log was taken in its place.
+    Since,
 }
 
 /// A rotated file.
@@ -58,7 +60,15 @@ impl fmt::Display for LeftBy {
         f.write_str(match self {
             Self::Writer => "its writer",
             Self::Logrotate => "logrotate, or something like it,",
+            Self::Since => "somebody",
         })
+    }
+}
+
+impl RotatedFile {
+    /// What it was when it was looked at.
+    pub(super) fn entry(&self) -> Entry {
+        Entry { kind: Kind::Regular, status: self.status }
     }
 }
 

@@ -10,15 +10,20 @@ use crate::model::doubt::{Doubt, Why};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, SegmentName};
 use crate::model::time::Moment;
+use crate::model::way::Way;
 use crate::spool::{Held, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Result;
 use crate::sys::file::{Kind, Status};
-use crate::sys::procfs::{self, Holder};
+use crate::sys::procfs::{self, Holder, Holders};
 
 /// What to do about a writer that does not reopen its log.
 pub(super) const DOES_NOT_REOPEN: &str = "nothing is lost while that process lives: each run ships what it wrote; \
     but it must be one that reopens its log when the link count is 0, as Upstart's logger does, or be restarted";
+
+/// What to do about a writer whose log somebody else has taken away.
+const DELETED_BY_OTHERS: &str = "someone else has deleted, renamed or replaced it; each run ships what is written there while \
+    that process lives; have it open its log anew, and find out what else handles the log";
 
 /// Puts the growth of every held inode on the list, and forgets inodes that nobody holds any more.
 pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
@@ -33,8 +38,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, queues: &mut Queues) {
     if held.is_empty() {
         return;
     }
-    let files: Vec<Identity> = held.iter().map(|held| held.file).collect();
-    let holders = procfs::holders_of_unlinked(&files);
+    let holders = holders_of(rotation.spool, &held);
     for held in held {
         let looked_at = match holders.by_file.get(&held.file) {
             Some(holders) => look(rotation, held, holders, queues),
@@ -80,8 +84,7 @@ pub fn watched(spool: &mut Spool) -> Result<Vec<Watched>> {
     if held.is_empty() {
         return Ok(Vec::new());
     }
-    let files: Vec<Identity> = held.iter().map(|held| held.file).collect();
-    let holders = procfs::holders_of_unlinked(&files);
+    let holders = holders_of(spool, &held);
     let mut watched = Vec::new();
     for held in held {
         let Some(last) = spool.newest_of(&held)? else { continue };
@@ -96,6 +99,25 @@ pub fn watched(spool: &mut Spool) -> Result<Vec<Watched>> {
         watched.push(Watched { path, since: spool.held_since(&held)?, state });
     }
     Ok(watched)
+}
+
+/// Who holds these inodes: those that we have unlinked, and logs that others have deleted or renamed while we left them in their
+/// place.
+fn holders_of(spool: &mut Spool, held: &[Held]) -> Holders {
+    let files: Vec<Identity> = held.iter().map(|held| held.file).collect();
+    let mut holders = procfs::holders_of_unlinked(&files);
+    let paths = held.iter().filter_map(|held| {
+        let last = spool.newest_of(held).ok().flatten()?;
+        Some((last.segment.path, held.file))
+    });
+    let paths: Vec<(PathBuf, Identity)> = paths.filter(|(_, file)| !holders.by_file.contains_key(file)).collect();
+    if !paths.is_empty() {
+        let logs: Vec<(&Path, Identity)> = paths.iter().map(|(path, file)| (path.as_path(), *file)).collect();
+        let moved = procfs::holders_of_moved(&logs);
+        holders.complete &= moved.complete;
+        holders.by_file.extend(moved.by_file);
+    }
+    holders
 }
 
 /// Deals with an inode that was kept open since it was sealed: nobody needs to be found who holds it, and nothing can be
@@ -148,7 +170,7 @@ fn gone(rotation: &mut Rotation<'_>, held: &Held) -> Result<()> {
 }
 
 fn look(rotation: &mut Rotation<'_>, held: Held, holders: &[Holder], queues: &mut Queues) -> Result<()> {
-    let Some((holder, log, status)) = open_by_any(&held, holders) else { return Ok(()) };
+    let Some((holder, log, status)) = open_by_any(rotation.spool, &held, holders) else { return Ok(()) };
     rotation.spool.settle_doubt(name_of(&held))?;
     if status.size <= held.taken {
         return Ok(());
@@ -160,11 +182,17 @@ fn look(rotation: &mut Rotation<'_>, held: Held, holders: &[Holder], queues: &mu
         return Ok(());
     };
     let path = last.segment.path.clone();
-    let what = format!(
-        "{writer} still writes to the file that was taken out of use at {}",
-        last.segment.claimed_at.to_second()
-    );
-    rotation.problem(Problem::new(Effect::Noted, &path, what).hint(DOES_NOT_REOPEN));
+    let (what, hint) = match last.segment.way {
+        Way::Holds { .. } => (
+            format!("{writer} still writes to the file that was this log, and that is not beside it any more"),
+            DELETED_BY_OTHERS,
+        ),
+        _ => {
+            let when = last.segment.claimed_at.to_second();
+            (format!("{writer} still writes to the file that was taken out of use at {when}"), DOES_NOT_REOPEN)
+        }
+    };
+    rotation.problem(Problem::new(Effect::Noted, &path, what).hint(hint));
     queues.push(path.clone(), Item::Growth { path, held, log });
     Ok(())
 }
@@ -175,12 +203,11 @@ fn name_of(held: &Held) -> SegmentName {
 
 /// Opens a held inode through one of the processes that were found to hold it. They may all have ended or closed it since,
 /// while another one, such as the parent of a child that was seen before its exec, holds it still.
-fn open_by_any(held: &Held, holders: &[Holder]) -> Option<(Holder, File, Status)> {
+fn open_by_any(spool: &mut Spool, held: &Held, holders: &[Holder]) -> Option<(Holder, File, Status)> {
     let by_one_of = |holders: &[Holder]| {
         holders.iter().find_map(|holder| open(held, holder).map(|(log, status)| (holder.clone(), log, status)))
     };
-    let by_another = || by_one_of(procfs::holders_of_unlinked(&[held.file]).by_file.get(&held.file)?);
-    by_one_of(holders).or_else(by_another)
+    by_one_of(holders).or_else(|| by_one_of(holders_of(spool, std::slice::from_ref(held)).by_file.get(&held.file)?))
 }
 
 /// Opens a held inode, if the process holds it still: it may have closed it and opened something else by that number.

@@ -55,6 +55,8 @@ pub(super) fn is_possible(log: &File) -> bool {
     collapse::prospect(log).is_ok_and(|prospect| prospect != Prospect::None)
 }
 
+pub(super) use reading::end as end_of;
+
 /// Takes one item of each log. Returns the logs of which something is left that must come first.
 pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
     let (mut logs, mut others) = (Vec::new(), Vec::new());

@@ -14,14 +14,16 @@ use std::path::Path;
 use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
+use super::packed::Packed;
 use super::{Rotation, copy};
 use crate::gzip::WINDOW;
 use crate::model::digest::Digest;
+use crate::model::doubt::{Doubt, Why};
 use crate::model::in_place::{Head, InPlace, Known};
-use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, SealedSegment, StreamOwner};
+use crate::model::segment::{Ended, Identity, SealedSegment};
 use crate::model::time::Moment;
-use crate::model::way::Way;
+use crate::spool::{Continued, Search};
+use crate::sys::clock;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::file::Status;
@@ -49,10 +51,7 @@ impl Rotation<'_> {
     /// Where the file, or a record of the spool, can't be read.
     pub(super) fn start(&mut self, path: &Path, log: &File) -> Result<Start> {
         let status = Status::of_file(log).doing("look at", path)?;
-        if self.continued.is_none() {
-            self.continued = Some(self.spool.continued()?);
-        }
-        let last = self.continued.as_ref().and_then(|continued| continued.of(path, status.identity)).cloned();
+        let last = self.continued()?.of(path, status.identity).cloned();
         let Some(last) = last else { return Ok(Start::default()) };
         let first = Some(last.seal.last);
         match known(&last, path, log, status.size)? {
@@ -62,7 +61,7 @@ impl Rotation<'_> {
             }
             Known::Changed => {
                 if self.changed.insert(status.identity) {
-                    self.problem(changed(&last, path));
+                    self.doubt_behind(&last, Why::Truncated)?;
                 }
                 Ok(Start { first, ..Start::default() })
             }
@@ -79,23 +78,52 @@ impl Rotation<'_> {
         Ok(self.start(&found.path, &log)?)
     }
 
-    /// Says so where another file has come in the place of one of which a part was taken in its place, and the rest was to come.
+    /// Where the next segment of a file begins that is not one of which a part was taken, but may be made of one: compressed, or
+    /// copied before that was truncated. It begins behind what was taken if what it holds, unpacked, shows that.
     ///
     /// # Errors
-    /// Where the stream's last record can't be read.
-    pub(super) fn note_replaced(&mut self, found: &Found, owner: &StreamOwner) -> Result<()> {
-        let Some(last) = self.spool.newest(owner)? else { return Ok(()) };
-        // What is taken in its place to its end has nothing behind that.
-        let goes_on = last.seal.ended == Ended::Continued && !matches!(last.segment.way, Way::Holds { .. });
-        if goes_on && !last.segment.source.file.is_same_but_for_device(&found.identity) {
-            let what = format!(
-                "another file is there since the last run, which had taken {} bytes of the one before and left the rest to this \
-                 one: what was behind them is not where it was",
-                last.taken()
-            );
-            self.problem(Problem::new(Effect::Failed, &found.path, what).hint(HANDLED));
+    /// Where the file, or a record of the spool, can't be read.
+    pub(super) fn start_of_copy(&mut self, log: &Path, packed: &Packed<'_>) -> Result<Start> {
+        let continued = self.continued()?.of_log(log);
+        for last in continued {
+            if let Some(from) = packed.position(&last, &|| self.stop.requested())? {
+                return Ok(Start { from, first: Some(last.seal.last), hole: 0, before: Some((last, Head::There)) });
+            }
         }
-        Ok(())
+        Ok(Start::default())
+    }
+
+    pub(super) fn continued(&mut self) -> Result<&Continued> {
+        match &mut self.continued {
+            Some(continued) => Ok(continued),
+            none => Ok(none.insert(self.spool.continued()?)),
+        }
+    }
+
+    /// Remembers the file that a stream is in now, where its next segment is of another one: so that its rest is looked for, and
+    /// nothing of it is taken twice.
+    ///
+    /// # Errors
+    /// Where that can't be written, or read.
+    pub(super) fn remember_before(&mut self, last: &SealedSegment, next: Identity) -> Result<()> {
+        let goes_on = last.seal.ended == Ended::Continued && !last.segment.source.file.is_same_but_for_device(&next);
+        let name = last.segment.name;
+        if !goes_on || self.spool.earlier_files()?.iter().any(|earlier| earlier.sealed.segment.name == name) {
+            return Ok(());
+        }
+        self.continued()?;
+        self.note_continued(last);
+        self.spool.remember_file(last, Search::Open)
+    }
+
+    /// Takes note that nobody can know what a log got behind a segment: told once, by this command or the next one.
+    ///
+    /// # Errors
+    /// Where that can't be written.
+    pub(super) fn doubt_behind(&mut self, last: &SealedSegment, why: Why) -> Result<()> {
+        let (from, until) = (last.seal.last, clock::now().max(last.seal.last));
+        let (segment, path, service) = (last.segment.name, last.segment.path.clone(), last.segment.service.clone());
+        self.spool.doubt_for_good(&Doubt { segment, path, service, from, until, why })
     }
 
     /// Takes note of a segment after which its log goes on.
@@ -119,18 +147,14 @@ pub(super) fn known(last: &SealedSegment, path: &Path, log: &File, size: u64) ->
 /// have grown again beyond that place.
 fn ends_like(last: &SealedSegment, path: &Path, log: &File) -> Result<bool> {
     let Some(ending) = last.seal.ending else { return Ok(true) };
-    let count = usize::try_from(last.seal.length).map_or(WINDOW, |length| length.min(WINDOW));
+    let count = ending_length(last);
     let bytes = piece(log, last.taken() - count as u64, count).doing("read", path)?;
     Ok(bytes.is_some_and(|bytes| copy::ending(&bytes) == ending))
 }
 
-fn changed(last: &SealedSegment, path: &Path) -> Problem {
-    let (name, taken) = (last.segment.name, last.seal.last);
-    let what = format!(
-        "it was truncated or written anew by someone else after {taken}, up to where segment {name} has it: what it holds now is \
-         taken from its start, what it held besides is in no segment"
-    );
-    Problem::new(Effect::Noted, path, what).hint(HANDLED)
+/// How many bytes at a segment's end its `ending` is of.
+pub(super) fn ending_length(last: &SealedSegment) -> usize {
+    usize::try_from(last.seal.length).map_or(WINDOW, |length| length.min(WINDOW))
 }
 
 /// Looks what has become of a file.

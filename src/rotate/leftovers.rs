@@ -105,8 +105,22 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
             Ok(if same { Verdict::Discard } else { Verdict::Salvage })
         }
         Some(_) => Ok(Verdict::Discard),
+        None if segment.taken == Taken::InPlace && is_beside(&dir, segment)? => Ok(Verdict::Discard),
         None => Ok(no_claim),
     }
+}
+
+/// Whether the file that a segment was made of in its place has another name in its directory: what was read of it is there.
+fn is_beside(dir: &Dir, segment: &Segment) -> Result<bool> {
+    for name in dir.names()? {
+        let file = dir.look(&name)?.filter(|entry| entry.kind == Kind::Regular);
+        // Without a birth time it may be a new file by the number of the old one.
+        let is_it = |entry: Entry| is_claimed_one(&entry, segment) && entry.status.identity.born.is_some();
+        if file.is_some_and(is_it) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Unlinks a claimed file that holds less than its part does, and nothing else, and that nobody writes to: what its writer

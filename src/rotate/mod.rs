@@ -41,8 +41,10 @@ mod known;
 pub mod known_writers;
 mod leftovers;
 mod loggers;
+pub mod moved;
 mod next;
 pub mod outlook;
+mod packed;
 mod queues;
 mod reopens;
 mod repack;
@@ -202,6 +204,8 @@ impl<'a> Rotation<'a> {
         let looked_for = discovery.found.iter().chain(&as_found);
         self.holders = choose::look(looked_for, &queues.asked());
         self.adopt(adopted, as_found, &mut queues);
+        let families = discovery.families.iter().map(|family| family.path.clone()).collect();
+        moved::find(&mut self, &families, &mut queues);
         growth::find(&mut self, &mut queues);
         for family in discovery.families {
             queues.push(family.path.clone(), Item::Rotated(family));

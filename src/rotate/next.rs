@@ -39,6 +39,9 @@ impl Rotation<'_> {
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
+        if let Some(last) = self.spool.newest(&owner)? {
+            self.remember_before(&last, file)?;
+        }
         let now = clock::now();
         let name = match head {
             Some(head) => head.name,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::asks;
 use super::discover::Found;
 use super::families::Family;
+use super::moved::Renamed;
 use crate::model::segment::{ClaimedName, Identity, Segment};
 use crate::model::way::Way;
 use crate::spool::Held;
@@ -23,6 +24,8 @@ pub(super) enum Item {
     Growth { path: PathBuf, held: Held, log: File },
     /// Rotated files of a log, the oldest first.
     Rotated(Family),
+    /// A file that a log was.
+    Renamed(Renamed),
     /// A log in use, and how it is taken.
     Fresh(Found, Way),
 }
@@ -34,6 +37,7 @@ impl Item {
             Self::Adopted { dir, log, .. } => dir.join(log),
             Self::Growth { path, .. } => path.clone(),
             Self::Rotated(family) => family.path.clone(),
+            Self::Renamed(renamed) => renamed.log.clone(),
             Self::Fresh(found, _) => found.path.clone(),
         }
     }
@@ -42,7 +46,7 @@ impl Item {
         match self {
             Self::Claimed(segment) => &segment.way,
             Self::Adopted { way, .. } | Self::Fresh(_, way) => way,
-            Self::Rotated(_) => &Way::Closed,
+            Self::Rotated(_) | Self::Renamed(_) => &Way::Closed,
             // It is deleted: there is nothing left but to read it.
             Self::Growth { .. } => &Way::Reopens,
         }

@@ -78,7 +78,7 @@ fn next_batch(items: &mut impl Iterator<Item = Item>, count: usize) -> Vec<Item>
         let Some(item) = items.next() else { break };
         bytes += match &item {
             Item::Fresh(found, _) => found.size,
-            Item::Rotated(_) | Item::Claimed(_) | Item::Adopted { .. } | Item::Growth { .. } => 0,
+            Item::Rotated(_) | Item::Renamed(_) | Item::Claimed(_) | Item::Adopted { .. } | Item::Growth { .. } => 0,
         };
         batch.push(item);
     }

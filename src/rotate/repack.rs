@@ -12,7 +12,8 @@ use crate::spool::Part;
 use crate::sys::failure::Failure;
 use crate::unpack::{Unpacked, Unsound};
 
-/// Copies all that `file` holds, unpacked, into an empty part.
+/// Copies what `file` holds, unpacked, into an empty part: from where its segment begins, if a part of it was taken before it
+/// was compressed.
 pub(super) fn copy(
     encoder: &mut Encoder,
     buffer: &mut Buffer,
@@ -24,6 +25,11 @@ pub(super) fn copy(
     let path = part.segment().path.clone();
     let unread = |unsound: Unsound| CopyError::Log(Failure::new("unpack", &path, error_of(unsound)));
     let mut unpacked = Unpacked::of(file, packing).map_err(unread)?;
+    let from = part.segment().source.from;
+    unpacked.skip(from, &|| until.check(part).is_err()).map_err(|unsound| match unsound {
+        Unsound::Stopped => CopyError::Stopped,
+        other => unread(other),
+    })?;
     let bytes = buffer.bytes();
     let mut window = 0;
     loop {

@@ -73,11 +73,10 @@ impl Rotation<'_> {
         if matches!(way, Way::Holds { .. }) {
             return Ok(Share::All);
         }
-        let owner = self.owner_of(found);
-        self.note_replaced(found, &owner)?;
         if !way.claims() {
             return Ok(Share::All);
         }
+        let owner = self.owner_of(found);
         match self.start_of(found) {
             Ok(start) => self.share(found, &owner, found.size.saturating_sub(start.from)),
             Err(NotClaimed::Failed(failure)) => Err(failure),

@@ -78,7 +78,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
 fn take_one(rotation: &mut Rotation<'_>, budget: &mut Budget, Slice { found, way, most, then }: &Slice) {
     let path = &found.path;
     match begin(rotation, budget, found, way.clone()) {
-        Ok((segment, log)) => match fill(rotation, budget, segment, &log, *most) {
+        Ok((segment, log)) => match slice(rotation, budget, segment, &log, *most) {
             Ok(true) if *then == Then::More => rotation.outcome.more.push(path.clone()),
             Ok(_) => {}
             Err(error) => failed(rotation, budget, path, &error),
@@ -112,17 +112,34 @@ fn begin(
     Ok((segment, log))
 }
 
-/// Copies a slice and seals it; whether there was anything to seal.
-fn fill(
+/// Copies a slice of at most that many bytes and seals it; whether there was anything to seal.
+fn slice(
     rotation: &mut Rotation<'_>,
     budget: &mut Budget,
     segment: Segment,
     log: &File,
     most: u64,
 ) -> std::result::Result<bool, CopyError> {
-    let (name, path, from) = (segment.name, segment.path.clone(), segment.source.from);
+    let (name, from) = (segment.name, segment.source.from);
+    match line_end(log, from, from.saturating_add(most)).doing("read", &segment.path) {
+        Ok(end) => fill(rotation, budget, segment, log, end),
+        Err(failure) => {
+            rotation.spool.discard(name).map_err(CopyError::Part)?;
+            Err(CopyError::Log(failure))
+        }
+    }
+}
+
+/// Copies a slice up to that byte of the log and seals it; whether there was anything to seal.
+pub(super) fn fill(
+    rotation: &mut Rotation<'_>,
+    budget: &mut Budget,
+    segment: Segment,
+    log: &File,
+    end: u64,
+) -> std::result::Result<bool, CopyError> {
+    let name = segment.name;
     let copied = rotation.spool.start_part(segment).map_err(CopyError::Part).and_then(|mut part| {
-        let end = line_end(log, from, from.saturating_add(most)).doing("read", &path).map_err(CopyError::Log)?;
         match budget.copy(rotation, &mut part, log, To::Byte(end)) {
             Err(CopyError::Truncated) if part.raw() > 0 => say_truncated(rotation, &part),
             copied => drop(copied?),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use super::standings;
 use super::streams::{Streams, by_age};
 use super::survey::{self, Survey};
 use crate::model::segment::{Ended, Identity, SealedSegment};
@@ -33,6 +34,7 @@ pub fn survey(state_dir: &Path) -> Result<Continued> {
     for tag in streams.tags()? {
         streams.kept(&tag).unwrap_or_default().into_iter().for_each(|sealed| continued.note(sealed));
     }
+    standings::earlier(state_dir)?.into_iter().for_each(|earlier| continued.note(earlier.sealed));
     Ok(continued)
 }
 
@@ -43,6 +45,15 @@ impl Continued {
             let Identity { ino, born, .. } = sealed.segment.source.file;
             self.0.entry((ino, born)).or_default().push(sealed);
         }
+    }
+
+    /// The files of a log that may have got other names and other contents on the disk since: compressed, for one; the oldest
+    /// first.
+    pub fn of_log(&self, path: &Path) -> Vec<SealedSegment> {
+        let newest = self.0.values().filter_map(|known| known.iter().max_by(|a, b| by_age(a, b)));
+        let mut newest: Vec<SealedSegment> = newest.filter(|sealed| sealed.segment.path == path).cloned().collect();
+        newest.sort_by(by_age);
+        newest
     }
 
     /// The newest segment that ended in this file. Its device may have another number since a reboot: then the path must be

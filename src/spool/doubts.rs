@@ -40,9 +40,12 @@ impl Doubts {
         self.write(doubt, "open")
     }
 
-    /// Takes note of a doubt that nothing can settle.
+    /// Takes note of a doubt that nothing can settle. What was told of that segment is not told again.
     pub(super) fn add(&self, doubt: &Doubt) -> Result<()> {
-        self.write(doubt, "new")
+        match self.dir.look(file_name(doubt.segment, "told"))? {
+            Some(_) => Ok(()),
+            None => self.write(doubt, "new"),
+        }
     }
 
     /// A process holds the segment's inode: nothing is missing.

@@ -33,7 +33,12 @@ pub struct Held {
 impl Held {
     /// The mark of a segment's inode.
     pub fn of(sealed: &SealedSegment) -> Self {
-        let (file, taken) = (sealed.segment.source.file, sealed.taken());
+        Self::at(sealed, sealed.taken())
+    }
+
+    /// The mark of a segment's inode of which so many bytes are in segments: its head may have been given back.
+    pub(super) fn at(sealed: &SealedSegment, taken: u64) -> Self {
+        let file = sealed.segment.source.file;
         let tag = OwnerTag::of(&StreamOwner::of(&sealed.segment));
         Self::named(tag, sealed.segment.name, file, taken)
     }
@@ -73,7 +78,12 @@ pub(super) fn remember(dir: &Dir, sealed: &SealedSegment) -> Result<()> {
     if matches!(sealed.seal.ended, Ended::Released | Ended::Continued) {
         return Ok(());
     }
-    match dir.create(Held::of(sealed).file_name, 0o600) {
+    note(dir, &Held::of(sealed))
+}
+
+/// Makes a mark.
+pub(super) fn note(dir: &Dir, held: &Held) -> Result<()> {
+    match dir.create(&held.file_name, 0o600) {
         Ok(_) => {}
         Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => {}
         Err(failure) => return Err(failure),

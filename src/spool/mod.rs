@@ -13,6 +13,7 @@
 
 mod continued;
 mod doubts;
+mod earlier;
 mod held;
 mod kept;
 mod local;
@@ -20,6 +21,7 @@ mod part;
 mod record;
 mod recovery;
 mod shelf;
+mod standings;
 mod streams;
 mod survey;
 mod tally;
@@ -28,12 +30,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use continued::{Continued, survey as continued};
+pub use earlier::{Earlier, Search};
 pub use held::Held;
 pub use local::{Local, Locals, Stays};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
 pub use shelf::Shelf;
+pub use standings::{Standings, survey as standings};
 pub use streams::Head;
 pub use survey::{Survey, survey};
 pub use tally::Tally;
@@ -55,7 +59,7 @@ use streams::{Streams, Unknown};
 use tally::Tallies;
 
 /// What is in a state directory, in the order in which it is made.
-const SUBDIRECTORIES: [&str; 7] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept"];
+const SUBDIRECTORIES: [&str; 8] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept", "earlier"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -65,6 +69,7 @@ pub struct Spool {
     damaged: Dir,
     gaps: Dir,
     doubts: Doubts,
+    earlier: Dir,
     streams: Streams,
     kept: Kept,
     tallies: Tallies,
@@ -78,13 +83,13 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let [segments, held, damaged, gaps, streams, doubts, kept] =
+        let [segments, held, damaged, gaps, streams, doubts, kept, earlier] =
             SUBDIRECTORIES.map(|name| root.private_subdir(name));
-        let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
+        let (segments, held, damaged, gaps, earlier) = (segments?, held?, damaged?, gaps?, earlier?);
         let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
         let segments = Arc::new(segments);
         let (tallies, damage) = Default::default();
-        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, tallies, damage })
+        Ok(Self { root, segments, held, damaged, gaps, doubts, earlier, streams, kept, tallies, damage })
     }
 
     /// From now on, what the store has confirmed stays as `keep` says; before that, nothing stays, and nothing that an
@@ -302,7 +307,56 @@ impl Spool {
             kept.into_iter().for_each(|sealed| continued.note(sealed));
         }
         self.streams.in_spool().for_each(|sealed| continued.note(sealed.clone()));
+        earlier::list(&self.earlier)?.into_iter().for_each(|earlier| continued.note(earlier.sealed));
         Ok(continued)
+    }
+
+    /// Where all streams stand, and which files they went on from.
+    ///
+    /// # Errors
+    /// Where the records can't be listed.
+    pub fn standings(&self) -> Result<Standings> {
+        let mut standings = Standings::default();
+        for tag in self.streams.tags()? {
+            standings.note(self.streams.kept(&tag).unwrap_or_default());
+        }
+        self.streams.in_spool().for_each(|sealed| standings.note(Some(sealed.clone())));
+        standings.earlier = earlier::list(&self.earlier)?;
+        Ok(standings)
+    }
+
+    /// Remembers of a file how much of it is in segments, and whether it is looked for: to be called before its stream goes on
+    /// in another file.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn remember_file(&self, sealed: &SealedSegment, search: Search) -> Result<()> {
+        earlier::note(&self.earlier, sealed, search)
+    }
+
+    /// Forgets a file that was taken to its end: to be called before it is unlinked.
+    ///
+    /// # Errors
+    /// Where that can't be removed.
+    pub fn forget_file(&self, name: SegmentName) -> Result<()> {
+        earlier::forget(&self.earlier, name)
+    }
+
+    /// The files that streams went on from.
+    ///
+    /// # Errors
+    /// Where they can't be listed.
+    pub fn earlier_files(&self) -> Result<Vec<Earlier>> {
+        earlier::list(&self.earlier)
+    }
+
+    /// Remembers that a process has a file open that is not in its directory any more: runs look for what it writes there
+    /// behind the first `taken` bytes.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn hold(&self, sealed: &SealedSegment, taken: u64) -> Result<()> {
+        held::note(&self.held, &Held::at(sealed, taken))
     }
 
     fn seal_as(&mut self, sealed: SealedSegment) -> Result<SealedSegment> {
@@ -384,6 +438,9 @@ impl Spool {
     pub fn recover(&mut self) -> Result<Recovered> {
         let recovered = recovery::recover(self)?;
         self.clear_out_kept();
+        if let Err(failure) = earlier::clear_out(&self.earlier, clock::now()) {
+            log::info!("{}", problem::chain(&failure));
+        }
         Ok(recovered)
     }
 

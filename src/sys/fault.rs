@@ -92,6 +92,12 @@ points! {
     Discovered = "discovered",
     /// A log was opened; its record is about to be written.
     Opened = "opened",
+    /// How much of a file is taken that its stream goes on from is noted.
+    EarlierNoted = "earlier-noted",
+    /// It is noted that such a file is not looked for any more.
+    EarlierOver = "earlier-over",
+    /// Such a file was forgotten, not durably.
+    EarlierForgotten = "earlier-forgotten",
     /// The record of a slice is durable.
     SliceBegun = "slice-begun",
     /// A slice is copied, and not sealed.

@@ -93,6 +93,15 @@ pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
     holders(files, &|target| target.as_os_str().as_bytes().ends_with(b".claimed (deleted)"))
 }
 
+/// Looks for processes that have one of these logs open for writing, wherever they are now: each has been renamed or deleted
+/// since it was by its path, and its name may have got something behind it.
+pub fn holders_of_moved(logs: &[(&Path, Identity)]) -> Holders {
+    let names: HashSet<&[u8]> = logs.iter().filter_map(|(path, _)| Some(path.file_name()?.as_bytes())).collect();
+    let files: Vec<Identity> = logs.iter().map(|(_, file)| *file).collect();
+    let begins_like_one = |name: &[u8]| (1..=name.len()).any(|length| names.contains(&name[..length]));
+    holders(&files, &|target| target.file_name().is_some_and(|name| begins_like_one(name.as_bytes())))
+}
+
 /// Looks for processes that have one of these logs, each under its path, open for writing.
 pub fn holders_in_use(logs: &[(&Path, Identity)]) -> Holders {
     let names: HashSet<&OsStr> = logs.iter().filter_map(|(path, _)| path.file_name()).collect();

@@ -60,6 +60,44 @@ pub(super) fn half_gone(place: &Place) -> Actors {
     Actors::nobody(vec![Content::new("web", first + &second)])
 }
 
+/// A log that was renamed and compressed since it was taken in its place, one that came after it and was renamed too, and the one
+/// that is there now.
+pub(super) fn rotated_by_its_writer(place: &Place) -> Actors {
+    on(place, Format::Ext4);
+    let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n:08} what a service says\n")).collect::<String>();
+    let (log, dir) = (place.sandbox.log("web.log"), place.sandbox.path("log"));
+    append_new(&log, &lines(0, 3000));
+    place.run().expect(0);
+    append(&log, &lines(3000, 4000));
+    std::fs::rename(&log, dir.join("web.log.2")).expect("a rename");
+    finish(Command::new("gzip").arg(dir.join("web.log.2"))).quiet();
+    append_new(&log, &lines(4000, 5000));
+    std::fs::rename(&log, dir.join("web.log.1")).expect("a rename");
+    append_new(&log, &lines(5000, 5100));
+    Actors::nobody(vec![Content::new("web", lines(0, 5100))])
+}
+
+/// A log that was deleted since it was taken in its place, and the one that is there now; one that was renamed after all of it was
+/// taken; and one that has got another name, which it keeps.
+pub(super) fn deleted(place: &Place) -> Actors {
+    on(place, Format::Ext4);
+    let names = ["web", "job", "app"];
+    let log = |name: &str| place.sandbox.log(format!("{name}.log"));
+    names.iter().for_each(|name| append_new(&log(name), "one\n"));
+    place.run().expect(0);
+    std::fs::remove_file(log("web")).expect("a log");
+    std::fs::rename(log("job"), place.sandbox.log("job.log.1")).expect("a rename");
+    append(&log("app"), "two\n");
+    std::fs::rename(log("app"), place.sandbox.log("app.log.saved")).expect("a rename");
+    names.iter().for_each(|name| append_new(&log(name), "three\n"));
+    let contents = [("web", "one\nthree\n"), ("job", "one\nthree\n"), ("app", "one\ntwo\nthree\n")];
+    Actors::nobody(contents.map(|(name, content)| Content::new(name, content)).into())
+}
+
+fn append_new(log: &Path, text: &str) {
+    std::fs::write(log, text).expect("a log");
+}
+
 fn append(log: &Path, text: &str) {
     File::options().append(true).open(log).and_then(|mut log| log.write_all(text.as_bytes())).expect("it is written");
 }

@@ -29,7 +29,6 @@ fn a_log_that_its_owner_empties_between_runs_is_taken_from_its_start_and_that_is
         append_lines(&scene.log(), &mut content, 0..1000);
         scene.run().quiet();
         truncate(&scene);
-        scene.run().quiet();
         // Shorter than what had stayed of it, or longer.
         append_lines(&scene.log(), &mut content, 7000..7000 + more);
         let ended = scene.run().expect(0);
@@ -83,6 +82,12 @@ fn a_log_that_is_replaced_is_another_one() {
     append(&new, &lines(1000..1005));
     content.push_str(&lines(1000..1005));
     std::fs::rename(&new, scene.log()).expect("a rename");
+    let ended = scene.run().expect(0);
+    assert!(
+        ended.stderr.contains("not known to be complete"),
+        "what the one before got since is gone: {}",
+        ended.stderr
+    );
     scene.run().quiet();
     scene.assert_all(&content);
 }

@@ -9,7 +9,7 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::time::Moment;
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::growth::{self, State};
-use crate::rotate::untaken;
+use crate::rotate::{moved, untaken};
 use crate::spool::{self, Spool, Survey};
 use crate::sys::failure::Result;
 
@@ -32,7 +32,12 @@ pub(super) fn all(settings: &Settings) -> Vec<Left> {
     });
     let rotated = families.into_iter().flat_map(|family| family.files);
     let rotated = rotated.map(|file| Left::Log { path: file.path, bytes: file.status.size });
+    let standings = spool::standings(&settings.state_dir).unwrap_or_default();
+    let moved = moved::left(settings, &standings, &continued);
+    let moved = moved.into_iter().map(|moved| Left::Log { path: moved.path, bytes: moved.bytes });
     let mut left: Vec<Left> = found.chain(claimed).chain(rotated).chain(sealed).collect();
+    let more: Vec<Left> = moved.filter(|moved| !left.iter().any(|known| known.path() == moved.path())).collect();
+    left.extend(more);
     left.sort_by_key(|left| std::cmp::Reverse(left.bytes()));
     left
 }

@@ -1,13 +1,16 @@
 //! What a last flush has left behind, looked at anew before a hook is told to go on: whatever the flush itself says.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::config::Settings;
 use crate::model::left::Left;
+use crate::model::segment::Identity;
 use crate::model::time::Moment;
 use crate::rotate::discover::{self, ClaimedFile, Discovery, Found};
+use crate::rotate::moved::{self, Left as Moved};
 use crate::rotate::untaken::{self, Untaken};
 use crate::spool::{self, Continued, Survey};
 
@@ -32,8 +35,13 @@ pub(super) fn look(settings: &Settings, begun: Moment) -> Look {
     std::thread::spawn(move || {
         let discovery = discover::discover(&settings, &settings.own_directories());
         let looked = spool::survey(&settings.state_dir)
-            .and_then(|survey| Ok((survey, spool::continued(&settings.state_dir)?)))
-            .map(|(survey, continued)| left(discovery, survey, &continued, begun));
+            .and_then(|survey| {
+                Ok((survey, spool::continued(&settings.state_dir)?, spool::standings(&settings.state_dir)?))
+            })
+            .map(|(survey, continued, standings)| {
+                let moved = moved::left(&settings, &standings, &continued);
+                left(discovery, moved, survey, &continued, begun)
+            });
         // Nobody waits any more for one that comes too late.
         let _ = sender.send(looked);
     });
@@ -47,7 +55,7 @@ pub(super) fn look(settings: &Settings, begun: Moment) -> Look {
     }
 }
 
-fn left(discovery: Discovery, survey: Survey, continued: &Continued, begun: Moment) -> Vec<Left> {
+fn left(discovery: Discovery, moved: Vec<Moved>, survey: Survey, continued: &Continued, begun: Moment) -> Vec<Left> {
     let Discovery { found, current, families, claimed, .. } = discovery;
     let Survey { unfinished, sealed, .. } = survey;
     // A writer that goes on has a new log by now, which nobody can ever have taken to its end.
@@ -58,6 +66,11 @@ fn left(discovery: Discovery, survey: Survey, continued: &Continued, begun: Mome
         let is_left = bytes > 0 && behind.is_none_or(|behind| behind < begun);
         is_left.then_some(Left::Log { path: found.path, bytes })
     });
+    let listed: HashSet<Identity> =
+        families.iter().flat_map(|family| &family.files).map(|file| file.status.identity).collect();
+    let moved = moved.into_iter().filter(|moved| !listed.contains(&moved.file));
+    let moved = moved.filter(|moved| moved.file.born.is_none_or(|born| born < begun));
+    let logs = logs.chain(moved.map(|Moved { path, bytes, .. }| Left::Log { path, bytes }));
     let rotated = families.into_iter().flat_map(|family| family.files).filter(|file| file.status.size > 0);
     let rotated = rotated.filter(|file| file.status.identity.born.is_none_or(|born| born < begun));
     let logs = logs.chain(rotated.map(|file| Left::Log { path: file.path, bytes: file.status.size }));
@@ -93,7 +106,6 @@ mod tests {
     use crate::config::Writer;
     use crate::model::names::Service;
     use crate::model::priority::Priority;
-    use crate::model::segment::Identity;
 
     fn found(path: &str, born: Option<i64>) -> Found {
         let identity = Identity { dev: 1, ino: 1, born: born.map(Moment::from_nanos) };
@@ -106,7 +118,7 @@ mod tests {
     fn what_was_there_when_the_flush_began_counts_and_what_came_later_does_not() {
         let logs = vec![found("/old", Some(10)), found("/new", Some(30)), found("/unknown", None)];
         let discovery = Discovery { found: logs, ..Discovery::default() };
-        let left = left(discovery, Survey::default(), &Continued::default(), Moment::from_nanos(20));
+        let left = left(discovery, Vec::new(), Survey::default(), &Continued::default(), Moment::from_nanos(20));
         assert_eq!(told(&left), "log /old (7 bytes), log /unknown (7 bytes)");
     }
 }

@@ -22,17 +22,20 @@ use std::path::Path;
 use super::error::NotTaken;
 use super::{Closed, Wanted};
 use crate::model::family::{self, Name, Packing, Rotated};
+use crate::model::in_place::Give;
 use crate::model::names::StreamId;
-use crate::model::segment::{ClaimedName, Ended, Identity, Segment};
+use crate::model::segment::{ClaimedName, Ended, Identity, SealedSegment, Segment};
 use crate::model::time::Moment;
 use crate::model::way::Way;
 use crate::rotate::Rotation;
 use crate::rotate::begin::not_ours;
 use crate::rotate::claim::{self, NotClaimed, Standing};
 use crate::rotate::copy::{CopyError, To};
+use crate::rotate::known::Start;
 use crate::rotate::leftovers::split;
 use crate::rotate::next::Beginning;
-use crate::spool::Part;
+use crate::rotate::packed::Packed;
+use crate::spool::{Part, Search};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
@@ -70,8 +73,12 @@ impl Closed<'_, '_> {
         log::info!("{}: claimed as {}", wanted.path.display(), Path::new(claimed.as_os_str()).display());
         dir.sync()?;
         fault::reached(Point::ClaimsDurable);
-        match wanted.rotated.is_some() && segment.source.from >= wanted.size {
-            true => Ok(self.remove_taken(&dir, &segment)?),
+        let is_plain = wanted.rotated.is_some_and(|rotated| rotated.packing == Packing::None);
+        match is_plain && segment.source.from >= wanted.size {
+            true => {
+                self.is_over(wanted)?;
+                Ok(self.remove_taken(&dir, &segment)?)
+            }
             false => self.carry_out(segment, &dir, &log),
         }
     }
@@ -118,8 +125,8 @@ impl Closed<'_, '_> {
 
     /// Makes the segment's record durable.
     fn begin_as(&mut self, wanted: &Wanted<'_>, dir: &Dir, claimed: ClaimedName, log: &File) -> Result<Segment> {
-        let place = self.place(wanted)?;
-        let start = self.rotation.start(wanted.log, log)?;
+        let start = self.start(wanted, log)?;
+        let place = self.place(wanted, &start)?;
         let first = start.first.unwrap_or_else(|| place.first(wanted));
         let (path, service) = (place.owner.path, place.owner.service);
         let (file, directory, claimed) = (wanted.identity, dir.status()?.identity, Some(claimed));
@@ -131,10 +138,24 @@ impl Closed<'_, '_> {
         Ok(segment)
     }
 
+    /// Where the file's bytes begin that are in no segment yet.
+    pub(super) fn start(&mut self, wanted: &Wanted<'_>, log: &File) -> Result<Start> {
+        let start = self.rotation.start(wanted.log, log)?;
+        let (Some(rotated), None) = (wanted.rotated, &start.before) else { return Ok(start) };
+        let Wanted { path, modified, .. } = *wanted;
+        self.rotation.start_of_copy(wanted.log, &Packed { path, file: log, packing: rotated.packing, modified })
+    }
+
     /// From the claim to the seal.
     fn carry_out(&mut self, segment: Segment, dir: &Dir, log: &File) -> Taken<()> {
         let (part, modified) = match self.copied(&segment, dir, log) {
             Ok(copied) => copied,
+            // All that it unpacks to was taken before it was compressed.
+            Err(NotTaken::Nothing) if segment.source.from > 0 => {
+                self.end_search(&segment)?;
+                self.rotation.spool.discard_part(segment.name)?;
+                return Ok(self.remove_taken(dir, &segment)?);
+            }
             Err(error) => return Err(self.broken_off(&segment, dir, error)),
         };
         let claimed = segment.claimed.as_ref().expect("it has its claimed name");
@@ -180,7 +201,10 @@ impl Closed<'_, '_> {
         }
         self.require_nothing_made_of_it(dir, &own, log)?;
         match claim::standing(dir, claimed, log)? {
-            Standing::Claimed => Ok((part, after.modified)),
+            Standing::Claimed => {
+                self.forget_file(segment)?;
+                Ok((part, after.modified))
+            }
             Standing::Moved | Standing::Deleted => Err(not_ours(dir, claimed).into()),
         }
     }
@@ -190,7 +214,11 @@ impl Closed<'_, '_> {
             Packing::None => self.budget.copy(self.rotation, part, log, To::ItsEnd).map(drop),
             _ => self.budget.repack(self.rotation, part, log, packing),
         };
-        copied.map_err(|error| match error {
+        copied.map_err(|error| self.copy_failed(error))
+    }
+
+    pub(super) fn copy_failed(&mut self, error: CopyError) -> NotTaken {
+        match error {
             CopyError::Log(failure) | CopyError::Part(failure) => NotTaken::Failed(failure),
             CopyError::TooLarge => NotTaken::Failed(self.budget.exceeded(self.rotation.spool)),
             CopyError::Stopped => NotTaken::Stopped,
@@ -198,7 +226,7 @@ impl Closed<'_, '_> {
             error @ CopyError::Hollow { .. } => {
                 NotTaken::Refused { what: error.to_string(), hint: "save what you need of it, then remove it" }
             }
-        })
+        }
     }
 
     /// Fails unless it is proved that nobody has the file open for writing: by the kernel; where that does not say, by all
@@ -241,6 +269,20 @@ impl Closed<'_, '_> {
         }
     }
 
+    /// Forgets the file that a segment is the rest of, before it is unlinked: it is not to be looked for when it is gone.
+    fn forget_file(&self, segment: &Segment) -> Result<()> {
+        let earlier = self.rotation.spool.earlier_files()?.into_iter().map(|earlier| earlier.sealed);
+        let mut its = earlier.filter(|sealed| is_rest_of(segment, sealed));
+        its.try_for_each(|sealed| self.rotation.spool.forget_file(sealed.segment.name))
+    }
+
+    /// Takes note that nothing more is in the file that a segment was to be the rest of.
+    fn end_search(&self, segment: &Segment) -> Result<()> {
+        let sought = self.rotation.spool.standings()?.sought();
+        let mut its = sought.iter().filter(|sealed| is_rest_of(segment, sealed));
+        its.try_for_each(|sealed| self.rotation.spool.remember_file(sealed, Search::Over))
+    }
+
     /// What becomes of a claimed file that could not be taken. Its part goes first: a part without a claimed file would be
     /// taken for what is left of a file that was unlinked.
     fn broken_off(&mut self, segment: &Segment, dir: &Dir, error: NotTaken) -> NotTaken {
@@ -277,6 +319,7 @@ impl Closed<'_, '_> {
         let claimed = segment.claimed.as_ref().expect("it has its claimed name");
         dir.unlink(claimed.as_os_str())?;
         dir.sync()?;
+        self.rotation.outcome.nothing_new.push(segment.source.file);
         self.rotation.spool.discard(segment.name)
     }
 }
@@ -289,6 +332,18 @@ pub(in crate::rotate) fn seal_unlinked(rotation: &mut Rotation<'_>, part: Part, 
     log::info!("{}: {length} bytes, sealed as {name}", path.display());
     rotation.outcome.sealed.push(sealed);
     Ok(())
+}
+
+/// Whether a segment is what was left of the file of an earlier one: the same file, or what it was compressed to.
+fn is_rest_of(segment: &Segment, earlier: &SealedSegment) -> bool {
+    let same = segment.source.file.is_same_but_for_device(&earlier.segment.source.file);
+    let from = segment.source.from;
+    let given = match earlier.seal.in_place.and_then(|in_place| in_place.give) {
+        Some(Give::Collapse { length, .. }) => length,
+        Some(Give::Punch { .. }) | None => 0,
+    };
+    let goes_on = from == earlier.taken() || from == earlier.taken().saturating_sub(given);
+    same || from > 0 && earlier.segment.path == segment.path && goes_on
 }
 
 /// How a file is compressed that had that name: only rotated ones are unpacked.

@@ -12,6 +12,7 @@ use super::{Closed, Wanted};
 use crate::model::family::{self, Name, Packing, Rotated};
 use crate::model::segment::{ClaimedName, Ended, SealedSegment, Segment, StreamOwner};
 use crate::model::time::Moment;
+use crate::rotate::known::Start;
 use crate::sys::failure::Result;
 
 /// What is behind the path of a stream that holds what came too late for the log's own.
@@ -25,17 +26,19 @@ pub(super) struct Place {
 
 impl Closed<'_, '_> {
     /// Whether a log is the one that its writer goes on with: its writer rotates it, as what was taken of it before shows.
-    pub(super) fn is_current(&mut self, wanted: &Wanted<'_>, rotates_itself: bool) -> Result<bool> {
+    pub(super) fn is_current(&mut self, wanted: &Wanted<'_>) -> Result<bool> {
         let owner = self.owner(wanted, wanted.log.to_owned());
         let newest = self.rotation.spool.newest(&owner)?;
-        Ok(rotates_itself && newest.is_some_and(|newest| was_rotated(&newest.segment).is_some()))
+        Ok(newest.is_some_and(|newest| was_rotated(&newest.segment).is_some()))
     }
 
     /// The stream that a file goes into.
-    pub(super) fn place(&mut self, wanted: &Wanted<'_>) -> Result<Place> {
+    pub(super) fn place(&mut self, wanted: &Wanted<'_>, start: &Start) -> Result<Place> {
         let log = self.owner(wanted, wanted.log.to_owned());
         let newest = self.rotation.spool.newest(&log)?;
-        if wanted.rotated.is_none() || !newest.as_ref().is_some_and(|newest| is_older(wanted, newest)) {
+        // Its first bytes are in there already.
+        let goes_on = start.before.as_ref().is_some_and(|(before, _)| before.segment.path == wanted.log);
+        if goes_on || wanted.rotated.is_none() || !newest.as_ref().is_some_and(|newest| is_older(wanted, newest)) {
             return Ok(Place { owner: log, newest });
         }
         let mut beside = wanted.log.as_os_str().to_owned();

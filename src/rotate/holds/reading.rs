@@ -14,7 +14,7 @@ const PIECE: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Where the log can't be read.
-pub(super) fn end(log: &File, from: u64, most: u64, reach: Reach) -> io::Result<u64> {
+pub(in crate::rotate) fn end(log: &File, from: u64, most: u64, reach: Reach) -> io::Result<u64> {
     match reach {
         Reach::End => Ok(most.max(from)),
         Reach::LastLine => last_line(log, from, most),

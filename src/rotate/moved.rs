@@ -1,0 +1,315 @@
+//! Logs that were taken in their place and are not at their path any more: their writers, or somebody else, have renamed,
+//! compressed, deleted or emptied them since.
+//!
+//! Promise: what a log got behind its last segment is looked for, and taken before what is at its path now; so are the files
+//! that came between the two. What can't be found is said, once.
+//!
+//! | the file of the last segment is | so |
+//! | --- | --- |
+//! | at its path | nothing is to be done here; where it is empty, it was truncated: a doubt |
+//! | beside it by the name of a rotated log, compressed or not | it is taken with those that are younger, the oldest first (`closed.rs`) |
+//! | beside it by the name of another log | it goes on there |
+//! | beside it by any other name | its rest is taken, and it stays |
+//! | not there, and a process has it open | what it writes there is taken like the growth of a deleted log (`growth.rs`) |
+//! | not there | a doubt |
+//!
+//! A rotated file is younger if it comes after the file of the last segment in the order of age, or if it was changed after the
+//! stream's newest segment. What is older is history, which only `backlog` takes.
+
+mod beside;
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::families::{self, Family, LeftBy, RotatedFile};
+use super::leftovers::split;
+use super::queues::{Item, Queues};
+use super::{Rotation, known, untaken};
+use crate::config::Settings;
+use crate::model::doubt::Why;
+use crate::model::family;
+use crate::model::in_place::Known;
+use crate::model::names::{Instance, Service};
+use crate::model::problem::{Effect, Problem};
+use crate::model::segment::{Ended, Identity, SealedSegment};
+use crate::model::way::Way;
+use crate::spool::{Continued, Search, Standings};
+use crate::sys::dir::Dir;
+use crate::sys::failure::Result;
+use crate::sys::file::Status;
+use crate::sys::procfs::{self, Holder};
+use beside::{Beside, Directories};
+
+/// A file that was renamed to a name that is neither a rotated log's nor another log's.
+#[derive(Clone, Debug)]
+pub(super) struct Renamed {
+    /// The log that it was.
+    pub(super) log: PathBuf,
+    pub(super) service: Service,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    pub(super) status: Status,
+}
+
+/// What the rotated files of a log are to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Siblings {
+    /// They were rotated, or made of the log before it was truncated.
+    Rotated,
+    /// Nothing has happened to the log itself.
+    Copies,
+}
+
+/// What a look for the files of one log came to.
+#[derive(Debug, Default)]
+pub(super) struct Sighted {
+    /// Rotated files to take, the oldest first.
+    files: Vec<RotatedFile>,
+    renamed: Vec<Renamed>,
+    emptied: Vec<SealedSegment>,
+    missing: Vec<SealedSegment>,
+}
+
+/// A file that was a log, or came after it, and of which a run would take something.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which file it is.
+    pub file: Identity,
+    /// How many of its bytes are in no segment; of a compressed one, how many it has.
+    pub bytes: u64,
+}
+
+/// What a run would look for and find in these directories: for those who only look, without the lock. What can't be looked at is
+/// left out.
+pub fn left(settings: &Settings, standings: &Standings, continued: &Continued) -> Vec<Left> {
+    let (mut dirs, mut left) = (Directories::default(), Vec::new());
+    for (log, sought) in logs(standings, settings, None) {
+        let Ok(Some(found)) = look(settings, standings, &mut dirs, &log, &sought) else { continue };
+        let rotated = found.files.into_iter().map(|file| (file.path, file.status));
+        let files = rotated.chain(found.renamed.into_iter().map(|renamed| (renamed.path, renamed.status)));
+        left.extend(files.map(|(path, status)| {
+            let bytes = untaken::of_moved(continued, &log, &path, &status);
+            Left { path, file: status.identity, bytes }
+        }));
+    }
+    left.retain(|left| left.bytes > 0);
+    left
+}
+
+/// Puts what is found on the list, and takes note of what is not.
+pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) {
+    if let Err(failure) = try_find(rotation, families, queues) {
+        rotation.failed(&failure.path.clone(), &failure);
+    }
+}
+
+fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) -> Result<()> {
+    let standings = rotation.spool.standings()?;
+    let (mut dirs, mut missing) = (Directories::default(), Vec::new());
+    for (log, sought) in logs(&standings, rotation.settings, Some(&rotation.instance)) {
+        // Nothing of it is sought, and all its rotated files are taken anyway, in an order that was looked at.
+        let is_listed = sought.is_empty() && families.contains(&log);
+        if queues.is_blocked(&log) || is_listed {
+            continue;
+        }
+        match look(rotation.settings, &standings, &mut dirs, &log, &sought) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                missing.extend(found.missing.iter().cloned());
+                list(rotation, queues, &log, found, families.contains(&log))?;
+            }
+            Err(problem) => {
+                rotation.problem(problem);
+                queues.block(log);
+            }
+        }
+    }
+    elsewhere(rotation, missing)
+}
+
+/// The logs that this run is for and that were taken in their place, or rotated, with their files that may hold more.
+/// `instance` is this machine, where that is known: an image may have been made of another one, with its state.
+fn logs(
+    standings: &Standings,
+    settings: &Settings,
+    instance: Option<&Instance>,
+) -> BTreeMap<PathBuf, Vec<SealedSegment>> {
+    let ours = |sealed: &SealedSegment| {
+        instance.is_none_or(|instance| sealed.segment.instance == *instance)
+            && settings.sets.iter().any(|set| set.covers(&sealed.segment.path))
+    };
+    let mut logs: BTreeMap<PathBuf, Vec<SealedSegment>> = BTreeMap::new();
+    for sealed in standings.newest().filter(|sealed| ours(sealed) && is_followed(sealed)) {
+        logs.entry(sealed.segment.path.clone()).or_default();
+    }
+    for sealed in standings.sought().into_iter().filter(ours) {
+        logs.entry(sealed.segment.path.clone()).or_default().push(sealed);
+    }
+    logs
+}
+
+/// Whether a stream goes on in the rotated files that are younger than this segment: those of a log that is left in its place,
+/// or that had been rotated. What is claimed and unlinked by us is kept from being rotated by others.
+fn is_followed(newest: &SealedSegment) -> bool {
+    newest.seal.ended == Ended::Continued || matches!(newest.segment.way, Way::Holds { .. } | Way::Closed)
+}
+
+/// Looks for the files of a log; `None` where its directory can't be looked into, or is another one: a mount may be missing.
+fn look(
+    settings: &Settings,
+    standings: &Standings,
+    dirs: &mut Directories,
+    log: &Path,
+    sought: &[SealedSegment],
+) -> std::result::Result<Option<Sighted>, Problem> {
+    let (parent, name) = split(log);
+    let Some(newest) = standings.newest_of_log(log) else { return Ok(None) };
+    let Ok(dir) = Dir::open(&parent) else { return Ok(None) };
+    let same = |status: Status| status.identity.is_same_but_for_device(&newest.segment.directory);
+    if !dir.status().is_ok_and(same) {
+        return Ok(None);
+    }
+    let failed = |failure| Problem::from_error(Effect::Waits, log, &failure);
+    let mut search = Sighted::default();
+    let mut moved: Vec<&SealedSegment> = Vec::new();
+    let at_path = dir.look(&name).map_err(failed)?;
+    for sealed in sought {
+        match at_path {
+            Some(entry) if is_file_of(sealed, &entry.status.identity) && entry.status.size > 0 => {}
+            Some(entry) if is_file_of(sealed, &entry.status.identity) => search.emptied.push(sealed.clone()),
+            _ => moved.push(sealed),
+        }
+    }
+    let beside = dirs.settled(&dir, &name, !moved.is_empty()).map_err(failed)?;
+    let Some(beside) = beside else {
+        let what = "its rotated files are being renamed; they wait for the next run";
+        return Err(Problem::new(Effect::Waits, log, what));
+    };
+    // Nobody has rotated what is where it was: what looks younger is a copy that somebody has made for himself.
+    let in_its_place =
+        sought.iter().find(|sealed| at_path.is_some_and(|entry| is_file_of(sealed, &entry.status.identity)));
+    let is_where_it_was = |sealed| beside.has_any() && is_as_it_was(sealed, &dir, &name);
+    let siblings = match in_its_place.map(is_where_it_was) {
+        Some(true) => Siblings::Copies,
+        Some(false) | None => Siblings::Rotated,
+    };
+    sort(settings, &dir, &beside, (log, newest, siblings), moved, &mut search).map_err(failed)?;
+    Ok(Some(search))
+}
+
+/// Finds each of the files that were moved, and those that are younger.
+fn sort(
+    settings: &Settings,
+    dir: &Dir,
+    beside: &Beside,
+    (log, newest, siblings): (&Path, &SealedSegment, Siblings),
+    moved: Vec<&SealedSegment>,
+    search: &mut Sighted,
+) -> Result<()> {
+    let service =
+        settings.set_of(log).map(|set| set.service.service(log)).unwrap_or_else(|| newest.segment.service.clone());
+    let mut known: HashSet<usize> = HashSet::new();
+    for sealed in moved {
+        let is_it = |file: &RotatedFile| is_file_of(sealed, &file.status.identity);
+        let by_content = || beside.unpacks_to(dir, sealed);
+        match beside.rotated.iter().position(is_it) {
+            Some(place) => drop(known.insert(place)),
+            None => match beside.other(|file| is_file_of(sealed, file)) {
+                Some((name, _)) if beside::is_taken_by_itself(settings, dir, name) => {}
+                Some((name, status)) => {
+                    let (log, service, path) = (log.to_owned(), service.clone(), dir.path_of(name));
+                    search.renamed.push(Renamed { log, service, path, status: *status });
+                }
+                None => match by_content()? {
+                    Some(place) => drop(known.insert(place)),
+                    None => search.missing.push(sealed.clone()),
+                },
+            },
+        }
+    }
+    let first = known.iter().min().copied();
+    for (place, file) in beside.rotated.iter().enumerate() {
+        let excluded = || settings.sets.iter().any(|set| set.excludes(&file.path));
+        let is_younger = first.is_some_and(|first| place > first) || !is_older(file, newest);
+        if known.contains(&place) || is_younger && siblings == Siblings::Rotated && is_followed(newest) && !excluded() {
+            search.files.push(file.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a log that is at its path holds still what was taken of it.
+fn is_as_it_was(sealed: &SealedSegment, dir: &Dir, name: &OsStr) -> bool {
+    let look = |file: File| {
+        let size = Status::of_file(&file).ok()?.size;
+        known::known(sealed, &sealed.segment.path, &file, size).ok()
+    };
+    matches!(dir.open_read(name).ok().and_then(look), Some(Known::Same { .. }))
+}
+
+fn is_older(file: &RotatedFile, newest: &SealedSegment) -> bool {
+    // Compressors keep the time of the last change in whole seconds, some of them.
+    let clock = if file.rotated.packing == family::Packing::None { 0 } else { 1_000_000_000 };
+    file.status.modified.nanos() + clock < newest.seal.last.nanos()
+}
+
+fn is_file_of(sealed: &SealedSegment, file: &Identity) -> bool {
+    sealed.segment.source.file.is_same_but_for_device(file)
+}
+
+/// Puts what is found of a log on the list. A family that is taken anyway has all its rotated files already.
+fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sighted, is_listed: bool) -> Result<()> {
+    let Sighted { files, renamed, emptied, missing: _ } = found;
+    for sealed in emptied {
+        rotation.doubt_behind(&sealed, Why::Truncated)?;
+        rotation.spool.remember_file(&sealed, Search::Over)?;
+    }
+    for renamed in renamed {
+        queues.push(log.to_owned(), Item::Renamed(renamed));
+    }
+    let mut sound = Vec::new();
+    for file in files {
+        match families::refusal(&file.entry(), file.path.file_name().unwrap_or_default()) {
+            Some((why, hint)) => rotation.problem(Problem::new(Effect::Failed, &file.path, why).hint(hint)),
+            None => sound.push(file),
+        }
+    }
+    if !sound.is_empty() && !is_listed {
+        let (path, service) = (log.to_owned(), rotation.service_of(log));
+        queues.push(log.to_owned(), Item::Rotated(Family { path, service, left_by: LeftBy::Since, files: sound }));
+    }
+    Ok(())
+}
+
+/// What is not in its directory any more: a process may have it open; else nobody can know what was in it.
+fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let files: Vec<(&Path, Identity)> =
+        missing.iter().map(|sealed| (sealed.segment.path.as_path(), sealed.segment.source.file)).collect();
+    let holders = procfs::holders_of_moved(&files);
+    for sealed in &missing {
+        let holders = holders.by_file.get(&sealed.segment.source.file).map_or(&[][..], Vec::as_slice);
+        match holders.iter().find_map(|holder| position(sealed, holder)) {
+            Some(position) => rotation.spool.hold(sealed, position)?,
+            None => rotation.doubt_behind(sealed, Why::Replaced)?,
+        }
+        rotation.spool.remember_file(sealed, Search::Over)?;
+    }
+    Ok(())
+}
+
+/// How many bytes of the file that a process has open are in segments; `None` where it is not that file as it was.
+fn position(sealed: &SealedSegment, holder: &Holder) -> Option<u64> {
+    let file = holder.open().ok()?;
+    let Status { identity, size, .. } = Status::of_file(&file).ok()?;
+    match known::known(sealed, &sealed.segment.path, &file, size) {
+        Ok(Known::Same { position, .. }) if identity == sealed.segment.source.file => Some(position),
+        _ => None,
+    }
+}

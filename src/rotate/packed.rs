@@ -1,0 +1,97 @@
+//! Knowing a log again that was compressed, or copied, since a part of it was taken: by what it unpacks to.
+//!
+//! Only the piece that the record of its last segment speaks of is compared, and nothing behind it is unpacked.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::{copy, known};
+use crate::model::digest::Digest;
+use crate::model::family::Packing;
+use crate::model::in_place::Known;
+use crate::model::segment::SealedSegment;
+use crate::model::time::Moment;
+use crate::sys::failure::{Failure, Result};
+use crate::unpack::{Unpacked, Unsound};
+
+/// Compressors keep the time of the last change; some formats keep it in seconds.
+const CLOCK: i64 = 1_000_000_000;
+
+/// How much is unpacked at a time.
+const PIECE: usize = 64 * 1024;
+
+/// A compressed file, or a copy.
+pub(super) struct Packed<'f> {
+    pub(super) path: &'f Path,
+    pub(super) file: &'f File,
+    pub(super) packing: Packing,
+    /// When it was last changed.
+    pub(super) modified: Moment,
+}
+
+impl Packed<'_> {
+    /// How many of its unpacked bytes are in segments, if it is the file that this segment was made of. What can't be unpacked
+    /// is not: whoever takes it says so.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub(super) fn position(&self, last: &SealedSegment, stop: &dyn Fn() -> bool) -> Result<Option<u64>> {
+        let is_older = self.modified.nanos().saturating_add(CLOCK) < last.seal.last.nanos();
+        if is_older {
+            return Ok(None);
+        }
+        let known = match last.seal.in_place {
+            Some(in_place) => in_place.look(last.taken(), |at, length| {
+                let bytes = self.piece(at, usize::try_from(length).unwrap_or(usize::MAX), stop)?;
+                Ok::<_, Failure>(bytes.map(|bytes| Digest::of(&bytes)))
+            })?,
+            None => return self.ends_like(last, stop),
+        };
+        match known {
+            Known::Same { position, .. } => Ok(Some(position)),
+            Known::Changed => Ok(None),
+        }
+    }
+
+    fn ends_like(&self, last: &SealedSegment, stop: &dyn Fn() -> bool) -> Result<Option<u64>> {
+        let Some(ending) = last.seal.ending else { return Ok(None) };
+        let count = known::ending_length(last);
+        let bytes = self.piece(last.taken() - count as u64, count, stop)?;
+        Ok(bytes.filter(|bytes| copy::ending(bytes) == ending).map(|_| last.taken()))
+    }
+
+    /// A piece of what it unpacks to; `None` where that ends before the piece does.
+    fn piece(&self, at: u64, length: usize, stop: &dyn Fn() -> bool) -> Result<Option<Vec<u8>>> {
+        match read(self.file, self.packing, at, length, stop) {
+            Ok(bytes) => Ok(bytes),
+            Err(Unsound::Content(_)) => Ok(None),
+            Err(Unsound::Unread(error)) => Err(Failure::new("read", self.path, error)),
+            Err(Unsound::Stopped) => Err(Failure::new("read", self.path, io::Error::from(io::ErrorKind::Interrupted))),
+        }
+    }
+}
+
+fn read(
+    file: &File,
+    packing: Packing,
+    at: u64,
+    length: usize,
+    stop: &dyn Fn() -> bool,
+) -> std::result::Result<Option<Vec<u8>>, Unsound> {
+    let mut unpacked = Unpacked::of(file, packing)?;
+    if !unpacked.skip(at, stop)? {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    // Its length is that of a record that somebody may have changed.
+    while bytes.len() < length {
+        let mut piece = vec![0; PIECE.min(length - bytes.len())];
+        let count = unpacked.fill(&mut piece)?;
+        if count < piece.len() {
+            return Ok(None);
+        }
+        bytes.extend(piece);
+    }
+    Ok(Some(bytes))
+}
