@@ -4,5 +4,7 @@ mod file_systems;
 mod meddling;
 mod power;
 mod refusals;
-mod scene;
+pub(crate) mod restarted;
+pub(crate) mod scene;
+pub(crate) mod shells;
 mod speed;

@@ -3,4 +3,5 @@
 mod asked;
 mod chosen;
 mod daemons;
+mod killed;
 mod real;

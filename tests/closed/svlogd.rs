@@ -38,7 +38,7 @@ fn svlogd() -> PathBuf {
     program
 }
 
-fn start(dir: &Path) -> Child {
+pub(crate) fn start(dir: &Path) -> Child {
     let mut command = Command::new(svlogd());
     command.arg(dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("svlogd starts")

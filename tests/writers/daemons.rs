@@ -48,13 +48,13 @@ impl Drop for Daemon {
 }
 
 /// What is written while it is not told to stop; and what that was.
-struct Source {
+pub(super) struct Source {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<u8>>,
 }
 
 impl Source {
-    fn start(write: impl FnMut(usize) -> Vec<u8> + Send + 'static) -> Self {
+    pub(super) fn start(write: impl FnMut(usize) -> Vec<u8> + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, mut write) = (Arc::clone(&stop), write);
         let thread = std::thread::spawn(move || {
@@ -72,7 +72,7 @@ impl Source {
         Self { stop, thread }
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("no panic")
     }
@@ -113,10 +113,10 @@ impl Rsyslog {
     }
 
     /// Sends lines as HAProxy would, as fast as they are taken.
-    pub(super) fn send(&mut self) {
+    pub(super) fn send(&mut self, lines_at_a_time: usize) {
         let mut socket = UnixStream::connect(&self.socket).expect("rsyslogd listens");
         self.source = Some(Source::start(move |turn| {
-            let lines: String = (0..1000)
+            let lines: String = (0..lines_at_a_time)
                 .map(|line| {
                     format!(
                         "<134>Nov 21 19:25:{:02} web-1 haproxy[77]: 192.0.2.7:5{line:04} [21/Nov/2026] http-in app/app-{} \

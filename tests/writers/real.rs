@@ -26,7 +26,7 @@ fn rsyslogd_nginx_and_python_lose_nothing_to_a_hundred_rotations() {
     let mut nginx = Nginx::start(&sandbox, sandbox.log("access.log"));
     let watched = Watched::start(&sandbox.log("watched.log"));
     configure(&sandbox, &nginx);
-    rsyslog.send();
+    rsyslog.send(1000);
     nginx.send();
     for _ in 0..100 {
         sandbox.run(["run"]).quiet();
