@@ -208,12 +208,15 @@ pub(super) fn wanted<'s>(set: &'s LogSet, configured: &'s [LogSet], dir: &Dir, n
     (covered && !excluded && certain).then_some(Wanted { rotated, log, treated })
 }
 
-/// What svlogd, multilog and s6-log keep beside their rotated files: the log in use, their lock and what they remember.
+/// What svlogd, multilog and s6-log keep beside their rotated files: the log in use, their lock and what they remember. Such
+/// a directory is known by the log in use, and where a flush has taken that, by the lock, which they leave when they end.
 pub(super) fn is_state_of_a_logger(dir: &Dir, name: &OsStr) -> bool {
-    let is_there = |name: &str| matches!(dir.look(name), Ok(Some(_)));
+    const LOCK: &str = "lock";
     const STATE: [&str; 8] =
-        ["lock", "state", "newstate", "previous", "processed", "newprocessed", "config", "newcurrent"];
-    name == family::CURRENT || STATE.iter().any(|state| name == *state) && is_there(family::CURRENT)
+        [LOCK, "state", "newstate", "previous", "processed", "newprocessed", "config", "newcurrent"];
+    let is_there = |name: &str| matches!(dir.look(name), Ok(Some(_)));
+    let is_state = STATE.iter().any(|state| name == *state);
+    name == family::CURRENT || is_state && (is_there(family::CURRENT) || is_there(LOCK))
 }
 
 /// A rotated file as it was looked at.
