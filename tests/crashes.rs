@@ -37,10 +37,16 @@ enum Store {
 
 /// A sandbox with a store.
 struct Place {
-    /// Unmounted before the sandbox is removed.
+    /// Unmounted, the last one first, before the sandbox is removed.
     mounts: RefCell<Vec<Mount>>,
     sandbox: Sandbox,
     bucket: Option<Bucket>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        while self.mounts.borrow_mut().pop().is_some() {}
+    }
 }
 
 impl Place {
@@ -304,6 +310,9 @@ const SCENES: &[Scene] = &[
 const IN_PLACE: &[Scene] = &[
     Scene { name: "a log in its place, ext4", store: Store::Directory, exit: 0, prepare: in_place::ext4 },
     Scene { name: "a log in its place, xfs", store: Store::Directory, exit: 0, prepare: in_place::xfs },
+    Scene { name: "a log in its place, overlayfs", store: Store::Directory, exit: 0, prepare: in_place::overlayfs },
+    Scene { name: "a log with a hole, tmpfs", store: Store::Directory, exit: 0, prepare: in_place::hole },
+    Scene { name: "a log in its place, by auto", store: Store::Directory, exit: 0, prepare: in_place::by_auto },
     Scene {
         name: "a head that a power loss left half gone",
         store: Store::Directory,
@@ -485,6 +494,9 @@ fn killed_at_every_point_while_logs_are_taken_in_their_place() {
         let Walked { reached: some, cases, slowest, .. } = walk(scene, None, &points, 1);
         println!("tally: killed at each point, {}: {cases} cases in {:?}", scene.name, begin.elapsed());
         tally::record(Group::Crashes, &format!("killed at each point: {}", scene.name), Row::sound(cases, slowest));
+        let gone = [Point::HeadGoing, Point::HeadGone].map(Point::name);
+        let is_given_back = gone.iter().all(|point| some.contains(*point)) || some.contains(Point::HeadFinished.name());
+        assert!(is_given_back, "{}: no space was given back: {some:?}", scene.name);
         reached.extend(some);
     }
     let missing = OF_LOGS_IN_PLACE.iter().map(|point| point.name()).find(|name| !reached.contains(*name));

@@ -163,7 +163,8 @@ pub(super) struct Nginx {
 
 impl Nginx {
     pub(super) fn start(sandbox: &Sandbox, log: PathBuf) -> Self {
-        let (config, prefix) = (sandbox.path("nginx.conf"), sandbox.path("nginx"));
+        let prefix = sandbox.path(log.file_stem().expect("a name"));
+        let config = prefix.with_extension("conf");
         fs::create_dir(&prefix).expect("a directory");
         fs::set_permissions(sandbox.path(""), fs::Permissions::from_mode(0o711)).expect("its mode");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
