@@ -3,9 +3,9 @@
 mod backlog;
 mod beside;
 mod compressed;
-mod docker;
+pub(crate) mod docker;
 mod logrotate;
-mod svlogd;
+pub(crate) mod svlogd;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -37,10 +37,16 @@ enum Store {
 
 /// A sandbox with a store.
 struct Place {
-    /// Unmounted before the sandbox is removed.
+    /// Unmounted, the last one first, before the sandbox is removed.
     mounts: RefCell<Vec<Mount>>,
     sandbox: Sandbox,
     bucket: Option<Bucket>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        while self.mounts.borrow_mut().pop().is_some() {}
+    }
 }
 
 impl Place {
@@ -324,6 +330,13 @@ const IN_PLACE: &[Scene] = &[
     },
 ];
 
+/// The same where the head becomes a hole, where one file system lies upon another, and where nobody has said the writer.
+const IN_PLACE_ELSEWHERE: &[Scene] = &[
+    Scene { name: "a log in its place, overlayfs", store: Store::Directory, exit: 0, prepare: in_place::overlayfs },
+    Scene { name: "a log with a hole, tmpfs", store: Store::Directory, exit: 0, prepare: in_place::hole },
+    Scene { name: "a log in its place, by auto", store: Store::Directory, exit: 0, prepare: in_place::by_auto },
+];
+
 /// The points that only such runs come to.
 const OF_LOGS_IN_PLACE: [Point; 8] = [
     Point::EarlierNoted,
@@ -496,17 +509,32 @@ fn killed_at_every_point_nothing_is_lost_and_nothing_doubled() {
     assert!(missing.is_empty(), "no scene leads to these points: {missing:?}");
 }
 
-#[test]
-fn killed_at_every_point_while_logs_are_taken_in_their_place() {
+/// Walks through scenes of logs that are taken in their place; which points were reached. Each leads to those at which the
+/// head goes.
+fn walk_in_place(scenes: &[Scene]) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
-    for scene in IN_PLACE {
+    for scene in scenes {
         let begin = Instant::now();
         let (points, _) = points_of(scene, None);
         let Walked { reached: some, cases, slowest, .. } = walk(scene, None, &points, 1);
         println!("tally: killed at each point, {}: {cases} cases in {:?}", scene.name, begin.elapsed());
         tally::record(Group::Crashes, &format!("killed at each point: {}", scene.name), Row::sound(cases, slowest));
+        let gone = [Point::HeadGoing, Point::HeadGone].map(Point::name);
+        let is_given_back = gone.iter().all(|point| some.contains(*point)) || some.contains(Point::HeadFinished.name());
+        assert!(is_given_back, "{}: no space was given back: {some:?}", scene.name);
         reached.extend(some);
     }
+    reached
+}
+
+#[test]
+fn killed_at_every_point_while_a_head_becomes_a_hole_or_auto_has_chosen_the_way() {
+    walk_in_place(IN_PLACE_ELSEWHERE);
+}
+
+#[test]
+fn killed_at_every_point_while_logs_are_taken_in_their_place() {
+    let reached = walk_in_place(IN_PLACE);
     let missing = OF_LOGS_IN_PLACE.iter().map(|point| point.name()).find(|name| !reached.contains(*name));
     assert_eq!(missing, None, "no scene leads to this point");
 }

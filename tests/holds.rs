@@ -5,5 +5,7 @@ mod meddling;
 mod power;
 mod refusals;
 mod renamed;
-mod scene;
+pub(crate) mod restarted;
+pub(crate) mod scene;
+pub(crate) mod shells;
 mod speed;

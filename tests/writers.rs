@@ -3,5 +3,6 @@
 mod asked;
 mod chosen;
 mod daemons;
+mod killed;
 mod real;
 mod trust;

@@ -13,7 +13,7 @@ const ROTATIONS: usize = 100;
 
 /// A writer with `max-file` and `compress`, with the calls of docker's `loggerutils.LogFile` in its order: each number one
 /// up, the log to `.1`, a new log; then `.1` is opened, `.1.gz` made, and `.1` removed.
-struct Driver {
+pub(crate) struct Driver {
     path: PathBuf,
     log: File,
     rotations: usize,
@@ -21,8 +21,9 @@ struct Driver {
 
 impl Driver {
     const MAX_FILE: usize = 400;
+    const MAX_SIZE: u64 = 30_000;
 
-    fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         let log = Self::open(&path);
         Self { path, log, rotations: 0 }
     }
@@ -33,6 +34,14 @@ impl Driver {
 
     fn numbered(&self, number: usize, end: &str) -> PathBuf {
         self.path.with_extension(format!("log.{number}{end}"))
+    }
+
+    /// Writes lines, and rotates where that is due.
+    pub(crate) fn write(&mut self, lines: &[u8]) {
+        self.log.write_all(lines).expect("written");
+        if self.log.metadata().expect("its length").len() > Self::MAX_SIZE {
+            self.rotate();
+        }
     }
 
     fn rotate(&mut self) {
@@ -77,11 +86,8 @@ fn what_docker_rotates_and_compresses_is_taken_byte_by_byte_while_it_goes_on() {
                 let lines: String = (0..100)
                     .map(|line| format!("{{\"log\":\"{} {line}\\r\\n\",\"stream\":\"stdout\"}}\n", all.len()))
                     .collect();
-                driver.log.write_all(lines.as_bytes()).expect("written");
+                driver.write(lines.as_bytes());
                 all.extend(lines.into_bytes());
-                if driver.log.metadata().expect("its length").len() > 30_000 {
-                    driver.rotate();
-                }
             }
             (all, std::fs::read(&driver.path).expect("the log in use"))
         });
@@ -94,7 +100,7 @@ fn what_docker_rotates_and_compresses_is_taken_byte_by_byte_while_it_goes_on() {
         enough.store(true, Ordering::Relaxed);
         writer.join().expect("no panic")
     });
-    sandbox.run(["run"]);
+    // The writer has ended, and no compressor is at work any more.
     sandbox.run(["run"]).quiet();
     let mut all = sandbox.run(["cat", id]).expect(0).stdout;
     all.extend(in_use);

@@ -38,7 +38,7 @@ fn svlogd() -> PathBuf {
     program
 }
 
-fn start(dir: &Path) -> Child {
+pub(crate) fn start(dir: &Path) -> Child {
     let mut command = Command::new(svlogd());
     command.arg(dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("svlogd starts")
@@ -120,6 +120,10 @@ fn a_flush_takes_the_log_in_use_once_its_writer_has_ended_and_names_it_before() 
     again.stdin.take().expect("a pipe").write_all(b"once more\n").expect("svlogd reads");
     assert!(again.wait().expect("svlogd ends").success());
     sandbox.run(["flush"]).expect(0);
+    // Nothing else is a log: without its `config` svlogd would throw away what is over ten files.
+    sandbox.run(["run"]).quiet();
+    assert_eq!(std::fs::read_to_string(dir.join("config")).expect("svlogd's configuration"), "s20000\nn0\n");
+    assert_eq!(stored(&sandbox).len(), 2);
     assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "the last words\nonce more\n");
     sandbox.nothing_left_behind();
 }

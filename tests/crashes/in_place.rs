@@ -10,26 +10,54 @@ use crate::support::mount::{Format, Mount};
 use crate::support::proof::Content;
 use crate::support::{Writer, finish};
 
+/// The user says that logs stay in their place.
+const IN_PLACE: &str = "writer = \"holds\"\n";
+
 pub(super) fn ext4(place: &Place) -> Actors {
-    at_full_speed(place, Format::Ext4)
+    at_full_speed(place, |place| on(place, Format::Ext4, IN_PLACE))
 }
 
 pub(super) fn xfs(place: &Place) -> Actors {
-    at_full_speed(place, Format::Xfs)
+    at_full_speed(place, |place| on(place, Format::Xfs, IN_PLACE))
 }
 
-/// Has logs in a file system of that kind, which are taken in their place.
-fn on(place: &Place, format: Format) {
-    place.sandbox.config_file("writer = \"holds\"\n");
-    let mount = Mount::formatted(format, &place.sandbox.path("image"), &place.sandbox.path("log"));
+/// Nobody says anything of writers.
+pub(super) fn by_auto(place: &Place) -> Actors {
+    at_full_speed(place, |place| on(place, Format::Ext4, ""))
+}
+
+pub(super) fn overlayfs(place: &Place) -> Actors {
+    at_full_speed(place, |place| {
+        place.sandbox.config_file_verbatim(IN_PLACE);
+        let below = place.sandbox.path("below");
+        mount(place, Mount::formatted(Format::Ext4, &place.sandbox.path("image"), &below));
+        mount(place, Mount::overlay(&below, &place.sandbox.path("log")));
+    })
+}
+
+/// Where the head of a file can't be taken away, it becomes a hole.
+pub(super) fn hole(place: &Place) -> Actors {
+    at_full_speed(place, |place| {
+        place.sandbox.config_file_verbatim(&format!("{IN_PLACE}holes = true\n"));
+        mount(place, Mount::in_memory(&place.sandbox.path("log"), "size=64m"));
+    })
+}
+
+/// Has logs in a file system of that kind.
+fn on(place: &Place, format: Format, configuration: &str) {
+    place.sandbox.config_file_verbatim(configuration);
+    mount(place, Mount::formatted(format, &place.sandbox.path("image"), &place.sandbox.path("log")));
     // Nothing else is in the directory of the logs.
     let _ = std::fs::remove_dir(place.sandbox.log("lost+found"));
+}
+
+fn mount(place: &Place, mount: Mount) {
     place.mounts.borrow_mut().push(mount);
 }
 
 /// A writer that never lets go, in bursts at full speed, of a log that a run has taken once already.
-fn at_full_speed(place: &Place, format: Format) -> Actors {
-    on(place, format);
+fn at_full_speed(place: &Place, prepare: fn(&Place)) -> Actors {
+    prepare(place);
     let args = [
         "--never-reopens",
         "--writes-of",
@@ -49,7 +77,7 @@ fn at_full_speed(place: &Place, format: Format) -> Actors {
 /// Clusters that are larger than blocks; and a hole behind the place where the head has gone, as a power loss leaves it when
 /// the rest was not moved up yet.
 pub(super) fn half_gone(place: &Place) -> Actors {
-    on(place, Format::Ext4Bigalloc);
+    on(place, Format::Ext4Bigalloc, IN_PLACE);
     let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n:08} what a service says\n")).collect::<String>();
     let (log, first, second) = (place.sandbox.log("web.log"), lines(0, 10_000), lines(10_000, 20_000));
     std::fs::write(&log, &first).expect("a log");

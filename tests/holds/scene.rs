@@ -14,7 +14,7 @@ use crate::support::{Ended, Sandbox, Stopped};
 
 /// Where the logs of a test are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum On {
+pub(crate) enum On {
     Image(Format),
     /// On an ext4.
     Overlay,
@@ -22,10 +22,10 @@ pub(super) enum On {
 }
 
 /// A sandbox whose logs are there.
-pub(super) struct Scene {
+pub(crate) struct Scene {
     /// Unmounted, the last one first, before the sandbox is removed.
     mounts: Vec<Mount>,
-    pub(super) sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Drop for Scene {
@@ -35,11 +35,11 @@ impl Drop for Scene {
 }
 
 impl Scene {
-    pub(super) fn new(on: On) -> Self {
+    pub(crate) fn new(on: On) -> Self {
         Self::with(on, "writer = \"holds\"\n")
     }
 
-    pub(super) fn with(on: On, configuration: &str) -> Self {
+    pub(crate) fn with(on: On, configuration: &str) -> Self {
         let sandbox = Sandbox::new();
         sandbox.config_file(configuration);
         let (image, log) = (sandbox.path("image"), sandbox.path("log"));
@@ -56,35 +56,35 @@ impl Scene {
         Self { mounts, sandbox }
     }
 
-    pub(super) fn run(&self) -> Ended {
+    pub(crate) fn run(&self) -> Ended {
         self.sandbox.run_all()
     }
 
-    pub(super) fn stopped_at(&self, point: Point) -> Stopped {
+    pub(crate) fn stopped_at(&self, point: Point) -> Stopped {
         let mut run = self.sandbox.logferry();
         run.arg("run").arg(self.sandbox.path("log"));
         Stopped::at(point, 1, run)
     }
 
     /// Runs until the point, where the run is killed.
-    pub(super) fn killed_at(&self, point: Point) {
+    pub(crate) fn killed_at(&self, point: Point) {
         let mut run = self.sandbox.logferry();
         run.arg("run").arg(self.sandbox.path("log")).env("LOGFERRY_FAULT", format!("kill@{}", point.name()));
         let status = run.stderr(Stdio::null()).status().expect("it starts");
         assert_eq!(status.code(), None, "it comes to {}", point.name());
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.sandbox.log("web.log")
     }
 
-    pub(super) fn objects(&self) -> Vec<Stored> {
+    pub(crate) fn objects(&self) -> Vec<Stored> {
         proof::of_directory(&self.sandbox.path("store"))
     }
 
     /// Fails the test unless the store holds just that of `web.log`, once.
     #[track_caller]
-    pub(super) fn assert_all(&self, content: &str) {
+    pub(crate) fn assert_all(&self, content: &str) {
         let compared = proof::compare_all(self.objects(), &[Content::new("web", content)]);
         assert_eq!((compared.lost, compared.doubled), (0, 0), "{compared:?}");
         self.sandbox.nothing_left_behind();
@@ -92,34 +92,34 @@ impl Scene {
 }
 
 /// Numbered lines of a log.
-pub(super) fn lines(range: std::ops::Range<u32>) -> String {
+pub(crate) fn lines(range: std::ops::Range<u32>) -> String {
     range.map(|n| format!("{n:08} a line that some service has written\n")).collect()
 }
 
-pub(super) fn append(log: &Path, text: &str) {
+pub(crate) fn append(log: &Path, text: &str) {
     let file = File::options().append(true).create(true).open(log);
     file.and_then(|mut file| file.write_all(text.as_bytes())).expect("it is written");
 }
 
 /// Has a log end in the lines of that range, and returns all of it.
-pub(super) fn append_lines(log: &Path, content: &mut String, range: std::ops::Range<u32>) {
+pub(crate) fn append_lines(log: &Path, content: &mut String, range: std::ops::Range<u32>) {
     let text = lines(range);
     append(log, &text);
     content.push_str(&text);
 }
 
 /// How many bytes the disk has of a file, and how long it is.
-pub(super) fn sizes(log: &Path) -> (u64, u64) {
+pub(crate) fn sizes(log: &Path) -> (u64, u64) {
     let log = std::fs::metadata(log).expect("a log");
     (log.blocks() * 512, log.len())
 }
 
 /// A process that has a log open, and nothing else to do.
-pub(super) struct Holds(Child);
+pub(crate) struct Holds(Child);
 
 impl Holds {
     /// `how` is what a shell redirects with: `>>`, or `<>` for one that doesn't append.
-    pub(super) fn open(how: &str, log: &Path) -> Self {
+    pub(crate) fn open(how: &str, log: &Path) -> Self {
         let script = format!("exec 3{how}'{}'; echo; exec sleep 1000", log.display());
         let mut child = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().expect("sh");
         let mut ready = [0];
@@ -127,7 +127,7 @@ impl Holds {
         Self(child)
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
 }

@@ -120,6 +120,25 @@ fn a_writer_that_ignores_the_signal_gets_its_log_back_and_is_named() {
     assert_whole(&sandbox, &contents);
 }
 
+#[test]
+fn a_writer_at_full_speed_that_ignores_a_hundred_signals_gets_its_log_back_each_time() {
+    let sandbox = Sandbox::in_memory();
+    by_signal(&sandbox, "upstart-writer", "10ms");
+    let log = sandbox.log("web.log");
+    let args = ["--never-reopens", "--writes-of", "80,4096,70000", "--burst", "20000", "--every", "10"];
+    let writer = Writer::start(&sandbox, &args, std::slice::from_ref(&log));
+    for _ in 0..100 {
+        let ended = sandbox.run_all().expect(1);
+        assert!(ended.stderr.contains("it has its name back"), "{}", ended.stderr);
+        assert!(log.exists() && all_claimed(&sandbox).is_empty());
+    }
+    assert_eq!(hups(&sandbox, &writer, &log), 100);
+    let contents: Vec<Content> = writer.stop().iter().map(Content::from).collect();
+    sandbox.run_all().quiet();
+    assert_whole(&sandbox, &contents);
+    assert_eq!(proof::of_directory(&sandbox.path("store")).len(), 1);
+}
+
 /// The writer is deaf, and somebody has made a new log meanwhile: the old one can't have its name back. What is in it is taken
 /// by a later run, before what is in the new one, and once.
 #[test]

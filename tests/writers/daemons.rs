@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::support::{Sandbox, wait_until};
@@ -24,12 +25,13 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-/// A process that is ended with the test.
+/// A process that is ended with the test, and whatever it has started.
 struct Daemon(Child);
 
 impl Daemon {
     fn start(mut command: Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().expect("it starts"))
+        // nginx's workers outlive a master that is killed.
+        Self(command.stdin(Stdio::null()).process_group(0).spawn().expect("it starts"))
     }
 
     fn end(&mut self, signal: Signal) {
@@ -42,19 +44,21 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = i32::try_from(self.0.id()).map(|pid| killpg(Pid::from_raw(pid), Signal::SIGKILL));
+        }
         let _ = self.0.wait();
     }
 }
 
 /// What is written while it is not told to stop; and what that was.
-struct Source {
+pub(super) struct Source {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<u8>>,
 }
 
 impl Source {
-    fn start(write: impl FnMut(usize) -> Vec<u8> + Send + 'static) -> Self {
+    pub(super) fn start(write: impl FnMut(usize) -> Vec<u8> + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, mut write) = (Arc::clone(&stop), write);
         let thread = std::thread::spawn(move || {
@@ -72,7 +76,7 @@ impl Source {
         Self { stop, thread }
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("no panic")
     }
@@ -86,7 +90,7 @@ fn ends_in(log: &Path, end: &[u8]) -> bool {
 /// rsyslogd, which writes what HAProxy sends it.
 pub(super) struct Rsyslog {
     daemon: Daemon,
-    source: Option<Source>,
+    source: Option<(UnixStream, Source)>,
     socket: PathBuf,
     log: PathBuf,
 }
@@ -113,10 +117,12 @@ impl Rsyslog {
     }
 
     /// Sends lines as HAProxy would, as fast as they are taken.
-    pub(super) fn send(&mut self) {
+    pub(super) fn send(&mut self, lines_at_a_time: usize) {
         let mut socket = UnixStream::connect(&self.socket).expect("rsyslogd listens");
-        self.source = Some(Source::start(move |turn| {
-            let lines: String = (0..1000)
+        // One connection for all of it: rsyslogd reads two of them side by side, so that what comes later may be written first.
+        let connection = socket.try_clone().expect("a descriptor");
+        let source = Source::start(move |turn| {
+            let lines: String = (0..lines_at_a_time)
                 .map(|line| {
                     format!(
                         "<134>Nov 21 19:25:{:02} web-1 haproxy[77]: 192.0.2.7:5{line:04} [21/Nov/2026] http-in app/app-{} \
@@ -128,15 +134,17 @@ impl Rsyslog {
                 .collect();
             socket.write_all(lines.as_bytes()).expect("rsyslogd reads");
             lines.into_bytes()
-        }));
+        });
+        self.source = Some((connection, source));
         wait_until("it has written", || self.log.exists());
     }
 
     /// Ends it when it has written all that was sent; what that was.
     pub(super) fn stop(mut self) -> Vec<u8> {
-        let mut written = self.source.take().expect("something was sent").finish();
+        let (mut socket, source) = self.source.take().expect("something was sent");
+        let mut written = source.finish();
         let last = b"<134>Nov 21 19:26:00 web-1 haproxy[77]: the last line\n";
-        UnixStream::connect(&self.socket).expect("rsyslogd listens").write_all(last).expect("rsyslogd reads");
+        socket.write_all(last).expect("rsyslogd reads");
         wait_until("rsyslogd has written all of it", || ends_in(&self.log, last));
         written.extend_from_slice(last);
         self.daemon.end(Signal::SIGTERM);
@@ -155,7 +163,8 @@ pub(super) struct Nginx {
 
 impl Nginx {
     pub(super) fn start(sandbox: &Sandbox, log: PathBuf) -> Self {
-        let (config, prefix) = (sandbox.path("nginx.conf"), sandbox.path("nginx"));
+        let prefix = sandbox.path(log.file_stem().expect("a name"));
+        let config = prefix.with_extension("conf");
         fs::create_dir(&prefix).expect("a directory");
         fs::set_permissions(sandbox.path(""), fs::Permissions::from_mode(0o711)).expect("its mode");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();

@@ -6,15 +6,16 @@ use crate::support::proof::{self, Content};
 use super::daemons::{Nginx, Rsyslog, Watched};
 
 /// Where the daemons can make their logs, whoever they run as.
-fn configure(sandbox: &Sandbox, nginx: &Nginx) {
+fn configure(sandbox: &Sandbox, commanded: &Nginx) {
     let log = |name: &str| sandbox.log(name).display().to_string();
     sandbox.config_file(&format!(
-        "settle = \"50ms\"\n[[logs]]\npaths = \"{}\"\nwriter = \"auto\"\n\
+        "settle = \"50ms\"\n[[logs]]\npaths = [\"{}\", \"{}\"]\nwriter = \"auto\"\n\
          [[logs]]\npaths = \"{}\"\nwriter = \"command\"\ncommand = {}\ntimeout = \"60s\"\n\
          [[logs]]\npaths = \"{}\"\nwriter = \"reopens\"\n",
         log("haproxy.log"),
         log("access.log"),
-        nginx.reopen(),
+        log("commanded.log"),
+        commanded.reopen(),
         log("watched.log"),
     ));
 }
@@ -25,22 +26,25 @@ fn rsyslogd_nginx_and_python_lose_nothing_to_a_hundred_rotations() {
     let mut rsyslog = Rsyslog::start(&sandbox, sandbox.log("haproxy.log"));
     let mut nginx = Nginx::start(&sandbox, sandbox.log("access.log"));
     let watched = Watched::start(&sandbox.log("watched.log"));
-    configure(&sandbox, &nginx);
-    rsyslog.send();
+    let mut commanded = Nginx::start(&sandbox, sandbox.log("commanded.log"));
+    configure(&sandbox, &commanded);
+    rsyslog.send(400);
     nginx.send();
+    commanded.send();
     for _ in 0..100 {
         sandbox.run(["run"]).quiet();
     }
     let contents = [
         Content::new("haproxy", rsyslog.stop()),
         Content::new("access", nginx.stop()),
+        Content::new("commanded", commanded.stop()),
         Content::new("watched", watched.stop()),
     ];
     // Nobody writes any more.
     sandbox.config_file("");
     sandbox.run_all().quiet();
     let objects = proof::of_directory(&sandbox.path("store"));
-    for service in ["haproxy", "access", "watched"] {
+    for service in ["haproxy", "access", "commanded", "watched"] {
         let segments = objects.iter().filter(|object| object.says("service") == service).count();
         assert!(segments >= 90, "{service} was hardly ever taken: {segments} segments");
     }
