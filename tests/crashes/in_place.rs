@@ -91,7 +91,7 @@ pub(super) fn half_gone(place: &Place) -> Actors {
 /// A log that was renamed and compressed since it was taken in its place, one that came after it and was renamed too, and the one
 /// that is there now.
 pub(super) fn rotated_by_its_writer(place: &Place) -> Actors {
-    on(place, Format::Ext4);
+    on(place, Format::Ext4, IN_PLACE);
     let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n:08} what a service says\n")).collect::<String>();
     let (log, dir) = (place.sandbox.log("web.log"), place.sandbox.path("log"));
     append_new(&log, &lines(0, 3000));
@@ -108,7 +108,7 @@ pub(super) fn rotated_by_its_writer(place: &Place) -> Actors {
 /// A log that was deleted since it was taken in its place, and the one that is there now; one that was renamed after all of it was
 /// taken; and one that has got another name, which it keeps.
 pub(super) fn deleted(place: &Place) -> Actors {
-    on(place, Format::Ext4);
+    on(place, Format::Ext4, IN_PLACE);
     let names = ["web", "job", "app"];
     let log = |name: &str| place.sandbox.log(format!("{name}.log"));
     names.iter().for_each(|name| append_new(&log(name), "one\n"));
