@@ -23,6 +23,7 @@ mod doubts;
 mod draining;
 mod every_call;
 mod faults;
+mod find;
 mod fleet;
 mod flush;
 mod golden;

@@ -53,7 +53,8 @@ fn meant(asked: &str, names: &[String], kind: &str) -> String {
     }
     match names.len() {
         0 => format!("there is no {kind} at all"),
-        1..=FEW => format!("there is {}", names.join(", ")),
+        1 => format!("there is {}", names[0]),
+        2..=FEW => format!("there are {}", names.join(", ")),
         more => format!("there are {more} others, {} and {} among them", names[0], names[more - 1]),
     }
 }

@@ -111,9 +111,9 @@ impl<'a> Search<'a> {
         if self.selection.looked == Looked::Everywhere || !self.is_missing_any() {
             return Ok(());
         }
-        for directories in self.places.layouts().iter().filter_map(Layout::service_directories) {
-            self.note_names(&directories)?;
-        }
+        let directories = self.places.layouts().iter().filter_map(Layout::service_directories);
+        let distinct: BTreeSet<ServiceDirectories> = directories.collect();
+        distinct.iter().try_for_each(|directories| self.note_names(directories))?;
         self.probe()?;
         let missing = self.missing();
         let all_are_slips = !missing.is_empty() && missing.iter().all(|service| self.selection.near(service).is_some());

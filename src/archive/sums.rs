@@ -1,6 +1,6 @@
 //! Segments summed up: how many, how large, from when to when; of all, or of each service, instance, day or hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use super::Details;
@@ -109,6 +109,8 @@ pub struct Sums {
     pub groups: BTreeMap<Group, Sum>,
     /// All of it.
     pub total: Sum,
+    services: HashSet<Service>,
+    instances: HashSet<Instance>,
 }
 
 impl Sums {
@@ -120,8 +122,20 @@ impl Sums {
     /// Adds a segment.
     pub fn add(&mut self, leaf: &Leaf, bytes: u64, details: Option<&Details>) {
         self.total.add(leaf, bytes, details);
+        // Most lines are of the service and the machine of the line before: names are only copied when they are new.
+        if !self.services.contains(&leaf.service) {
+            self.services.insert(leaf.service.clone());
+        }
+        if !self.instances.contains(&leaf.instance) {
+            self.instances.insert(leaf.instance.clone());
+        }
         if let Some(by) = self.by {
             self.groups.entry(Group::of(by, leaf)).or_default().add(leaf, bytes, details);
         }
+    }
+
+    /// Of how many services it is, and of how many machines.
+    pub fn names(&self) -> (usize, usize) {
+        (self.services.len(), self.instances.len())
     }
 }

@@ -75,10 +75,18 @@ struct Numbers {
     last: Option<String>,
 }
 
+#[derive(Serialize)]
+struct Total {
+    services: usize,
+    instances: usize,
+    #[serde(flatten)]
+    sum: Numbers,
+}
+
 /// What comes behind the list.
 #[derive(Serialize)]
 struct Rest {
-    total: Numbers,
+    total: Total,
     #[serde(skip_serializing_if = "Option::is_none")]
     looked: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +141,9 @@ impl Document {
             Looked::InSome => "layouts",
             Looked::Everywhere => "everywhere",
         });
-        let rest = Rest { total: numbers(&sums.total), looked, foreign: selection.map(|selection| selection.foreign) };
+        let (services, instances) = sums.names();
+        let total = Total { services, instances, sum: numbers(&sums.total) };
+        let rest = Rest { total, looked, foreign: selection.map(|selection| selection.foreign) };
         let rest = serde_json::to_string(&rest)?;
         writeln!(to, "\n],{}", rest.strip_prefix('{').unwrap_or(&rest))
     }

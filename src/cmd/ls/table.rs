@@ -65,7 +65,7 @@ impl Table {
             self.groups(sums, to)?;
         }
         if self.with_total {
-            writeln!(to, "{}", self.total(&sums.total))?;
+            writeln!(to, "{}", self.total(sums))?;
         }
         Ok(())
     }
@@ -101,7 +101,9 @@ impl Table {
         if self.width.is_some() { size::show(bytes) } else { bytes.to_string() }
     }
 
-    fn total(&self, sum: &Sum) -> String {
+    fn total(&self, sums: &Sums) -> String {
+        let (sum, (services, instances)) = (&sums.total, sums.names());
+        let of = format!("of {} on {}", count(services, "service"), count(instances, "instance"));
         let segments = count(usize::try_from(sum.segments).unwrap_or(usize::MAX), "segment");
         let raw = match self.with_details {
             true => format!(", {} raw in {} lines", size::show(sum.raw.unwrap_or(0)), sum.lines.unwrap_or(0)),
@@ -109,7 +111,7 @@ impl Table {
         };
         let span =
             sum.span.map_or(String::new(), |(first, last)| format!(", {} to {}", first.to_second(), last.to_second()));
-        format!("total: {segments}, {} compressed{raw}{span}", size::show(sum.bytes))
+        format!("total: {segments} {of}, {} compressed{raw}{span}", size::show(sum.bytes))
     }
 }
 

@@ -87,7 +87,7 @@ impl Layout {
 }
 
 /// The directories of services.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ServiceDirectories(String);
 
 impl ServiceDirectories {
