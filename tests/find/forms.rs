@@ -130,7 +130,7 @@ fn on_a_terminal(sandbox: &Sandbox, args: &str) -> String {
 fn on_a_terminal_sums_have_bars_and_hours_of_silence_are_seen() {
     let shelves = shelves();
     let told = on_a_terminal(&shelves.sandbox, "web --by hour");
-    let bar = "█".repeat(14);
+    let bar = "█".repeat(16);
     let line = |hour: &str, span: &str| format!("{hour}         1           5 B  {span}  {bar}");
     let expected = [
         line("2026-11-20T23Z", "2026-11-20T23:00:00Z  2026-11-21T00:00:00Z"),
