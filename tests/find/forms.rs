@@ -1,0 +1,169 @@
+//! What `ls` prints: lines, sums, bars, the document.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Asked, Shelves, leaf};
+use crate::support::{Sandbox, finish};
+
+/// Three hours of two services, with metadata: 100 raw bytes and 3 lines each.
+fn shelves() -> Shelves {
+    let shelves = Shelves::new();
+    for (service, instance, place, first, last) in [
+        ("web", "i-0abc", "aaaaaa-1", "20261120T230000", "20261121T000000"),
+        ("web", "i-0abc", "aaaaaa-2", "20261121T000000", "20261121T010000"),
+        ("web", "i-0abc", "aaaaaa-3", "20261121T030000", "20261121T040000"),
+        ("mail", "i-0def", "bbbbbb-1", "20261121T001500", "20261121T003000"),
+    ] {
+        let directory = format!("service={service}/dt={}", super::day(first));
+        let mut metadata =
+            vec![("length", "100"), ("lines", "3"), ("ended", "released"), ("host", "web-1"), ("path", "/var/log/x")];
+        if place == "aaaaaa-2" {
+            metadata.push(("notice", "truncated@20261121T005959Z"));
+        }
+        shelves.put_with(&format!("{directory}/{}", leaf(service, first, last, instance, place)), &metadata);
+    }
+    shelves
+}
+
+#[test]
+fn a_line_tells_what_names_tell_and_no_object_is_asked() {
+    let found = shelves().ls("web --total");
+    assert_eq!(
+        found.ended.text(),
+        "web  2026-11-20T23:00:00Z  2026-11-21T00:00:00Z  i-0abc  aaaaaa-00000001             5\n\
+         web  2026-11-21T00:00:00Z  2026-11-21T01:00:00Z  i-0abc  aaaaaa-00000002             5\n\
+         web  2026-11-21T03:00:00Z  2026-11-21T04:00:00Z  i-0abc  aaaaaa-00000003             5\n\
+         total: 3 segments of 1 service on 1 instance, 15 B compressed, 2026-11-20T23:00:00Z to 2026-11-21T04:00:00Z\n"
+    );
+    assert!(!found.asked.contains(&Asked::Object));
+}
+
+#[test]
+fn a_long_line_tells_what_objects_say_of_themselves_for_a_request_each() {
+    let found = shelves().ls("web --long --total");
+    let text = found.ended.text();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].ends_with("  5           100          3  released     web-1  /var/log/x"), "{text}");
+    assert!(lines[1].ends_with("/var/log/x  notice: truncated@20261121T005959Z"), "{text}");
+    assert!(lines[3].contains("15 B compressed, 300 B raw in 9 lines, "), "{text}");
+    assert_eq!(found.asked.iter().filter(|asked| **asked == Asked::Object).count(), 3);
+}
+
+#[test]
+fn sums_are_of_services_instances_days_or_hours() {
+    let shelves = shelves();
+    for (args, expected) in [
+        (
+            "--by service",
+            "mail         1             5  2026-11-21T00:15:00Z  2026-11-21T00:30:00Z\n\
+             web          3            15  2026-11-20T23:00:00Z  2026-11-21T04:00:00Z\n",
+        ),
+        (
+            "--by instance --long",
+            "i-0abc         3            15           300  2026-11-20T23:00:00Z  2026-11-21T04:00:00Z\n\
+             i-0def         1             5           100  2026-11-21T00:15:00Z  2026-11-21T00:30:00Z\n",
+        ),
+        (
+            "--by day",
+            "2026-11-20         1             5  2026-11-20T23:00:00Z  2026-11-21T00:00:00Z\n\
+             2026-11-21         3            15  2026-11-21T00:00:00Z  2026-11-21T04:00:00Z\n",
+        ),
+        (
+            "web --by hour --since 2026-11-21 --total",
+            "2026-11-20T23Z         1             5  2026-11-20T23:00:00Z  2026-11-21T00:00:00Z\n\
+             2026-11-21T00Z         1             5  2026-11-21T00:00:00Z  2026-11-21T01:00:00Z\n\
+             2026-11-21T03Z         1             5  2026-11-21T03:00:00Z  2026-11-21T04:00:00Z\n\
+             total: 3 segments of 1 service on 1 instance, 15 B compressed, 2026-11-20T23:00:00Z to 2026-11-21T04:00:00Z\n",
+        ),
+    ] {
+        assert_eq!(shelves.ls(args).ended.text(), expected, "{args}");
+    }
+}
+
+fn document(shelves: &Shelves, args: &str) -> Value {
+    serde_json::from_str(&shelves.ls(args).ended.text()).expect("one document")
+}
+
+#[test]
+fn the_document_holds_each_segment_and_the_total() {
+    let shelves = shelves();
+    let told = document(&shelves, "mail --json");
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "segments": [{
+                "service": "mail", "instance": "i-0def", "stream": "bbbbbb", "seq": 1,
+                "first": "2026-11-21T00:15:00Z", "last": "2026-11-21T00:30:00Z", "bytes": 5,
+                "key": "service=mail/dt=2026-11-21/mail_20261121T001500Z_20261121T003000Z_i-0def_bbbbbb-00000001-5994471a.log.gz",
+            }],
+            "total": {"services": 1, "instances": 1, "segments": 1, "bytes": 5, "first": "2026-11-21T00:15:00Z", "last": "2026-11-21T00:30:00Z"},
+            "looked": "layouts", "foreign": 0,
+        })
+    );
+    let told = document(&shelves, "web --json --long");
+    let second = &told["segments"][1];
+    assert_eq!((&second["raw_bytes"], &second["lines"]), (&100.into(), &3.into()));
+    assert_eq!((&second["ended"], &second["host"]), (&"released".into(), &"web-1".into()));
+    assert_eq!((&second["path"], &second["notice"]), (&"/var/log/x".into(), &"truncated@20261121T005959Z".into()));
+    assert_eq!((&told["segments"][0]["notice"], &told["total"]["raw_bytes"]), (&Value::Null, &300.into()));
+    let told = document(&shelves, "--json --by hour --any-layout");
+    assert_eq!((&told["sums"][0]["hour"], &told["sums"][0]["segments"]), (&"2026-11-20T23:00:00Z".into(), &1.into()));
+    assert_eq!((&told["total"]["segments"], &told["looked"]), (&4.into(), &"everywhere".into()));
+    let nothing = document(&shelves, "web --json --until 2020-01-01");
+    assert_eq!((&nothing["segments"], &nothing["total"]["first"]), (&Value::Array(Vec::new()), &Value::Null));
+}
+
+/// What `ls` shows on a terminal of 100 columns.
+fn on_a_terminal(sandbox: &Sandbox, args: &str) -> String {
+    let found = Command::new("script").arg("--version").output();
+    found.expect("script is there: apt-get install bsdutils");
+    let mut script = Command::new("script");
+    let shell = format!("stty rows 24 cols 100; exec {} ls {args}", env!("CARGO_BIN_EXE_logferry"));
+    script.args(["-qec", &shell, "/dev/null"]).env("LOGFERRY_TO", sandbox.directory());
+    script.env("LOGFERRY_CONFIG", sandbox.path("logferry.toml"));
+    finish(&mut script).expect(0).text().replace('\r', "")
+}
+
+#[test]
+fn on_a_terminal_sums_have_bars_and_hours_of_silence_are_seen() {
+    let shelves = shelves();
+    let told = on_a_terminal(&shelves.sandbox, "web --by hour");
+    let bar = "█".repeat(16);
+    let line = |hour: &str, span: &str| format!("{hour}         1           5 B  {span}  {bar}");
+    let expected = [
+        line("2026-11-20T23Z", "2026-11-20T23:00:00Z  2026-11-21T00:00:00Z"),
+        line("2026-11-21T00Z", "2026-11-21T00:00:00Z  2026-11-21T01:00:00Z"),
+        "2026-11-21T01Z         -".to_owned(),
+        "2026-11-21T02Z         -".to_owned(),
+        line("2026-11-21T03Z", "2026-11-21T03:00:00Z  2026-11-21T04:00:00Z"),
+        "total: 3 segments of 1 service on 1 instance, 15 B compressed, 2026-11-20T23:00:00Z to 2026-11-21T04:00:00Z"
+            .to_owned(),
+    ];
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected, "{told}");
+    assert!(told.lines().all(|line| line.chars().count() <= 100));
+    // Between two that are far apart, silence is one line.
+    shelves.segment("web cccccc-1 20270301T000000 20270301T010000");
+    let told = on_a_terminal(&shelves.sandbox, "web --by day");
+    assert_eq!(told.lines().filter(|line| line.starts_with("...")).count(), 1, "{told}");
+}
+
+#[test]
+fn what_is_on_this_machine_is_filtered_and_summed_up_too() {
+    let sandbox = Sandbox::new();
+    sandbox.config_file("keep = \"24h\"\n");
+    for service in ["web", "mail"] {
+        sandbox.write_log(format!("{service}.log"), "a line\n");
+    }
+    sandbox.run_all().quiet();
+    let ls = |args: &str| sandbox.run(["ls", "--local"].into_iter().chain(args.split_whitespace())).expect(0).text();
+    assert_eq!(ls("--since 1h").lines().count(), 2);
+    assert_eq!(ls("web --since 1h").lines().count(), 1);
+    assert_eq!(ls("--until 2020-01-01"), "");
+    assert!(ls("--by service").starts_with("mail         1  "));
+    let told: Value = serde_json::from_str(&ls("web --json")).expect("JSON");
+    assert_eq!((&told["segments"][0]["stays"], &told["looked"]), (&"kept".into(), &Value::Null));
+    let told = sandbox.run(["ls", "--local", "--long"]).expect(2).stderr;
+    assert!(told.contains("--local"), "{told}");
+}

@@ -1,0 +1,109 @@
+//! Names: machines and hosts by name or pattern, and what is told of names that are not there.
+
+use super::{Asked, Shelves, leaf, objects};
+
+/// Two instances of web and one of mail.
+fn fleet() -> Shelves {
+    let shelves = Shelves::new();
+    for (service, instance, stream, host) in [
+        ("web", "i-0abc", "aaaaaa", "web-1.example.com"),
+        ("web", "i-0def", "bbbbbb", "web-2.example.com"),
+        ("mail", "i-1abc", "cccccc", "mail%20host"),
+    ] {
+        for seq in 1..=3 {
+            let (first, last) = (format!("20261121T0{seq}0000"), format!("20261121T0{}0000", seq + 1));
+            let leaf = leaf(service, &first, &last, instance, &format!("{stream}-{seq}"));
+            shelves.put_with(&format!("service={service}/dt=2026-11-21/{leaf}"), &[("host", host)]);
+        }
+    }
+    shelves
+}
+
+#[test]
+fn machines_are_chosen_by_name_and_by_pattern() {
+    let shelves = fleet();
+    assert_eq!(shelves.found("--instance i-0abc"), "aaaaaa-1 aaaaaa-2 aaaaaa-3");
+    assert_eq!(shelves.found("--instance i-?abc --since 2026-11-21T03:30Z"), "cccccc-3 aaaaaa-3");
+    assert_eq!(shelves.found("--instance i-0def --instance i-1* --until 2026-11-21T01:30Z"), "cccccc-1 bbbbbb-1");
+    assert_eq!(shelves.found("web mail --until 2026-11-21T01:30Z"), "cccccc-1 aaaaaa-1 bbbbbb-1");
+    assert_eq!(shelves.found("web web --until 2026-11-21T01:30Z"), "aaaaaa-1 bbbbbb-1");
+}
+
+#[test]
+fn hosts_are_asked_of_one_object_of_each_stream() {
+    let shelves = fleet();
+    let found = shelves.ls("--host web-2.example.com");
+    assert_eq!(found.segments(), "bbbbbb-1 bbbbbb-2 bbbbbb-3");
+    assert_eq!(found.asked.iter().filter(|asked| **asked == Asked::Object).count(), 3);
+    let found = shelves.ls("web --host web-* --host nobody --instance i-0abc");
+    assert_eq!(found.asked.iter().filter(|asked| **asked == Asked::Object).count(), 1);
+    assert_eq!((found.ended.code, found.ended.text().lines().count()), (1, 3));
+    let told = shelves.ls("--host web-3.example.com").ended.stderr;
+    assert!(told.contains("nothing of host web-3.example.com") && told.contains("did you mean web-"), "{told}");
+    // Of local segments there is but one host.
+    let local = shelves.sandbox.run(["ls", "--local", "--host", "x"]).expect(2).stderr;
+    assert!(local.contains("--host is for the store"), "{local}");
+}
+
+#[test]
+fn a_slip_is_told_with_the_name_that_may_be_meant() {
+    let shelves = fleet();
+    for (args, told) in [
+        ("wbe", "nothing of wbe is there\n  hint: did you mean web?"),
+        ("wbe --since 2026-11-21", "did you mean web?"),
+        ("--instance i-0abd", "nothing of instance i-0abd is there\n  hint: did you mean i-0abc?"),
+        ("web --instance i-9*", "nothing of instance i-9* is there\n  hint: there are i-0abc, i-0def"),
+    ] {
+        let found = shelves.ls(args);
+        assert_eq!(found.ended.code, 1, "{args}");
+        assert!(found.ended.stderr.contains(told), "{args}: {}", found.ended.stderr);
+        // A slip is no reason to list a whole store.
+        assert!(!found.asked.contains(&objects("", "")), "{args}: {:?}", found.asked);
+    }
+    let found = shelves.ls("something-else");
+    assert!(found.ended.stderr.contains("hint: there are mail, web"), "{}", found.ended.stderr);
+    assert_eq!(found.asked.last(), Some(&objects("", "")));
+    // What is there is listed all the same.
+    let found = shelves.ls("mial mail");
+    assert_eq!((found.ended.code, found.ended.text().lines().count()), (1, 3));
+    assert!(
+        found.ended.stderr.contains("nothing of mial is there\n  hint: did you mean mail?"),
+        "{}",
+        found.ended.stderr
+    );
+}
+
+#[test]
+fn long_and_odd_services_are_found_by_their_whole_names() {
+    let sandbox = crate::support::Sandbox::new();
+    let long = "ü".repeat(60);
+    sandbox.write_log(format!("{long}.log"), "x\n");
+    sandbox.write_log(".hidden_one.log", "x\n");
+    let paths = format!("[[logs]]\npaths = [\"{0}/*.log\", \"{0}/.hidden_one.log\"]\n", sandbox.path("log").display());
+    for layout in ["service={service}/dt={date}", "{service}/{date}", "{date}/{service}"] {
+        sandbox.config_file(&format!("layout = \"{layout}\"\n{paths}"));
+        sandbox.write_log(format!("{long}.log"), "x\n");
+        sandbox.write_log(".hidden_one.log", "x\n");
+        sandbox.run(["run"]).expect(0);
+        for service in [long.as_str(), ".hidden_one"] {
+            let since = sandbox.run(["ls", service, "--since", "1d"]).expect(0);
+            assert!(!since.text().is_empty(), "{layout} {service}");
+            // A service that is there and has nothing of the time asked for is no slip.
+            let before = sandbox.run(["ls", service, "--until", "2020-01-01"]).expect(0);
+            assert_eq!((before.text().as_str(), before.stderr.as_str()), ("", ""), "{layout} {service}");
+        }
+    }
+}
+
+#[test]
+fn objects_of_something_else_are_counted() {
+    let shelves = fleet();
+    shelves.put("service=web/dt=2026-11-21/_SUCCESS");
+    shelves.put("service=web/dt=2026-11-21/notes.log.gz");
+    let quiet = shelves.ls("web");
+    assert_eq!((quiet.ended.text().lines().count(), quiet.ended.stderr.as_str()), (6, ""));
+    let told = shelves.ls("web -v").ended.stderr;
+    assert!(told.contains("2 objects seen that logferry did not put there"), "{told}");
+    let document: serde_json::Value = serde_json::from_str(&shelves.ls("web --json").ended.text()).expect("JSON");
+    assert_eq!(document["foreign"], 2);
+}
