@@ -267,6 +267,8 @@ fn damaged(place: &Place) -> Actors {
 
 /// A log that was refused by the run before, and another one that is refused now.
 fn refused(place: &Place) -> Actors {
+    let metrics = place.sandbox.path("logferry.prom");
+    place.sandbox.config_file(&format!("{SETTLE}metrics = {metrics:?}\n"));
     crate::notices::refused_before(&place.sandbox);
     Actors::nobody(vec![Content::new("web", "all of web\n")])
 }

@@ -45,5 +45,6 @@ mod power_loss;
 mod recovery;
 mod refusals;
 mod rotation;
+mod see;
 mod store_faults;
 mod writers;

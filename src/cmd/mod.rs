@@ -9,6 +9,7 @@ pub mod install;
 pub mod lifecycle;
 pub mod ls;
 pub mod plan;
+mod record;
 pub mod run;
 pub mod status;
 pub mod uninstall;
@@ -17,13 +18,14 @@ mod work;
 use std::io::ErrorKind;
 
 use crate::archive::{Listing, Places, local};
-use crate::cli::{LocalArgs, ReadArgs};
+use crate::cli::{LocalArgs, LogFormat, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
 use crate::model::names::Service;
 use crate::model::problem;
 use crate::report;
 use crate::report::steps::{self, Verbosity};
+use crate::report::style::{self, Form};
 use crate::spool::Locals;
 use crate::store::{self, Store, StoreError};
 use crate::sys::signals::Stop;
@@ -35,6 +37,14 @@ fn verbosity(count: u8) -> Verbosity {
         1 => Verbosity::Steps,
         _ => Verbosity::Everything,
     }
+}
+
+/// In which form a command tells things on standard error.
+fn tell_as(format: LogFormat) {
+    style::set(match format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+    });
 }
 
 /// Complains of a mistake in the configuration.

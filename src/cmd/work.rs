@@ -19,7 +19,7 @@ use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
 use crate::model::facts::Facts;
 use crate::model::names::StreamId;
-use crate::model::problem::{self, Effect, Problem};
+use crate::model::problem::{self, Cause, Effect, Problem};
 use crate::model::segment::SealedSegment;
 use crate::model::time::Moment;
 use crate::report::told::Told;
@@ -98,7 +98,8 @@ pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts, told: &To
         Vec::new()
     });
     // Each of them is marked by itself once it was told: two of one log are two.
-    let doubtful: Vec<Problem> = doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt)).collect();
+    let doubtful: Vec<Problem> =
+        doubts.iter().map(|doubt| Problem::new(effect, &doubt.path, doubt).because(Cause::Interrupted)).collect();
     let printed = told.print(&report.problems).and_then(|()| report::print_problems(&doubtful));
     report.problems.extend(doubtful);
     let marked = printed.is_ok().then(|| spool.doubts_told(&doubts, clock::now()));
@@ -297,6 +298,7 @@ pub(super) fn drop_leftovers(spool: &Spool, leftovers: &[SealedSegment]) -> Opti
 pub(super) fn put_aside(spool: &Spool) -> Vec<Problem> {
     let problem = |damage: &Damage| {
         let problem = Problem::new(Effect::Failed, &damage.path, format!("put aside: {}", damage.why));
+        let problem = problem.because(Cause::Damaged);
         problem.hint("nothing else was held up by it; look at it, then remove it")
     };
     spool.damage().iter().map(problem).collect()

@@ -372,8 +372,9 @@ impl Search<'_> {
         let treated = self.treated(set, path);
         match refusal(name, entry, &treated.writer) {
             Some((why, hint)) => {
-                let problem = Problem::new(Effect::Failed, path, why).because(Cause::Refused);
-                self.discovery.problems.push(problem.hint(hint));
+                let is_hole = entry.kind == Kind::Regular && status.links == 1 && status.is_hollow();
+                let cause = if is_hole { Cause::Hollow } else { Cause::Refused };
+                self.discovery.problems.push(Problem::new(Effect::Failed, path, why).because(cause).hint(hint));
             }
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {

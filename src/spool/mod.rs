@@ -14,9 +14,11 @@
 mod continued;
 mod doubts;
 mod held;
+mod history;
 mod kept;
 mod local;
 mod notices;
+mod overview;
 mod part;
 mod record;
 mod recovery;
@@ -25,12 +27,15 @@ mod streams;
 mod survey;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use continued::{Continued, survey as continued};
 pub use held::Held;
+pub use history::Runs;
 pub use local::{Local, Locals, Stays};
+pub use overview::{Overview, overview};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
@@ -41,8 +46,10 @@ pub use tally::Tally;
 
 use crate::model::destination::Destination;
 use crate::model::doubt::Doubt;
+use crate::model::history::{Amount, Command, History, Run};
 use crate::model::in_place::InPlace;
 use crate::model::keep::Keep;
+use crate::model::names::Service;
 use crate::model::notice::Kind;
 use crate::model::problem::{self, Problem};
 use crate::model::segment::{ClaimedName, Ended, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
@@ -126,6 +133,21 @@ impl Spool {
     /// Where the file system has no locks.
     pub fn try_lock(&self) -> Result<Option<Lock>> {
         lock::try_lock(&self.root)
+    }
+
+    /// Takes note that a command begins its work. To be called by who holds the lock, and by nobody else.
+    pub fn command_begins(&self, command: Command) {
+        history::begin(&self.root, command, clock::now());
+    }
+
+    /// Takes note of how that command ended, and of what it has shipped of each service. Gives what all commands came to.
+    pub fn command_ended(&self, run: Run, shipped: &BTreeMap<Service, Amount>) -> History {
+        history::end(&self.root, run, shipped)
+    }
+
+    /// Takes note that a command found another one at work.
+    pub fn command_skipped(&self, command: Command) {
+        history::skip(&self.root, command, clock::now());
     }
 
     /// The state directory.
@@ -404,6 +426,7 @@ impl Spool {
     /// Where the directories can't be listed; one damaged file is no error, but put aside and named.
     pub fn recover(&mut self) -> Result<Recovered> {
         let recovered = recovery::recover(self)?;
+        self.notices.clear_out();
         self.clear_out_kept();
         Ok(recovered)
     }

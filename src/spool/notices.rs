@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,17 @@ impl Notices {
         }
     }
 
+    /// Removes what a run has left that was killed while it wrote here.
+    pub(super) fn clear_out(&self) {
+        let cleared = self.dir.names().and_then(|names| {
+            let mut temporary = names.iter().filter(|name| super::recovery::is_temporary(name));
+            temporary.try_for_each(|name| self.dir.unlink_if_there(name))
+        });
+        if let Err(failure) = cleared {
+            give_up(&failure);
+        }
+    }
+
     fn forget(&self, file_name: &str, log: &Path, told: &Notice) {
         let forgotten = self.read(file_name).and_then(|waiting| {
             let Some(waiting) = waiting else { return Ok(()) };
@@ -177,7 +188,7 @@ impl Notices {
 
 /// The paths under which something may be remembered of a segment's log: its stream's, and that of the file that it is made
 /// of where that is a rotated one.
-fn logs_of(segment: &Segment) -> Vec<std::path::PathBuf> {
+fn logs_of(segment: &Segment) -> Vec<PathBuf> {
     let own = segment.path.with_file_name(segment.own_name());
     let mut logs = vec![segment.path.clone()];
     logs.extend((own != segment.path).then_some(own));

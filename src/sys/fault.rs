@@ -69,6 +69,14 @@ points! {
     /// It is forgotten that the machine was to go.
     EndForgotten = "end-forgotten",
 
+    // What runs came to (spool/history.rs, report/textfile.rs).
+    /// It is noted that a command has begun.
+    BeginNoted = "begin-noted",
+    /// It is noted how it ended.
+    EndNotedOfRun = "run-end-noted",
+    /// The metrics are written.
+    MetricsWritten = "metrics-written",
+
     // Recovery (spool/recovery.rs, rotate/leftovers.rs).
     /// A file of the state directory that makes no sense was moved away.
     PutAside = "put-aside",

@@ -127,6 +127,7 @@ fn require_no_hollow(status: &Status, start: &Start) -> std::result::Result<(), 
             what: format!("it is {size} bytes long, of which {allocated} are on the disk: the rest is a hole"),
             hint: "its writer may not open it with O_APPEND, and it was truncated; save what you need, remove it"
                 .to_owned(),
+            cause: Cause::Hollow,
         })),
     }
 }

@@ -19,15 +19,16 @@ use crate::sys::procfs::{self, Holders, Writes};
 pub(super) struct Refusal {
     pub(super) what: String,
     pub(super) hint: String,
+    pub(super) cause: Cause,
 }
 
 impl Refusal {
-    fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
+    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: hint.into(), cause: Cause::Refused }
     }
 
     pub(super) fn problem(self, path: &Path) -> Problem {
-        Problem::new(Effect::Failed, path, format!("refused: {}", self.what)).because(Cause::Refused).hint(self.hint)
+        Problem::new(Effect::Failed, path, format!("refused: {}", self.what)).because(self.cause).hint(self.hint)
     }
 }
 
