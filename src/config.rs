@@ -606,7 +606,10 @@ mod tests {
             ("bandwidth = \"20MiB\"", "write \"20MiB/s\""),
             ("bandwidth = 20", "must be a text in quotes, not a number"),
             ("bandwidth = \"1kB/s\"", "too slow"),
-            ("[[logs]]\npaths = \"/a\"\nmax_rate = \"5MiB\"", "x.toml:3: `max_rate`: \"5MiB\" is not a size a second"),
+            (
+                "[[logs]]\npaths = \"/a\"\nmax_rate = \"5MiB\"",
+                "x.toml:3: `max_rate` in [[logs]]: \"5MiB\" is not a size a second",
+            ),
             ("[[logs]]\npaths = \"/a\"\nmax_bytes_per_run = 10", "x.toml:3: `max_bytes_per_run` must be at least"),
             ("max_rate = \"5MiB/s\"", "unknown key `max_rate`"),
         ] {

@@ -1,11 +1,13 @@
 //! `logferry status`: for people, for programs, and as the probe of a monitor.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::config;
+use crate::model::probe::State;
 use crate::model::size;
 
 const HELP: &str = "\
@@ -17,15 +19,19 @@ Exit codes:
    1  the state directory can't be read
    2  wrong usage
 
-Exit codes as a probe:
-   0  OK: within the limits, and the last run ended well
-   1  WARNING: within the limits, but the last run did not ship all, was cut short, or something is damaged
-   2  CRITICAL: a limit is passed; also wrong usage
-   3  UNKNOWN: nothing has run yet, or the state directory can't be read";
+Exit codes as a probe:";
+
+/// The end of its help; what a monitor's exit codes mean stands in one place.
+fn help() -> String {
+    State::ALL.iter().fold(HELP.to_owned(), |mut help, state| {
+        let _ = write!(help, "\n  {:2}  {state}: {}", *state as u8, state.meaning());
+        help
+    })
+}
 
 /// `logferry status`.
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = help())]
 pub struct Status {
     /// Where logferry keeps its spool
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]

@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn services_are_bounded_and_those_that_are_gone_make_way() {
-        let service = |number: usize| Service::new(&format!("service-{number}")).expect("a name");
+        let service = |number: usize| Service::new(format!("service-{number}")).expect("a name");
         let one = Amount { segments: 1, raw_bytes: 10, bytes: 2 };
         let mut history = History::new(at(0));
         let all = (0..150).map(|number| (service(number), one)).collect();

@@ -46,7 +46,9 @@ impl State {
             Self::Warning => {
                 "within the limits, but the last run did not ship all, was cut short, or something is damaged"
             }
-            Self::Critical => "a limit is passed: no run has succeeded for so long, or so much waits in the spool",
+            Self::Critical => {
+                "a limit is passed: no run has succeeded for so long, or so much waits in the spool; also wrong usage"
+            }
             Self::Unknown => "nothing has run yet, or the state directory can't be read",
         }
     }

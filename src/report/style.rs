@@ -64,7 +64,7 @@ pub fn form() -> Form {
 
 fn is_journal() -> bool {
     static JOURNAL: OnceLock<bool> = OnceLock::new();
-    *JOURNAL.get_or_init(journal::is_stderr)
+    *JOURNAL.get_or_init(|| journal::is_read_from(std::io::stderr()))
 }
 
 /// One line of JSON.

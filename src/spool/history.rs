@@ -51,20 +51,21 @@ impl Runs {
 
 /// Takes note that a command begins.
 pub(super) fn begin(root: &Dir, command: Command, now: Moment) {
-    let mut history = known(root).unwrap_or_else(|| History::new(now));
+    let Some(mut history) = known(root, now) else { return };
     let pid = std::process::id();
     history.begin(Begun { command, at: now, pid, ticks: procfs::begin(pid).unwrap_or_default() });
     write(root, LAST, &history);
     fault::reached(Point::BeginNoted);
 }
 
-/// Takes note of how it ended; gives what all of them came to, whether that could be written or not.
-pub(super) fn end(root: &Dir, run: Run, shipped: &BTreeMap<Service, Amount>) -> History {
-    let mut history = known(root).unwrap_or_else(|| History::new(run.started));
+/// Takes note of how it ended; gives what all of them came to, whether that could be written or not. `None` where what there
+/// was before can't be read now.
+pub(super) fn end(root: &Dir, run: Run, shipped: &BTreeMap<Service, Amount>) -> Option<History> {
+    let mut history = known(root, run.started)?;
     history.end(run, shipped);
     write(root, LAST, &history);
     fault::reached(Point::EndNotedOfRun);
-    history
+    Some(history)
 }
 
 /// Takes note that a command found another one at work. Several may do so at once: the last one counts.
@@ -75,33 +76,42 @@ pub(super) fn skip(root: &Dir, command: Command, now: Moment) {
 /// What the runs came to.
 ///
 /// # Errors
-/// Where a file is there and can't be read.
+/// Where the directory is there and can't be opened.
 pub(super) fn survey(state_dir: &Path) -> Result<Runs> {
     let root = match Dir::open(state_dir) {
         Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(Runs::default()),
         other => other?,
     };
     let mut runs = Runs::default();
-    match read(&root, LAST)?.map(|json| History::parse(&json)) {
-        Some(Ok(history)) => {
-            runs.at_work = history.begun.filter(|begun| procfs::begin_of_running(begun.pid) == Some(begun.ticks));
-            runs.history = Some(history);
-        }
-        Some(Err(why)) => runs.unread = Some(why),
-        None => {}
+    match read(&root, LAST) {
+        Ok(Some(json)) => match History::parse(&json) {
+            Ok(history) => {
+                runs.at_work = history.begun.filter(|begun| procfs::begin_of_running(begun.pid) == Some(begun.ticks));
+                runs.history = Some(history);
+            }
+            Err(why) => runs.unread = Some(why),
+        },
+        Ok(None) => {}
+        // All else of the state directory can be told.
+        Err(failure) => runs.unread = Some(problem::chain(&failure)),
     }
-    runs.skipped = read(&root, SKIPPED)?.and_then(|json| serde_json::from_slice(&json).ok());
+    let skipped = read(&root, SKIPPED).unwrap_or_default();
+    runs.skipped = skipped.and_then(|json| serde_json::from_slice(&json).ok());
     Ok(runs)
 }
 
-fn known(root: &Dir) -> Option<History> {
-    match read(root, LAST) {
-        Ok(json) => History::parse(&json?).inspect_err(|why| log::info!("{LAST}: {why}; it is begun anew")).ok(),
+/// What was written before, or a new one. `None` where it can't be read now: it may be sound, and is not written over.
+fn known(root: &Dir, now: Moment) -> Option<History> {
+    let json = match read(root, LAST) {
+        Ok(json) => json,
         Err(failure) => {
-            log::info!("{}", problem::chain(&failure));
-            None
+            log::info!("{}: status and metrics won't tell of this run", problem::chain(&failure));
+            return None;
         }
-    }
+    };
+    let parsed = json
+        .and_then(|json| History::parse(&json).inspect_err(|why| log::info!("{LAST}: {why}; it is begun anew")).ok());
+    Some(parsed.unwrap_or_else(|| History::new(now)))
 }
 
 fn read(root: &Dir, name: &str) -> Result<Option<Vec<u8>>> {

@@ -140,8 +140,9 @@ impl Spool {
         history::begin(&self.root, command, clock::now());
     }
 
-    /// Takes note of how that command ended, and of what it has shipped of each service. Gives what all commands came to.
-    pub fn command_ended(&self, run: Run, shipped: &BTreeMap<Service, Amount>) -> History {
+    /// Takes note of how that command ended, and of what it has shipped of each service. Gives what all commands came to;
+    /// `None` where what is known of those before can't be read now.
+    pub fn command_ended(&self, run: Run, shipped: &BTreeMap<Service, Amount>) -> Option<History> {
         history::end(&self.root, run, shipped)
     }
 

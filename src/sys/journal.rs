@@ -4,13 +4,13 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Whether standard error is connected to the journal: then `JOURNAL_STREAM` holds its device and inode, decimal, with a
+/// Whether a stream, standard error or output, is connected to the journal: then `JOURNAL_STREAM` holds its device and inode, decimal, with a
 /// colon in between (systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager"). The variable is
-/// inherited by processes whose standard error goes elsewhere, so that the numbers are compared.
-pub fn is_stderr() -> bool {
+/// inherited by processes whose streams go elsewhere, so that the numbers are compared.
+pub fn is_read_from(stream: impl AsFd) -> bool {
     let Some((dev, ino)) = std::env::var("JOURNAL_STREAM").ok().as_deref().and_then(parse) else { return false };
-    let stderr = std::io::stderr().as_fd().try_clone_to_owned().map(File::from);
-    stderr.and_then(|file| file.metadata()).is_ok_and(|is| (is.dev(), is.ino()) == (dev, ino))
+    let stream = stream.as_fd().try_clone_to_owned().map(File::from);
+    stream.and_then(|file| file.metadata()).is_ok_and(|is| (is.dev(), is.ino()) == (dev, ino))
 }
 
 fn parse(text: &str) -> Option<(u64, u64)> {

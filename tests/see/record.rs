@@ -138,6 +138,11 @@ fn a_record_that_makes_no_sense_is_told_and_begun_anew() {
         sandbox.run_all().quiet();
         assert_eq!(status(&sandbox)["last_run"]["exit_code"], 0);
     }
+    // What can't even be read is told as well, and not written over.
+    std::fs::remove_file(sandbox.path("state/last.json")).expect("a file");
+    std::fs::create_dir(sandbox.path("state/last.json")).expect("a directory");
+    assert!(sandbox.run(["status"]).expect(0).text().contains("last.json makes no sense"));
+    assert!(sandbox.run(["run", "-v", "log"]).stderr.contains("won't tell of this run"));
 }
 
 #[test]

@@ -65,7 +65,8 @@ fn each_line_has_its_priority_where_the_journal_reads_it() {
     let away = away(&sandbox);
     let told = journal(&sandbox, &["-vv", "--to", &away], |dev, ino| format!("{dev}:{ino}"));
     let with = |priority: &str| told.lines().filter(|line| line.starts_with(priority)).collect::<Vec<_>>();
-    assert_eq!(told.lines().count(), ["<3>", "<4>", "<5>", "<6>", "<7>"].map(|p| with(p).len()).iter().sum(), "{told}");
+    let counts = ["<3>", "<4>", "<5>", "<6>", "<7>"].map(|priority| with(priority).len());
+    assert_eq!(told.lines().count(), counts.iter().sum::<usize>(), "{told}");
     assert!(with("<3>")[0].contains("web.log: refused") && with("<3>")[1].contains("hint: remove"), "{told}");
     assert!(with("<4>")[0].contains("wait") && !with("<6>").is_empty() && !with("<7>").is_empty(), "{told}");
     assert!(!told.contains("logferry: "), "the journal has the name already: {told}");
