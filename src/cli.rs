@@ -2,6 +2,8 @@
 
 pub mod ls;
 pub mod read;
+mod see;
+mod status;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +19,9 @@ use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
 pub use ls::Ls;
 pub use read::Cat;
+
+pub use see::{LogFormat, LogFormatArgs, MetricsArgs};
+pub use status::Status;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
 #[derive(Debug, Parser)]
@@ -38,7 +43,7 @@ pub enum Command {
     Lifecycle(Lifecycle),
     /// Find everything that would keep the next run from working, and say for each what to do
     Check(Check),
-    /// Tell what waits, and of which logs it is not known whether they are complete
+    /// Tell what the last run came to, what waits, and what may be missing; also for a monitor
     Status(Status),
     /// Have cron start it every hour: configuration, entry, logrotate's exclusion
     Install(Install),
@@ -87,6 +92,9 @@ pub struct LogArgs {
     /// Print one machine-readable report on standard output
     #[arg(long)]
     pub json: bool,
+    /// How it logs.
+    #[command(flatten)]
+    pub log: LogFormatArgs,
 }
 
 /// `logferry run`.
@@ -95,6 +103,9 @@ pub struct Run {
     /// Which logs, and where to.
     #[command(flatten)]
     pub logs: LogArgs,
+    /// Which metrics it writes.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// Take the files too that logrotate left of the logs (web.log.1, web.log.2.gz), the oldest first
     #[arg(long)]
     pub backlog: bool,
@@ -137,6 +148,9 @@ pub struct Flush {
     /// run that can be shipped now
     #[arg(long = "final")]
     pub last: bool,
+    /// Which metrics it writes.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 const LIFECYCLE_HELP: &str = "\
@@ -202,17 +216,6 @@ pub struct Check {
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
-    /// Print it for a program
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `logferry status`.
-#[derive(Debug, Args)]
-pub struct Status {
-    /// Where logferry keeps its spool
-    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
-    pub state_dir: PathBuf,
     /// Print it for a program
     #[arg(long)]
     pub json: bool,

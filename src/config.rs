@@ -10,6 +10,7 @@ mod keep;
 mod layout;
 mod lifecycle;
 mod limits;
+mod metrics;
 mod pattern;
 mod priority;
 mod s3;
@@ -27,6 +28,7 @@ pub use backlog::Backlog;
 pub use layout::{Field, Layout, Route, ServiceDirectories, Step, Values};
 pub use lifecycle::Lifecycle;
 pub use limits::LogLimits;
+pub use metrics::parse_file as parse_metrics_file;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
@@ -164,6 +166,8 @@ pub struct File {
     pub min_free: Option<u64>,
     /// See [`Settings::keep`].
     pub keep: Option<Keep>,
+    /// See [`Settings::metrics`].
+    pub metrics: Option<PathBuf>,
     /// See [`Settings::bandwidth`].
     pub bandwidth: Option<ByteRate>,
     /// How writers let go of the logs of sets that don't say it, and of those that are arguments.
@@ -235,6 +239,7 @@ impl File {
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),
             keep: keep::read(&mut top, mistakes),
+            metrics: metrics::read(&mut top, mistakes),
             bandwidth: bandwidth::read(&mut top, mistakes),
             sets: Vec::new(),
             writer: Writer::Auto,
@@ -356,6 +361,8 @@ pub struct Settings {
     pub min_free: u64,
     /// What of the segments that the store has confirmed stays on the machine.
     pub keep: Option<Keep>,
+    /// The file that metrics are written to at the end of each command that ships.
+    pub metrics: Option<PathBuf>,
     /// How fast bodies go to the store, all of them together.
     pub bandwidth: Option<ByteRate>,
     /// How objects are stored.
@@ -430,6 +437,7 @@ impl Settings {
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
             keep: file.keep,
+            metrics: file.metrics,
             bandwidth: file.bandwidth,
             s3: file.s3,
             lifecycle: file.lifecycle,
@@ -441,6 +449,12 @@ impl Settings {
     /// How urgent a log is, wherever it was named: as the first set says that covers it.
     pub fn priority_of(&self, path: &Path) -> Priority {
         self.set_of(path).map_or_else(Priority::default, |set| set.priority)
+    }
+
+    /// The same with a file for metrics in place of the configured one, where one is given.
+    #[must_use]
+    pub fn with_metrics(self, file: Option<PathBuf>) -> Self {
+        Self { metrics: file.or(self.metrics), ..self }
     }
 
     /// The same without a limit to how fast bodies are sent: for who can't wait.
@@ -587,6 +601,8 @@ mod tests {
             ("[s3]\ntimeout = \"soon\"", "is not a time"),
             ("[s3]\ntimeout = \"0s\"", "from 1 s to 10 min"),
             ("[s3]\ntimeout = \"11m\"", "from 1 s to 10 min"),
+            ("metrics = \"/mnt/metrics/logferry.txt\"", "ends in \".prom\""),
+            ("metrics = \"logferry.prom\"", "does not begin with \"/\""),
             ("keep = \"a while\"", "is not a time such as \"24h\""),
             ("keep = \"0s\"", "keeps nothing"),
             ("level = 3\nkeep_size = \"1GiB\"", "x.toml:2: `keep_size` says how much"),

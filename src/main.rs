@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Command::Flush(args) => cmd::flush::flush(args),
         Command::Lifecycle(args) => cmd::lifecycle::lifecycle(args),
         Command::Check(args) => cmd::check::check(args),
-        Command::Status(args) => cmd::status::status(&args),
+        Command::Status(args) => return cmd::status::status(&args),
         Command::Install(args) => cmd::install::install(args),
         Command::Uninstall(args) => cmd::uninstall::uninstall(args),
         Command::Ls(args) => cmd::ls::ls(args),

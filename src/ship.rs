@@ -11,7 +11,7 @@ mod order;
 use crate::config::Settings;
 use crate::model::destination::Destination;
 use crate::model::meter::Meter;
-use crate::model::problem::{Effect, Problem, chain};
+use crate::model::problem::{Cause, Effect, Problem, chain};
 use crate::model::s3_options::S3Options;
 use crate::model::segment::SealedSegment;
 use crate::spool::{Shelf, Spool};
@@ -167,6 +167,8 @@ fn share_out(
 }
 
 fn with_hint(problem: Problem, kind: Kind) -> Problem {
+    let is_here = matches!(kind, Kind::Damaged | Kind::Unread);
+    let problem = problem.because(if is_here { Cause::Damaged } else { Cause::Store });
     match kind.hint() {
         Some(hint) => problem.hint(hint),
         None => problem,

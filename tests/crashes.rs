@@ -26,6 +26,9 @@ use crate::support::{Bucket, Ended, Sandbox, Writer, finish};
 /// The most occurrences of one point that are tried in a scene.
 const MOST_OCCURRENCES: usize = 5;
 
+/// The points that killed runs have come to.
+const KILLED: &str = "killed";
+
 /// How long a log is silent before it is taken for settled.
 const SETTLE: &str = "settle = \"30ms\"\n";
 
@@ -71,6 +74,7 @@ impl Place {
     fn run_ordered(&self, order: &str) -> bool {
         let mut run = self.command();
         run.arg("run").arg(self.sandbox.path("log")).env("LOGFERRY_FAULT", order);
+        run.env("LOGFERRY_FAULT_TRACE", self.sandbox.path(KILLED));
         let status = run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.expect("it starts").signal() == Some(9)
     }
@@ -271,6 +275,14 @@ fn damaged(place: &Place) -> Actors {
     actors
 }
 
+/// A log that was refused by the run before, and another one that is refused now.
+fn refused(place: &Place) -> Actors {
+    let metrics = place.sandbox.path("logferry.prom");
+    place.sandbox.config_file(&format!("{SETTLE}metrics = {metrics:?}\n"));
+    crate::notices::refused_before(&place.sandbox);
+    Actors::nobody(vec![Content::new("web", "all of web\n")])
+}
+
 /// A writer at full speed that lets go of its logs when it is asked to: there is no window at all in which a byte could be lost.
 fn asked(place: &Place) -> Actors {
     place.sandbox.config_file(&format!("{SETTLE}{ASKED_BY_SIGNAL}timeout = \"60s\"\n"));
@@ -303,6 +315,7 @@ const SCENES: &[Scene] = &[
     Scene { name: "segments that stayed", store: Store::S3, exit: 0, prepare: kept_too_long },
     Scene { name: "a log that is taken in slices", store: Store::Directory, exit: 0, prepare: limited },
     Scene { name: "the rest of a log that was taken in slices", store: Store::S3, exit: 0, prepare: sliced },
+    Scene { name: "a log that was refused", store: Store::Directory, exit: 1, prepare: refused },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
 ];
 
@@ -381,13 +394,14 @@ struct Walked {
 }
 
 /// Whether what was written in the instant of the unlink can be in a deleted file that nobody holds any more: the one
-/// window that stays open, from the unlink of a log until its release, and only where the writer is at full speed. The
-/// other log of that scene may be in it while this one is sealed.
-fn in_the_window(scene: &Scene, order: &str) -> bool {
-    let name = order.split(['@', '#']).nth(1).unwrap_or_default();
-    let at = |wanted: &str| Point::ALL.iter().position(|point| point.name() == wanted);
-    let window = at(Point::Unlinked.name())..=at(Point::Sealed.name());
-    scene.name == SCENES[0].name && window.contains(&at(name))
+/// window that stays open, from the unlink of a log until its segment is sealed, and only where the writer is at full speed.
+/// It is open as long as one of the logs is in it, whichever point the run was killed at.
+fn in_the_window(scene: &Scene, place: &Place) -> bool {
+    let trace = std::fs::read_to_string(place.sandbox.path(KILLED)).unwrap_or_default();
+    let times = |point: Point| trace.lines().filter(|line| *line == point.name()).count();
+    // A log is unlinked right behind this point, before the next one is reached.
+    let unlinked = times(Point::BeforeUnlink).max(times(Point::Unlinked));
+    scene.name == SCENES[0].name && unlinked > times(Point::Sealed)
 }
 
 /// Makes the scene, kills runs there, and has the next ones bring all to its end.
@@ -409,7 +423,7 @@ fn kill_in(scene: &Scene, before: Option<&str>, order: &str) -> Option<(Comparis
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| proof::compare_all(place.objects(), &contents)));
     let comparison = compared.unwrap_or_else(|_| panic!("{what}: after {ended:?}"));
     assert_eq!(comparison.doubled, 0, "{what}: {comparison:?} after {ended:?}");
-    if !in_the_window(scene, order) {
+    if !in_the_window(scene, &place) {
         assert_eq!(comparison.lost, 0, "{what}: {comparison:?} after {ended:?}");
     }
     // What is lost in the window is told: the log is named, and the segment before the gap says how it ended.

@@ -25,6 +25,7 @@ use super::work;
 use crate::cli;
 use crate::config::{Backlog, Settings};
 use crate::exit::Exit;
+use crate::model::history::Command;
 use crate::model::left::Left;
 use crate::report::progress::Show;
 use crate::report::told::Told;
@@ -48,12 +49,13 @@ pub enum Kind {
 /// Carries out a flush.
 pub fn flush(args: cli::Flush) -> Exit {
     let begun = Instant::now();
+    super::tell_as(args.logs.log.log_format);
     steps::tell(super::verbosity(args.logs.store.verbose));
     let (json, started) = (args.logs.json, clock::now());
     let deadline = args.deadline.and_then(|time| begun.checked_add(time));
     let kind = if args.last { Kind::Last } else { Kind::Usual };
     let settings = match work::settings(args.logs, None, Backlog::Left) {
-        Ok(settings) => unlimited(settings),
+        Ok(settings) => unlimited(settings).with_metrics(args.metrics.metrics),
         Err(problem) => return work::not_begun(json, started, problem),
     };
     let stop = match signals::prepare() {
@@ -69,7 +71,8 @@ pub fn flush(args: cli::Flush) -> Exit {
         false => (Show::fitting(), Output::Summary),
     };
     let told = Told::default();
-    in_time::flushed(Job { settings, kind, begun, deadline, stop, show, output, started, told }).exit
+    let command = Command::Flush;
+    in_time::flushed(Job { settings, command, kind, begun, deadline, stop, show, output, started, told }).exit
 }
 
 /// A flush is over when all is in the store: what a limit leaves in a log would not be, and someone waits for it.
@@ -94,6 +97,7 @@ pub struct Flushed {
 pub fn last_flush(settings: &Settings, kind: Kind, deadline: Option<Instant>, stop: &Stop, told: &Told) -> Flushed {
     in_time::flushed(Job {
         settings: unlimited(settings.clone()),
+        command: Command::Lifecycle,
         kind,
         begun: Instant::now(),
         deadline,

@@ -50,6 +50,7 @@ struct Answer {
 
 /// Looks, and does what is to be done.
 pub fn lifecycle(args: cli::Lifecycle) -> Exit {
+    super::tell_as(args.logs.log.log_format);
     steps::tell(super::verbosity(args.logs.store.verbose));
     let json = args.logs.json;
     let mut told = Answer { version: env!("CARGO_PKG_VERSION"), ..Answer::default() };

@@ -9,6 +9,7 @@ pub mod install;
 pub mod lifecycle;
 pub mod ls;
 pub mod plan;
+mod record;
 pub mod run;
 pub mod status;
 pub mod uninstall;
@@ -17,12 +18,14 @@ mod work;
 use std::io::ErrorKind;
 
 use crate::archive::{self, Filter, Missing, Places, Selection, local};
+use crate::cli::LogFormat;
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
 use crate::model::problem;
 use crate::report;
 use crate::report::steps::{self, Verbosity};
+use crate::report::style::{self, Form};
 use crate::spool::Locals;
 use crate::store::{self, Store, StoreError};
 use crate::sys::signals::Stop;
@@ -34,6 +37,14 @@ fn verbosity(count: u8) -> Verbosity {
         1 => Verbosity::Steps,
         _ => Verbosity::Everything,
     }
+}
+
+/// In which form a command tells things on standard error.
+fn tell_as(format: LogFormat) {
+    style::set(match format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+    });
 }
 
 /// Complains of a mistake in the configuration.

@@ -1,11 +1,13 @@
 //! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in `work`.
 
 use super::plan::Form;
+use super::record;
 use super::work::{self, Doubts, Work};
 use crate::cli;
 use crate::config::{Backlog, Settings};
 use crate::ec2;
 use crate::exit::Exit;
+use crate::model::history::Command;
 use crate::model::names::Instance;
 use crate::model::splay;
 use crate::report::told::Told;
@@ -16,6 +18,7 @@ use crate::sys::signals::{self, Stop};
 
 /// Carries out a run.
 pub fn run(args: cli::Run) -> Exit {
+    super::tell_as(args.logs.log.log_format);
     steps::tell(super::verbosity(args.logs.store.verbose));
     if args.low_priority {
         priority::lower();
@@ -24,7 +27,7 @@ pub fn run(args: cli::Run) -> Exit {
     let started = clock::now();
     let backlog = Backlog::of_flag(args.backlog);
     let settings = match work::settings(args.logs, args.splay, backlog) {
-        Ok(settings) => settings,
+        Ok(settings) => settings.with_metrics(args.metrics.metrics),
         Err(problem) => return work::not_begun(json && !dry_run, started, problem),
     };
     if dry_run {
@@ -47,11 +50,15 @@ pub fn run(args: cli::Run) -> Exit {
     // Held to the end: what was told is told by one run only.
     let (report, _lock) = match spool.try_lock() {
         Ok(Some(lock)) => {
+            spool.command_begins(Command::Run);
             let report = work.in_passes(&mut spool).unwrap_or_else(|failure| work.failed(&failure));
-            (work::tell(report, &spool, Doubts::Noted, &Told::default()), Some(lock))
+            let mut report = work::tell(report, &spool, Doubts::Noted, &Told::default());
+            record::ended(&spool, &settings, Command::Run, &mut report);
+            (report, Some(lock))
         }
         Ok(None) => {
             log::info!("another run is at work on {}; nothing to do", settings.state_dir.display());
+            spool.command_skipped(Command::Run);
             (Report { other_run: true, ..Report::of_problems(started, Vec::new()) }, None)
         }
         Err(failure) => (work::tell(work.failed(&failure), &spool, Doubts::Noted, &Told::default()), None),

@@ -17,10 +17,10 @@ use crate::exit::Exit;
 use crate::install::Logs;
 use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
-use crate::model::doubt::Doubt;
+use crate::model::doubt::{Doubt, Why};
 use crate::model::facts::Facts;
 use crate::model::names::StreamId;
-use crate::model::problem::{self, Effect, Problem};
+use crate::model::problem::{self, Cause, Effect, Problem};
 use crate::model::segment::SealedSegment;
 use crate::model::time::Moment;
 use crate::report::told::Told;
@@ -111,7 +111,12 @@ pub(super) fn tell(mut report: Report, spool: &Spool, meaning: Doubts, told: &To
 }
 
 fn doubtful(effect: Effect, doubt: &Doubt) -> Problem {
-    Problem { hint: doubt.hint().map(str::to_owned), ..Problem::new(effect, &doubt.path, doubt) }
+    let cause = match doubt.why {
+        Why::RunCutShort | Why::WriterEnded => Cause::Interrupted,
+        Why::Replaced | Why::Truncated => Cause::Truncated,
+    };
+    let problem = Problem::new(effect, &doubt.path, doubt).because(cause);
+    Problem { hint: doubt.hint().map(str::to_owned), ..problem }
 }
 
 /// The exit code of a command whose report was told to people; programs get it here.
@@ -215,6 +220,7 @@ impl Work<'_> {
         let (Self { settings, stop, .. }, Lasting { stuck, machine }) = (self, lasting);
         let mut recovered = spool.recover()?;
         let mut discovery = discover::discover(settings, &settings.own_directories());
+        note(spool, settings, &discovery.problems)?;
         report.found(&mut discovery.problems);
         report.empty = discovery.empty.len();
         let logs = discovery.logs();
@@ -271,6 +277,15 @@ pub(super) fn keep_logrotate_off(settings: &Settings, existing: Vec<PathBuf>) ->
     }
 }
 
+/// Remembers what was refused for those who read the logs later.
+pub(super) fn note(spool: &mut Spool, settings: &Settings, problems: &[Problem]) -> Result<(), Failure> {
+    if !problems.is_empty() {
+        spool.make_durable()?;
+        problems.iter().for_each(|problem| spool.note(problem, &settings.to));
+    }
+    Ok(())
+}
+
 pub(super) fn items(segments: &[SealedSegment]) -> Vec<Item> {
     segments.iter().map(Item::of).collect()
 }
@@ -294,6 +309,7 @@ pub(super) fn drop_leftovers(spool: &Spool, leftovers: &[SealedSegment]) -> Opti
 pub(super) fn put_aside(spool: &Spool) -> Vec<Problem> {
     let problem = |damage: &Damage| {
         let problem = Problem::new(Effect::Failed, &damage.path, format!("put aside: {}", damage.why));
+        let problem = problem.because(Cause::Damaged);
         problem.hint("nothing else was held up by it; look at it, then remove it")
     };
     spool.damage().iter().map(problem).collect()

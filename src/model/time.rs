@@ -62,6 +62,11 @@ impl Moment {
         self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
+    /// How long it is after another one; nothing where it is before that.
+    pub fn since(self, earlier: Self) -> Duration {
+        u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)
+    }
+
     fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_nanos(self.0)
     }

@@ -1,8 +1,13 @@
 //! What a run tells: problems on standard error, one JSON report on demand, and nothing when all is well.
 
 pub mod checklist;
+mod history;
+pub mod metrics;
 pub mod progress;
+pub mod status;
 pub mod steps;
+pub mod style;
+pub mod textfile;
 pub mod told;
 
 use std::io;
@@ -18,6 +23,7 @@ use crate::model::path_text;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, SealedSegment};
 use crate::model::time::Moment;
+use style::Level;
 
 /// What a run came to.
 #[derive(Serialize)]
@@ -141,7 +147,7 @@ pub fn exit(problems: &[Problem]) -> Exit {
 /// # Errors
 /// Where they could not be written, so that nobody was told.
 pub fn print_problems(problems: &[Problem]) -> io::Result<()> {
-    problems.iter().try_for_each(|problem| steps::try_to_complain(&problem.to_string()))
+    problems.iter().try_for_each(|problem| steps::try_to_tell(&style::problem(problem)))
 }
 
 /// So many of something: "1 log", "2 logs".
@@ -158,10 +164,11 @@ pub fn print_left(left: &[Left]) {
     let (logs, segments): (Vec<_>, Vec<_>) = left.iter().partition(|left| matches!(left, Left::Log { .. }));
     let kinds = [(logs.len(), "log"), (segments.len(), "segment")];
     let what: Vec<String> = kinds.iter().filter(|(some, _)| *some > 0).map(|(some, noun)| count(*some, noun)).collect();
-    steps::complain(&format!("not in the store: {}, {bytes} bytes", what.join(" and ")));
-    left.iter().take(LISTED).for_each(|left| steps::complain(&format!("  {left}")));
+    let tell = |text: &str| steps::complain_at(Level::Warning, text);
+    tell(&format!("not in the store: {}, {bytes} bytes", what.join(" and ")));
+    left.iter().take(LISTED).for_each(|left| tell(&format!("  {left}")));
     if left.len() > LISTED {
-        steps::complain(&format!("  and {} more; all of them: --json, logferry status", left.len() - LISTED));
+        tell(&format!("  and {} more; all of them: --json, logferry status", left.len() - LISTED));
     }
 }
 

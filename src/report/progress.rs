@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::steps;
+use super::style::{self, Form, Level};
 use crate::model::meter::{Meter, Progress as Part, Reading};
 use crate::model::size;
 use crate::sys::terminal;
@@ -40,7 +41,7 @@ impl Show {
     /// What fits standard error.
     pub fn fitting() -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        match std::io::stderr().is_terminal() && !dumb {
+        match std::io::stderr().is_terminal() && !dumb && style::form() == Form::Text {
             true => Self::InPlace,
             false => Self::Lines,
         }
@@ -127,7 +128,7 @@ impl Drawer {
             let line = self.line(now);
             if now >= next {
                 next = now + EACH_LINE;
-                line.iter().for_each(|line| steps::complain(&line.join(", ")));
+                line.iter().for_each(|line| steps::complain_at(Level::Info, &line.join(", ")));
             }
             std::thread::park_timeout(Duration::from_millis(500));
         }

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
+use super::style::{self, Level};
+
 /// How much is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verbosity {
@@ -19,6 +21,15 @@ pub enum Verbosity {
 
 struct Steps;
 
+fn level_of(level: log::Level) -> Level {
+    match level {
+        log::Level::Error => Level::Error,
+        log::Level::Warn => Level::Warning,
+        log::Level::Info => Level::Info,
+        log::Level::Debug | log::Level::Trace => Level::Debug,
+    }
+}
+
 impl Log for Steps {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with(env!("CARGO_PKG_NAME"))
@@ -27,7 +38,7 @@ impl Log for Steps {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             // A step names files, and a name may hold anything.
-            complain(&record.args().to_string().replace(char::is_control, "\u{fffd}"));
+            complain_at(level_of(record.level()), &record.args().to_string().replace(char::is_control, "\u{fffd}"));
         }
     }
 
@@ -74,20 +85,25 @@ pub fn erase() {
     }
 }
 
-/// A line on standard error. Where that is closed, nobody can be told.
+/// Something that is wrong, on standard error. Where that is closed, nobody can be told.
 pub fn complain(text: &str) {
-    let _ = try_to_complain(text);
+    complain_at(Level::Error, text);
 }
 
-/// A line on standard error.
+/// The same, as grave as it is.
+pub fn complain_at(level: Level, text: &str) {
+    let _ = try_to_tell(&style::text(level, text));
+}
+
+/// Lines on standard error, as [`style`] made them.
 ///
 /// # Errors
-/// Where it can't be written.
-pub fn try_to_complain(text: &str) -> std::io::Result<()> {
+/// Where they can't be written.
+pub fn try_to_tell(lines: &str) -> std::io::Result<()> {
     let drawn = drawn();
     let text = match &*drawn {
-        Some(line) => format!("{ERASE}logferry: {text}\n{line}"),
-        None => format!("logferry: {text}\n"),
+        Some(line) => format!("{ERASE}{lines}{line}"),
+        None => lines.to_owned(),
     };
     // In one piece: standard error is not buffered.
     std::io::stderr().lock().write_all(text.as_bytes())

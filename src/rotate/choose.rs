@@ -23,7 +23,7 @@ use super::known_writers::{self, Habit};
 use super::leftovers::split;
 use super::undecided;
 use crate::config::Writer;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::Identity;
 use crate::model::way::{DEFAULT_TIMEOUT, Holes, ProcessName, SignalName, Way};
 use crate::sys::dir::Dir;
@@ -50,7 +50,7 @@ pub struct Undecided {
 impl Undecided {
     /// As a problem of the log at `path`.
     pub fn problem(self, path: &Path) -> Problem {
-        Problem::new(Effect::Failed, path, self.what).hint(self.hint)
+        Problem::new(Effect::Failed, path, self.what).because(Cause::Refused).hint(self.hint)
     }
 }
 

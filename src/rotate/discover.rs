@@ -19,7 +19,7 @@ use crate::config::{LogSet, Pattern, Settings, Writer};
 use crate::model::family::{self, Name};
 use crate::model::names::Service;
 use crate::model::priority::Priority;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
 use crate::model::time::Moment;
 use crate::model::way::{Holes, Way};
@@ -300,7 +300,7 @@ impl Search<'_> {
             Ok(Some(Entry { status, .. })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
                     let why = "refused: it has the name of a claimed log, but is not a regular file";
-                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why).because(Cause::Refused);
                     self.discovery.problems.push(problem.hint("someone else has put it there: remove it"));
                 }
             }
@@ -324,7 +324,7 @@ impl Search<'_> {
         match dir.look(name) {
             Ok(Some(entry)) => match families::refusal(&entry, name) {
                 Some((why, hint)) => {
-                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why).because(Cause::Refused);
                     self.discovery.problems.push(problem.hint(hint));
                 }
                 None => {
@@ -371,7 +371,7 @@ impl Search<'_> {
         }
         let treated = self.treated(set, path);
         match refusal(name, entry, &treated.writer) {
-            Some(refused) => self.discovery.problems.push(problem(path, refused)),
+            Some(refused) => self.discovery.problems.push(problem(path, entry, refused)),
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => self.discovery.found.push(found(treated, path, status)),
         }
@@ -381,7 +381,7 @@ impl Search<'_> {
     fn current(&mut self, set: &LogSet, path: &Path, entry: &Entry) {
         let writer = Writer::Way(Way::Closed);
         match refusal(OsStr::new(family::CURRENT), entry, &writer) {
-            Some(refused) => self.discovery.problems.push(problem(path, refused)),
+            Some(refused) => self.discovery.problems.push(problem(path, entry, refused)),
             None if entry.status.size == 0 => {}
             None => {
                 let current = Found { writer, ..found(self.treated(set, path), path, &entry.status) };
@@ -404,7 +404,7 @@ impl Search<'_> {
     }
 
     fn refuse(&mut self, path: &Path, why: String) {
-        self.discovery.problems.push(Problem::new(Effect::Failed, path, why));
+        self.discovery.problems.push(Problem::new(Effect::Failed, path, why).because(Cause::Refused));
     }
 }
 
@@ -423,8 +423,10 @@ fn found(treated: &LogSet, path: &Path, status: &Status) -> Found {
     Found { path, service, identity, size, priority, owner, modified, writer }
 }
 
-fn problem(path: &Path, (why, hint): (String, String)) -> Problem {
-    Problem::new(Effect::Failed, path, why).hint(hint)
+fn problem(path: &Path, entry: &Entry, (why, hint): (String, String)) -> Problem {
+    let is_hole = entry.kind == Kind::Regular && entry.status.links == 1 && entry.status.is_hollow();
+    let cause = if is_hole { Cause::Hollow } else { Cause::Refused };
+    Problem::new(Effect::Failed, path, why).because(cause).hint(hint)
 }
 
 /// Why something that was named or matched can't be taken, and what to do.

@@ -20,6 +20,7 @@ use crate::gzip::WINDOW;
 use crate::model::digest::Digest;
 use crate::model::doubt::{Doubt, Why};
 use crate::model::in_place::{Head, InPlace, Known};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Identity, SealedSegment};
 use crate::model::time::Moment;
 use crate::spool::{Continued, Search};
@@ -123,7 +124,10 @@ impl Rotation<'_> {
     pub(super) fn doubt_behind(&mut self, last: &SealedSegment, why: Why) -> Result<()> {
         let (from, until) = (last.seal.last, clock::now().max(last.seal.last));
         let (segment, path, service) = (last.segment.name, last.segment.path.clone(), last.segment.service.clone());
-        self.spool.doubt_for_good(&Doubt { segment, path, service, from, until, why })
+        let doubt = Doubt { segment, path, service, from, until, why };
+        let problem = Problem::new(Effect::Noted, &doubt.path, &doubt).because(Cause::Truncated);
+        self.spool.note(&problem, &self.settings.to);
+        self.spool.doubt_for_good(&doubt)
     }
 
     /// Takes note of a segment after which its log goes on.

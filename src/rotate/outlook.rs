@@ -72,7 +72,7 @@ fn against_holds(holes: Holes, found: &Found, writers: &[Holder]) -> Option<Agai
     }
     let unable = holes == Holes::Refused && choose::open(found).is_some_and(|log| !holds::is_possible(&log));
     unable.then(|| {
-        let holds::Refusal { what, hint } = holds::unable();
+        let holds::Refusal { what, hint, .. } = holds::unable();
         Against::Refused { why: what, hint }
     })
 }

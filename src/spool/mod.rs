@@ -15,8 +15,11 @@ mod continued;
 mod doubts;
 mod earlier;
 mod held;
+mod history;
 mod kept;
 mod local;
+mod notices;
+mod overview;
 mod part;
 mod record;
 mod recovery;
@@ -26,13 +29,16 @@ mod streams;
 mod survey;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use continued::{Continued, survey as continued};
 pub use earlier::{Earlier, Search};
 pub use held::Held;
+pub use history::Runs;
 pub use local::{Local, Locals, Stays};
+pub use overview::{Overview, overview};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
@@ -42,10 +48,14 @@ pub use streams::Head;
 pub use survey::{Survey, survey};
 pub use tally::Tally;
 
+use crate::model::destination::Destination;
 use crate::model::doubt::Doubt;
+use crate::model::history::{Amount, Command, History, Run};
 use crate::model::in_place::InPlace;
 use crate::model::keep::Keep;
-use crate::model::problem;
+use crate::model::names::Service;
+use crate::model::notice::Kind;
+use crate::model::problem::{self, Problem};
 use crate::model::segment::{ClaimedName, Ended, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::clock;
@@ -55,11 +65,13 @@ use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
 use kept::Kept;
+use notices::Notices;
 use streams::{Streams, Unknown};
 use tally::Tallies;
 
 /// What is in a state directory, in the order in which it is made.
-const SUBDIRECTORIES: [&str; 8] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept", "earlier"];
+const SUBDIRECTORIES: [&str; 9] =
+    ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept", "notices", "earlier"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -72,6 +84,7 @@ pub struct Spool {
     earlier: Dir,
     streams: Streams,
     kept: Kept,
+    notices: Notices,
     tallies: Tallies,
     damage: Vec<Damage>,
 }
@@ -83,13 +96,13 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let [segments, held, damaged, gaps, streams, doubts, kept, earlier] =
+        let [segments, held, damaged, gaps, streams, doubts, kept, notices, earlier] =
             SUBDIRECTORIES.map(|name| root.private_subdir(name));
         let (segments, held, damaged, gaps, earlier) = (segments?, held?, damaged?, gaps?, earlier?);
         let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
-        let segments = Arc::new(segments);
+        let (segments, notices) = (Arc::new(segments), Notices::new(notices?));
         let (tallies, damage) = Default::default();
-        Ok(Self { root, segments, held, damaged, gaps, doubts, earlier, streams, kept, tallies, damage })
+        Ok(Self { root, segments, held, damaged, gaps, doubts, earlier, streams, kept, notices, tallies, damage })
     }
 
     /// From now on, what the store has confirmed stays as `keep` says; before that, nothing stays, and nothing that an
@@ -128,6 +141,22 @@ impl Spool {
         lock::try_lock(&self.root)
     }
 
+    /// Takes note that a command begins its work. To be called by who holds the lock, and by nobody else.
+    pub fn command_begins(&self, command: Command) {
+        history::begin(&self.root, command, clock::now());
+    }
+
+    /// Takes note of how that command ended, and of what it has shipped of each service. Gives what all commands came to;
+    /// `None` where what is known of those before can't be read now.
+    pub fn command_ended(&self, run: Run, shipped: &BTreeMap<Service, Amount>) -> Option<History> {
+        history::end(&self.root, run, shipped)
+    }
+
+    /// Takes note that a command found another one at work.
+    pub fn command_skipped(&self, command: Command) {
+        history::skip(&self.root, command, clock::now());
+    }
+
     /// The state directory.
     pub fn root(&self) -> &Dir {
         &self.root
@@ -150,6 +179,21 @@ impl Spool {
     pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
         let newest = self.streams.newest(&OwnerTag::of(owner));
         self.or_aside(newest)
+    }
+
+    /// Remembers a problem with a log for its readers, if it is one that its next segment is to tell them.
+    pub fn note(&mut self, problem: &Problem, to: &Destination) {
+        if let Some(kind) = Kind::of(problem.cause) {
+            self.notices.note(&problem.path, to, kind, clock::now());
+        }
+    }
+
+    /// A segment that is about to be begun behind `head`, with what it is to tell its readers.
+    pub fn with_notice(&mut self, segment: Segment, head: Option<&Head>) -> Segment {
+        let before = head.map(|head| head.told).unwrap_or_default();
+        let notice = self.notices.of(&segment, &before);
+        let notice = head.map_or(notice, |head| notice.behind(head.ended, head.last));
+        Segment { notice, ..segment }
     }
 
     /// What was taken of a log since [`Self::begin_tally`].
@@ -363,6 +407,7 @@ impl Spool {
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
+        self.notices.told(&sealed.segment);
         self.tallies.count(&sealed);
         Ok(sealed)
     }
@@ -437,6 +482,7 @@ impl Spool {
     /// Where the directories can't be listed; one damaged file is no error, but put aside and named.
     pub fn recover(&mut self) -> Result<Recovered> {
         let recovered = recovery::recover(self)?;
+        self.notices.clear_out();
         self.clear_out_kept();
         if let Err(failure) = earlier::clear_out(&self.earlier, clock::now()) {
             log::info!("{}", problem::chain(&failure));

@@ -182,7 +182,7 @@ fn classify(file_name: &OsStr) -> Option<(SegmentName, &str)> {
     Some((SegmentName::parse(name)?, extension))
 }
 
-fn is_temporary(file_name: &OsStr) -> bool {
+pub(super) fn is_temporary(file_name: &OsStr) -> bool {
     file_name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
 }
 

@@ -69,6 +69,14 @@ points! {
     /// It is forgotten that the machine was to go.
     EndForgotten = "end-forgotten",
 
+    // What runs came to (spool/history.rs, report/textfile.rs).
+    /// It is noted that a command has begun.
+    BeginNoted = "begin-noted",
+    /// It is noted how it ended.
+    EndNotedOfRun = "run-end-noted",
+    /// The metrics are written.
+    MetricsWritten = "metrics-written",
+
     // Recovery (spool/recovery.rs, rotate/leftovers.rs).
     /// A file of the state directory that makes no sense was moved away.
     PutAside = "put-aside",
@@ -130,6 +138,12 @@ points! {
     InFlightRead = "in-flight-read",
     /// The unlinks of a batch are durable.
     UnlinksDurable = "unlinks-durable",
+
+    // Telling readers (spool/notices.rs).
+    /// What a log's next segment is to tell is durable.
+    NoticeNoted = "notice-noted",
+    /// It was told by a segment that is sealed, and is forgotten.
+    NoticeTold = "notice-told",
 
     // Asking writers (rotate/asks.rs).
     /// The writers of a batch were asked to let go.

@@ -14,6 +14,7 @@ pub mod file;
 pub mod filesystem;
 pub mod hearing;
 pub mod host;
+pub mod journal;
 pub mod lease;
 pub mod lock;
 pub mod mappings;

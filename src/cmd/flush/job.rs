@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use super::again::{self, Next};
 use super::pass::Passes;
 use super::{Flushed, Kind, left, lock};
+use crate::cmd::record;
 use crate::cmd::work::{self, Doubts, Work};
 use crate::config::Settings;
 use crate::exit::Exit;
+use crate::model::history::Command;
 use crate::model::meter::Meter;
 use crate::model::time::Moment;
 use crate::model::timetable::Timetable;
 use crate::report::progress::{Progress, Show};
+use crate::report::style::Level;
 use crate::report::told::Told;
 use crate::report::{self, Report, steps};
 use crate::spool::Spool;
@@ -34,6 +37,7 @@ pub(super) enum Output {
 /// A flush that is to be made.
 pub(super) struct Job {
     pub(super) settings: Settings,
+    pub(super) command: Command,
     pub(super) kind: Kind,
     pub(super) begun: Instant,
     pub(super) deadline: Option<Instant>,
@@ -62,11 +66,19 @@ impl Job {
         let ship_until = self.timetable().map(|times| times.ship_until);
         // Held to the end: what was told is told by one command only.
         let locked = lock::wait(&spool, &self.stop.by(ship_until), &progress);
-        let done = locked.map(|lock| (self.in_passes(&mut spool, &meter), lock));
+        let done = locked.map(|lock| {
+            spool.command_begins(self.command);
+            (self.in_passes(&mut spool, &meter), lock)
+        });
         drop(progress);
         match done {
-            Ok((report, _lock)) => self.come_to(work::tell(report, &spool, Doubts::Grave, &self.told)),
+            Ok((report, _lock)) => {
+                let mut report = work::tell(report, &spool, Doubts::Grave, &self.told);
+                record::ended(&spool, &self.settings, self.command, &mut report);
+                self.come_to(report)
+            }
             Err(problem) => {
+                spool.command_skipped(self.command);
                 let _ = self.told.print(std::slice::from_ref(&problem));
                 self.come_to(Report::of_problems(self.started, vec![problem]).ended(clock::now()))
             }
@@ -147,7 +159,8 @@ impl Job {
         if !report.shipped.is_empty() {
             let bytes: u64 = report.shipped.iter().map(report::Item::raw_bytes).sum();
             let (segments, time) = (report::count(report.shipped.len(), "segment"), self.begun.elapsed().as_secs_f64());
-            steps::complain(&format!("shipped {segments} with {bytes} bytes of logs in {time:.1} s"));
+            let what = format!("shipped {segments} with {bytes} bytes of logs in {time:.1} s");
+            steps::complain_at(Level::Info, &what);
         }
     }
 }

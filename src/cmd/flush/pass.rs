@@ -146,7 +146,9 @@ impl<'a> Passes<'a> {
         }
         self.not_shipped.clear();
         let mut recovered = spool.recover()?;
-        let discovery = self.look_for_logs(&only);
+        let mut discovery = self.look_for_logs(&only);
+        work::note(spool, self.work.settings, &discovery.problems)?;
+        self.report.found(&mut discovery.problems);
         if work::nothing_to_do(&recovered, &discovery, spool)? {
             return Ok(self.came(&Taken::default()));
         }
@@ -201,7 +203,6 @@ impl<'a> Passes<'a> {
         if is_first {
             self.owed = Owed::of(&discovery);
         }
-        self.report.found(&mut discovery.problems);
         self.report.empty = discovery.empty.len();
         if !only.is_empty() {
             discovery.keep_only(only);

@@ -48,18 +48,16 @@ pub(super) fn able(log: &InUse) -> std::result::Result<Able, NotTaken> {
 
 /// Why a log can't be taken in its place where its file system can't do that.
 pub(in crate::rotate) fn unable() -> Refusal {
-    Refusal {
-        what: "its file system can't take the head of a file away, as ext4 (with extents) and xfs can".to_owned(),
-        hint: "set holes = true beside writer = \"holds\", if the log may be a file with a hole in it (docs/writers.md); else \
-               move it to another file system, or have its writer open it anew"
-            .to_owned(),
-    }
+    Refusal::new(
+        "its file system can't take the head of a file away, as ext4 (with extents) and xfs can",
+        "set holes = true beside writer = \"holds\", if the log may be a file with a hole in it (docs/writers.md); else move it \
+         to another file system, or have its writer open it anew",
+    )
 }
 
 /// Opens a log once more, to give back its head.
 fn open(log: &File, path: &Path) -> std::result::Result<File, NotTaken> {
-    let refused =
-        |what: &str, hint: &str| Err(NotTaken::Refused(Refusal { what: what.to_owned(), hint: hint.to_owned() }));
+    let refused = |what: &str, hint: &str| Err(NotTaken::Refused(Refusal::new(what, hint)));
     match collapse::open(log) {
         Ok(file) => Ok(file),
         Err(error) if collapse::is_by_attribute(&error) => refused(
@@ -136,7 +134,7 @@ fn note_late_writers(rotation: &mut Rotation<'_>, given: &[(PathBuf, Identity)])
     let logs: Vec<(&Path, Identity)> = given.iter().map(|(path, file)| (path.as_path(), *file)).collect();
     let seen = writers::look_for(&logs);
     for (path, file) in given {
-        if let Err(Refusal { what, hint }) = seen.require_appending(*file) {
+        if let Err(Refusal { what, hint, .. }) = seen.require_appending(*file) {
             let what = format!("while its head was given back somebody came who does not append: {what}");
             rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
         }
@@ -147,7 +145,7 @@ fn note_late_writers(rotation: &mut Rotation<'_>, given: &[(PathBuf, Identity)])
 fn not_given(path: &Path, error: NotTaken) -> Problem {
     const SAFE: &str = "what it holds is in segments, but its space was not given back";
     match error {
-        NotTaken::Refused(Refusal { what, hint }) => {
+        NotTaken::Refused(Refusal { what, hint, .. }) => {
             Problem::new(Effect::Failed, path, format!("{SAFE}: {what}")).hint(hint)
         }
         NotTaken::Failed(failure) => {
@@ -175,7 +173,7 @@ fn give_one(rotation: &mut Rotation<'_>, owing: &mut Owing) -> std::result::Resu
                 let what = format!("its file system works in units of more than {unit} bytes");
                 let hint =
                     "set holes = true, or move the log to a file system with smaller units (ext4 without bigalloc)";
-                return Err(NotTaken::Refused(Refusal { what, hint: hint.to_owned() }));
+                return Err(NotTaken::Refused(Refusal::new(what, hint)));
             }
             Given::OtherUnit => unit = (unit * LARGER).min(LARGEST_UNIT),
         }

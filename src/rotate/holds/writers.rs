@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::InUse;
 use crate::model::in_place::Reach;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::Identity;
 use crate::sys::lease::{self, Writers};
 use crate::sys::mappings::{self, Mappings};
@@ -19,15 +19,16 @@ use crate::sys::procfs::{self, Holders, Writes};
 pub(in crate::rotate) struct Refusal {
     pub(in crate::rotate) what: String,
     pub(in crate::rotate) hint: String,
+    pub(in crate::rotate) cause: Cause,
 }
 
 impl Refusal {
-    fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: hint.into() }
+    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: hint.into(), cause: Cause::Refused }
     }
 
     pub(super) fn problem(self, path: &Path) -> Problem {
-        Problem::new(Effect::Failed, path, format!("refused: {}", self.what)).hint(self.hint)
+        Problem::new(Effect::Failed, path, format!("refused: {}", self.what)).because(self.cause).hint(self.hint)
     }
 }
 

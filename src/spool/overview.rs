@@ -1,0 +1,68 @@
+//! All that the state directory tells a person or a monitor, in one look that changes nothing.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use crate::model::key::Leaf;
+use crate::model::segment::SealedSegment;
+use crate::sys::dir::Dir;
+use crate::sys::failure::Result;
+
+use super::history::{self, Runs};
+use super::streams::Streams;
+use super::survey::{Survey, survey};
+
+/// What there is.
+#[derive(Default)]
+pub struct Overview {
+    /// What waits, and what may be missing.
+    pub survey: Survey,
+    /// What the runs came to.
+    pub runs: Runs,
+    /// How many streams something was shipped of.
+    pub streams: usize,
+    /// The newest segment that was shipped, by the last change of its log.
+    pub newest: Option<SealedSegment>,
+    /// How many shipped segments stay here.
+    pub kept: usize,
+    /// Their bytes.
+    pub kept_bytes: u64,
+}
+
+/// Looks at a state directory, which need not be there.
+///
+/// # Errors
+/// Where it is there and can't be read.
+pub fn overview(state_dir: &Path) -> Result<Overview> {
+    let (survey, runs) = (survey(state_dir)?, history::survey(state_dir)?);
+    let mut overview = Overview { survey, runs, ..Overview::default() };
+    if let Some(dir) = dir(&state_dir.join("streams"))? {
+        let streams = Streams::new(dir);
+        let tags = streams.tags()?;
+        overview.streams = tags.len();
+        // One that can't be read is told by the run that needs it.
+        let kept = tags.iter().filter_map(|tag| streams.kept(tag).ok().flatten());
+        overview.newest = kept.max_by_key(|sealed| sealed.seal.last);
+    }
+    if let Some(dir) = dir(&state_dir.join("kept"))? {
+        for name in dir.names()?.into_iter().filter(|name| is_kept(name)) {
+            // It may be removed at any time.
+            let Some(entry) = dir.look(&name)? else { continue };
+            overview.kept += 1;
+            overview.kept_bytes += entry.status.size;
+        }
+    }
+    Ok(overview)
+}
+
+fn is_kept(name: &OsStr) -> bool {
+    name.to_str().and_then(Leaf::parse).is_some()
+}
+
+fn dir(path: &Path) -> Result<Option<Dir>> {
+    match Dir::open(path) {
+        Err(failure) if failure.is(io::ErrorKind::NotFound) => Ok(None),
+        other => other.map(Some),
+    }
+}
