@@ -1,5 +1,8 @@
 //! The command line: types only. Man pages and completions are made from these definitions.
 
+pub mod cat;
+pub mod fetch;
+pub mod grep;
 pub mod read;
 
 use std::path::PathBuf;
@@ -14,7 +17,10 @@ use crate::model::destination::Destination;
 use crate::model::group::{Group, HookName};
 use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
-pub use read::{Cat, Ls};
+pub use cat::Cat;
+pub use fetch::Fetch;
+pub use grep::Grep;
+pub use read::Ls;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
 #[derive(Debug, Parser)]
@@ -44,8 +50,12 @@ pub enum Command {
     Uninstall(Uninstall),
     /// List what was shipped
     Ls(Ls),
-    /// Write what a service has logged, decompressed and in order, to standard output
+    /// Write what services have logged, decompressed and in order, to standard output
     Cat(Cat),
+    /// Print the lines that match a pattern, each with its instance and its time
+    Grep(Grep),
+    /// Copy objects as they are into a directory, verified; what is there already is not fetched again
+    Fetch(Fetch),
 }
 
 /// Where to ship to and read from.

@@ -95,17 +95,3 @@ pub struct Ls {
     #[command(flatten)]
     pub from: ReadArgs,
 }
-
-/// `logferry cat`.
-#[derive(Debug, Args)]
-pub struct Cat {
-    /// The service
-    #[arg(value_name = "SERVICE")]
-    pub service: OsString,
-    /// Whether from this machine.
-    #[command(flatten)]
-    pub local: LocalArgs,
-    /// Where from.
-    #[command(flatten)]
-    pub from: ReadArgs,
-}
