@@ -52,17 +52,12 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     let Archive { store, places, stop } = super::open_archive(args)?;
     let selection = archive::select(store.as_ref(), &places, filter).map_err(|error| super::unreadable(&error))?;
     super::tell_of_beginnings(filter, &selection);
-    let missing = filter.distinct_services().into_iter().filter(|asked| !is_among(asked, &selection.known));
-    let mut exit = Exit::Done;
-    for service in missing {
-        steps::complain(&format!("nothing of {service} is there; `logferry ls` shows what is"));
-        exit = Exit::Failed;
-    }
+    super::tell_foreign(&selection);
+    let exit = super::tell_missing(filter, &selection);
     if selection.segments.is_empty() {
         if exit == Exit::Done {
-            steps::complain(
-                "nothing is there of the time or the machines that are asked for; `logferry ls` shows what is",
-            );
+            let what = "nothing is there of the time that is asked for; `logferry ls` shows what is";
+            super::complain(what, filter.is_by_days().then_some("--any-day looks at all days"));
         }
         return Err(Exit::Failed);
     }
@@ -89,7 +84,7 @@ pub(super) fn on_machine(verbose: u8, args: &LocalArgs, filter: &Filter) -> Resu
                 steps::complain(&format!(
                     "nothing of {service} is on this machine{}; `logferry ls --local` shows what is, `logferry cat \
                      {service}` reads the store",
-                    if filter.is_narrow() { " that is asked for" } else { "" }
+                    if filter.has_time() || !filter.instances.is_empty() { " that is asked for" } else { "" }
                 ));
                 exit = Exit::Failed;
             }
