@@ -173,7 +173,7 @@ impl Taker<'_> {
 
     /// What comes next of the segment that was begun. After its end, or when nobody wants anything, it must not be asked
     /// again.
-    pub fn next(&mut self) -> Next<'_> {
+    pub fn piece(&mut self) -> Next<'_> {
         if let Some(piece) = self.piece.take() {
             self.shared.give_back(piece);
         }

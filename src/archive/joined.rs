@@ -181,7 +181,7 @@ impl Joining<'_, '_, '_> {
         self.taker.begin(place);
         self.take.begin(self.segments.leaf(self.order[place]))?;
         let ended = loop {
-            match self.taker.next() {
+            match self.taker.piece() {
                 Next::Bytes(bytes) => self.take.bytes(bytes)?,
                 Next::Over(ended) => break ended,
                 Next::Abandoned => return Ok(ControlFlow::Break(())),

@@ -71,7 +71,7 @@ impl<'r, 'a, 't> StreamReader<'r, 'a, 't> {
                 self.marks.push(self.offset, index);
                 self.is_within = true;
             }
-            match self.taker.next() {
+            match self.taker.piece() {
                 Next::Bytes(bytes) => {
                     self.rest.clear();
                     self.rest.extend_from_slice(bytes);

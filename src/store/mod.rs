@@ -218,6 +218,8 @@ pub enum Kind {
     WrongRegion,
     /// There is no such object.
     NoObject,
+    /// The object is in an archive, and must be restored before it can be read.
+    Archived,
     /// The store doesn't know how to do it.
     NotImplemented,
     /// The store refuses this request.
@@ -254,7 +256,7 @@ impl Kind {
             Self::Unreachable | Self::Busy | Self::Conflict | Self::Corrupted | Self::NotImplemented => Some(FEW),
             Self::NoRoom | Self::NotWritable | Self::Local => Some(FEW),
             Self::Denied | Self::NoObject | Self::Rejected => Some(MANY),
-            Self::Damaged | Self::Unread => None,
+            Self::Damaged | Self::Unread | Self::Archived => None,
         }
     }
 
@@ -275,6 +277,10 @@ impl Kind {
             Self::Denied => Some(
                 "check which credentials are in force (environment, profile, instance role) and that they allow \
                  s3:PutObject under the prefix; reading back takes s3:ListBucket and s3:GetObject",
+            ),
+            Self::Archived => Some(
+                "its storage class is an archive (GLACIER, DEEP_ARCHIVE): restore it for some days, with aws s3api \
+                 restore-object or a batch operation, and read it then",
             ),
             Self::Expired => Some(
                 "the credentials have expired: get new ones; those of an instance role, or of a profile with \

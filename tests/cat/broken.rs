@@ -1,7 +1,7 @@
 //! Stores that are slow, break off or fail while they are read from.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::request::Parts;
@@ -15,12 +15,17 @@ pub(crate) fn is_get(request: &Parts) -> bool {
     request.method == "GET" && request.uri.path().ends_with(".log.gz")
 }
 
-/// A bucket whose answers to requests for objects are spoiled, as the number of the request decides.
+/// A bucket whose answers to requests for objects are spoiled, as the number of the request for this object decides.
 pub(crate) fn spoiled(sandbox: &Sandbox, fault: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Bucket {
-    let count = AtomicUsize::new(0);
-    let hook: FaultHook = Arc::new(move |request| match is_get(request) {
-        true => fault(count.fetch_add(1, Ordering::Relaxed)),
-        false => Fault::Pass,
+    let counts: Mutex<HashMap<String, usize>> = Mutex::default();
+    let hook: FaultHook = Arc::new(move |request| {
+        if !is_get(request) {
+            return Fault::Pass;
+        }
+        let mut counts = counts.lock().expect("nothing panics while it holds the counts");
+        let count = counts.entry(request.uri.path().to_owned()).or_default();
+        *count += 1;
+        fault(*count - 1)
     });
     Bucket::with(sandbox, Transport::Http, Some(hook))
 }
@@ -28,11 +33,12 @@ pub(crate) fn spoiled(sandbox: &Sandbox, fault: impl Fn(usize) -> Fault + Send +
 #[test]
 fn connections_that_break_off_double_and_lose_nothing() {
     let sandbox = Sandbox::new();
-    // Each answer but every fourth breaks off, somewhere else each time, or says that the store is busy.
-    let bucket = spoiled(&sandbox, |number| match number % 4 {
-        0 => Fault::CutAnswer(40_000 + 7_919 * (number % 13)),
+    // Of each object answers break off, in two places, come to nothing, or say that the store is busy.
+    let bucket = spoiled(&sandbox, |number| match number {
+        0 => Fault::CutAnswer(47_919),
         1 => Fault::Status(503, "SlowDown"),
-        2 => Fault::ResetAfterHandling,
+        2 => Fault::CutAnswer(31_001),
+        3 => Fault::ResetAfterHandling,
         _ => Fault::Pass,
     });
     let mut content = Vec::new();
@@ -45,7 +51,7 @@ fn connections_that_break_off_double_and_lose_nothing() {
     assert!(ended.stdout == content, "{} bytes of {}", ended.stdout.len(), content.len());
     assert_eq!(ended.stderr, "");
     let ranges = bucket.server.requests().iter().filter(|request| request.headers.contains_key("range")).count();
-    assert!(ranges > 0, "what was there already is not asked for again");
+    assert_eq!(ranges, 5 * 4, "what was there already is not asked for again");
 }
 
 #[test]
@@ -58,10 +64,9 @@ fn a_store_that_drips_is_read_to_the_end() {
 }
 
 #[test]
-fn a_body_that_stops_coming_is_asked_for_again() {
+fn an_answer_that_never_comes_is_asked_for_again() {
     let sandbox = Sandbox::new();
     sandbox.config_file("[s3]\ntimeout = \"1s\"\n");
-    // So slow that the second byte of the head comes after the timeout.
     let bucket = spoiled(&sandbox, |number| if number == 0 { Fault::Silence } else { Fault::Pass });
     ship(&sandbox, Some(&bucket), "i-1", "web.log", "a line\n");
     let ended = bucket.run(&sandbox, ["cat", "web"]).expect(0);
@@ -85,4 +90,20 @@ fn a_store_that_refuses_everything_is_not_asked_for_thousands() {
     assert_eq!(told("the store is at fault: 28 segments more were not tried"), 1, "{}", ended.stderr);
     let asked = bucket.server.requests().iter().filter(|request| request.path.ends_with(".log.gz")).count();
     assert!(asked < 45, "{asked} objects were asked for");
+}
+
+#[test]
+fn an_object_in_an_archive_is_to_be_restored_and_the_others_are_read() {
+    let sandbox = Sandbox::new();
+    let hook: FaultHook = Arc::new(|request| match is_get(request) && request.uri.path().contains("-00000001-") {
+        true => Fault::Status(403, "InvalidObjectState"),
+        false => Fault::Pass,
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
+    for text in ["first\n", "second\n"] {
+        ship(&sandbox, Some(&bucket), "i-1", "web.log", text);
+    }
+    let ended = bucket.run(&sandbox, ["cat", "web"]).expect(1);
+    assert_eq!(ended.text(), "second\n");
+    assert!(ended.stderr.contains("-00000001-") && ended.stderr.contains("restore"), "{}", ended.stderr);
 }

@@ -311,11 +311,11 @@ fn is_get(request: &Parts) -> bool {
     request.method == "GET" && request.uri.query().is_none_or(|query| !query.contains("list-type"))
 }
 
-/// The first bytes of an answer are its head, which is well below a thousand bytes here.
+/// The first bytes of an answer are its head, and over https the handshake: a few thousand together.
 pub(crate) fn a_body_that_breaks_off_goes_on_where_it_broke(store: &dyn Store, scene: &Scene) -> Outcome {
     let sample = Sample::new("web", 300_000)?;
     create(store, &sample)?;
-    for fault in [Fault::CutAnswer(100_000), Fault::CutAnswer(2_000), Fault::ResetAfterHandling] {
+    for fault in [Fault::CutAnswer(100_000), Fault::CutAnswer(20_000), Fault::ResetAfterHandling] {
         let doing = format!("{fault:?}");
         let _spoiled = scene.spoil(first(2, fault, is_get))?;
         let sent = scene.requests_of(|| is_whole(store, &sample)).with_context(|| doing.clone())?;
@@ -327,11 +327,11 @@ pub(crate) fn a_body_that_breaks_off_goes_on_where_it_broke(store: &dyn Store, s
     Ok(())
 }
 
-/// A few hundred bytes each time are not much further: five tries, and then it is told.
+/// A few thousand bytes each time are not much further: five tries, and then it is told.
 pub(crate) fn a_body_that_gets_no_further_is_given_up(store: &dyn Store, scene: &Scene) -> Outcome {
     let sample = Sample::new("web", 300_000)?;
     create(store, &sample)?;
-    let _spoiled = scene.spoil(first(u32::MAX, Fault::CutAnswer(2_000), is_get))?;
+    let _spoiled = scene.spoil(first(u32::MAX, Fault::CutAnswer(20_000), is_get))?;
     let sent = scene.requests_of(|| {
         let mut body = store.open(&sample.key)?;
         let failed = std::io::copy(&mut body, &mut std::io::sink()).err().context("it came whole")?;

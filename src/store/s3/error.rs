@@ -69,6 +69,7 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
         }
         "NoSuchBucket" => Some(Kind::NoStore),
         "NoSuchKey" | "NotFound" => Some(Kind::NoObject),
+        "InvalidObjectState" => Some(Kind::Archived),
         "NoSuchUpload" => Some(Kind::Conflict),
         "BadDigest"
         | "InvalidDigest"
