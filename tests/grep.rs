@@ -58,6 +58,7 @@ fn options_are_those_of_grep() {
     let found = |args: &[&str]| found(&sandbox, args);
     assert_eq!(found(&["-i", "get /[bd]", "web", "--no-label"]), ["GET /b 500\r", "get /d 500"]);
     assert_eq!(found(&["-v", "[Ggb]", "web", "--no-label"]), ["last 500 without an end"]);
+    assert_eq!(found(&["--no-label", "--", "-[e]|out an", "web"]), ["last 500 without an end"]);
     assert_eq!(found(&["-F", "[", "-v", "db"]), ["i-1 T nothing to see"]);
     assert_eq!(found(&["-w", "without", "web", "--no-label"]), ["last 500 without an end"]);
     assert_eq!(found(&["-c", "500", "web", "db"]), ["web i-1: 1", "web i-2: 3"]);

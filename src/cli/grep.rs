@@ -22,8 +22,9 @@ service is there; wrong usage
 #[derive(Debug, Args)]
 #[command(after_help = GREP_HELP, mut_arg("verbose", |arg| arg.short(None)))]
 pub struct Grep {
-    /// A regular expression, as ripgrep has them: https://docs.rs/regex/latest/regex/#syntax
-    #[arg(value_name = "PATTERN", allow_hyphen_values = true)]
+    /// A regular expression, as ripgrep has them (https://docs.rs/regex/latest/regex/#syntax); behind -- where it begins with a
+    /// hyphen
+    #[arg(value_name = "PATTERN")]
     pub pattern: String,
     /// The services
     #[arg(value_name = "SERVICE", required = true)]

@@ -31,14 +31,14 @@ const BASE: usize = 48 << 20;
 fn memory_is_bounded_however_much_there_is_and_however_slow_its_taker_is() {
     let sandbox = Sandbox::new();
     let bucket = Bucket::new(&sandbox);
-    // 40 MB that don't compress, and ten times 40 MB that compress to next to nothing.
-    let large = noise(40_000_000);
+    // 20 MB that don't compress, and four times 40 MB that compress to next to nothing: both far more than may be ahead.
+    let large = noise(20_000_000);
     ship(&sandbox, Some(&bucket), "i-1", "web.log", &large);
     let line = [b"all the same again and again, and once more\n".repeat(900_000), vec![]].concat();
-    for _ in 0..10 {
+    for _ in 0..4 {
         ship(&sandbox, Some(&bucket), "i-1", "web.log", &line);
     }
-    let total = large.len() + 10 * line.len();
+    let total = large.len() + 4 * line.len();
     let mut cat = start(&sandbox, &bucket, &["cat", "web"]);
     let mut output = cat.stdout.take().expect("a pipe");
     // Nobody takes anything until it has stopped to read ahead.
