@@ -1,5 +1,8 @@
 //! The command line: types only. Man pages and completions are made from these definitions.
 
+pub mod cat;
+pub mod fetch;
+pub mod grep;
 pub mod ls;
 pub mod read;
 mod see;
@@ -17,9 +20,10 @@ use crate::model::destination::Destination;
 use crate::model::group::{Group, HookName};
 use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
+pub use cat::Cat;
+pub use fetch::Fetch;
+pub use grep::Grep;
 pub use ls::Ls;
-pub use read::Cat;
-
 pub use see::{LogFormat, LogFormatArgs, MetricsArgs};
 pub use status::Status;
 
@@ -51,8 +55,12 @@ pub enum Command {
     Uninstall(Uninstall),
     /// List what was shipped
     Ls(Ls),
-    /// Write what a service has logged, decompressed and in order, to standard output
+    /// Write what services have logged, decompressed and in order, to standard output
     Cat(Cat),
+    /// Print the lines that match a pattern, each with its instance and its time
+    Grep(Grep),
+    /// Copy objects as they are into a directory, verified; what is there already is not fetched again
+    Fetch(Fetch),
 }
 
 /// Where to ship to and read from.

@@ -17,7 +17,9 @@ fn main() -> ExitCode {
         Command::Install(args) => cmd::install::install(args),
         Command::Uninstall(args) => cmd::uninstall::uninstall(args),
         Command::Ls(args) => cmd::ls::ls(args),
-        Command::Cat(args) => cmd::cat::cat(args),
+        Command::Cat(args) => cmd::cat::cat(&args),
+        Command::Grep(args) => cmd::grep::grep(&args),
+        Command::Fetch(args) => cmd::fetch::fetch(&args),
     };
     exit.into()
 }

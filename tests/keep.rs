@@ -3,11 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use logferry::archive::{Filter, local};
+use logferry::archive::joined::{self, Order};
+use logferry::archive::label::Plain;
+use logferry::archive::{Filter, Form, local};
 use logferry::model::names::Service;
+use logferry::spool::Locals;
 use logferry::sys::fault::Point;
 
 use crate::support::mount::Mount;
@@ -245,17 +249,24 @@ fn a_segment_that_moves_or_goes_between_the_look_and_the_reading() {
     }
     std::fs::rename(sandbox.path("away"), sandbox.path("store")).expect("a rename");
     sandbox.run_all().quiet();
-    let mut reader = local::Reader::new(&locals);
-    let mut read = Vec::new();
-    for segment in &locals.found[..3] {
-        reader.read(segment, &mut read).expect("nothing is missing in between");
-    }
-    assert_eq!(String::from_utf8_lossy(&read), "second\nthird\n");
-    for path in sandbox.files("state/kept") {
-        std::fs::remove_file(path).expect("it is there");
-    }
-    let error = reader.read(&locals.found[3], &mut read).expect_err("it is missing behind the third");
-    assert!(error.to_string().contains("removed meanwhile"), "{error}");
+    assert_eq!(joined(&locals), ("second\nthird\nfourth\n".to_owned(), vec![]), "nothing is missing in between");
+    let third = sandbox.files("state/kept").into_iter().find(|path| path.to_string_lossy().contains("-00000003-"));
+    std::fs::remove_file(third.expect("it is kept")).expect("it is there");
+    let (text, told) = joined(&locals);
+    assert_eq!(text, "second\nfourth\n");
+    assert!(told.len() == 1 && told[0].contains("-00000003-") && told[0].contains("removed meanwhile"), "{told:?}");
+}
+
+/// What these segments join to, and what is told of them.
+fn joined(locals: &Locals) -> (String, Vec<String>) {
+    let (mut text, mut told) = (Plain(Vec::new()), Vec::new());
+    let order = Order::StreamByStream.of(locals);
+    let read = joined::join(locals, &order, Form::Text, &|| true, &mut text, &mut |_, read| {
+        told.extend(read.err().map(|error| error.to_string()));
+        ControlFlow::Continue(())
+    });
+    read.expect("memory can be written to");
+    (String::from_utf8(text.0).expect("text"), told)
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Filter {
     }
 
     /// Whether only certain days are looked at.
-    pub(super) fn is_by_days(&self) -> bool {
+    pub fn is_by_days(&self) -> bool {
         self.has_time() && self.days == Days::Near
     }
 

@@ -4,39 +4,44 @@
 //! An object is known by the last part of its key, in whatever directory it is. Directories only make the listing short:
 //! what is listed is what the layouts that are known begin with ([`Places`]).
 
+pub mod ahead;
+pub mod by_time;
 mod days;
 mod details;
+pub mod fetch;
 pub mod filter;
 mod hosts;
+pub mod joined;
+pub mod label;
 pub mod local;
 mod missing;
 mod pattern;
 mod places;
+mod segment;
+mod segments;
 mod select;
 mod selection;
 mod shipped;
+pub mod streams;
 pub mod sums;
 
 use std::collections::HashMap;
-use std::fmt::Display;
-use std::io::{self, Read, Write};
+use std::io;
 
 pub use details::{Details, details};
 pub use filter::{Days, Filter};
 pub use missing::{Missing, missing};
 pub use pattern::NamePattern;
 pub use places::{Looked, Places};
+pub use segment::{Ended, Form};
+pub use segments::{InStore, Segments};
 pub use select::select;
 pub use selection::Selection;
 pub use shipped::Shipped;
 
-use flate2::read::MultiGzDecoder;
-use sha2::Digest as _;
-
-use crate::model::digest::Digest;
 use crate::model::key::Leaf;
 use crate::model::problem;
-use crate::store::{Store, StoreError};
+use crate::store::{Kind, StoreError};
 
 /// Services by name; in each, streams by the time of their first segment; in each, segments by number.
 fn order<T>(segments: &mut [T], leaf: impl Fn(&T) -> &Leaf) {
@@ -70,27 +75,32 @@ pub enum ReadError {
     Refused {
         /// What the store said.
         why: String,
-        /// What a person can do about it.
-        hint: Option<&'static str>,
+        /// What that means.
+        kind: Kind,
     },
     /// The object could not be read, or is damaged.
     #[error("{0}")]
     Store(String),
-    /// The output could not be written.
-    #[error("write the output")]
-    Output(#[source] io::Error),
 }
 
 impl ReadError {
     fn refused(error: &StoreError) -> Self {
-        Self::Refused { why: problem::chain(error), hint: error.kind.hint() }
+        Self::Refused { why: problem::chain(error), kind: error.kind }
+    }
+
+    /// What went wrong while a body was read: the store's own failure, or what decompressing it says.
+    fn of_body(name: &str, error: io::Error) -> Self {
+        match error.downcast::<StoreError>() {
+            Ok(error) => Self::refused(&error),
+            Err(error) => Self::Store(format!("read {name}: {error}")),
+        }
     }
 
     /// What a person can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Refused { hint, .. } => *hint,
-            Self::Store(_) | Self::Output(_) => None,
+            Self::Refused { kind, .. } => kind.hint(),
+            Self::Store(_) => None,
         }
     }
 }
@@ -102,53 +112,4 @@ pub fn gaps<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Vec<String> {
     let gap = pairs.filter(|(a, b)| a.stream == b.stream && b.seq > a.seq.next());
     gap.map(|(a, b)| format!("stream {}: nothing is there between number {} and {}", a.stream, a.seq.0, b.seq.0))
         .collect()
-}
-
-/// A body, and the digest of what was read of it.
-struct Hashed<R> {
-    body: R,
-    sha: sha2::Sha256,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.body.read(buffer)?;
-        self.sha.update(&buffer[..count]);
-        Ok(count)
-    }
-}
-
-/// Writes the bytes that the log had to `output`, and verifies that the object is the one that its key names.
-///
-/// # Errors
-/// What kept the object from being read or the output from being written, or that it is another object; by then its
-/// bytes are written.
-pub fn read(store: &dyn Store, shipped: &Shipped, output: &mut dyn Write) -> Result<(), ReadError> {
-    let key = shipped.key();
-    let body = store.open(&key).map_err(|error| ReadError::refused(&error))?;
-    read_body(body, &key, &shipped.leaf, output)
-}
-
-/// Writes what a body decompresses to, and verifies that it is the one that its leaf names.
-fn read_body(body: impl Read, name: &dyn Display, leaf: &Leaf, output: &mut dyn Write) -> Result<(), ReadError> {
-    let body = Hashed { body, sha: sha2::Sha256::new() };
-    let mut decoder = MultiGzDecoder::new(io::BufReader::with_capacity(128 * 1024, body));
-    copy(&mut decoder, name, output)?;
-    let Hashed { sha, .. } = decoder.into_inner().into_inner();
-    match Digest(sha.finalize().into()).short() == leaf.digest {
-        true => Ok(()),
-        false => Err(ReadError::Store(format!("verify {name}: its bytes are not those that its name says"))),
-    }
-}
-
-fn copy(decoder: &mut impl Read, name: &dyn Display, output: &mut dyn Write) -> Result<(), ReadError> {
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match decoder.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => output.write_all(&buffer[..count]).map_err(ReadError::Output)?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(ReadError::Store(format!("read {name}: {error}"))),
-        }
-    }
 }

@@ -78,17 +78,3 @@ impl FilterArgs {
         Ok(Filter { services, since, until, instances, hosts, days })
     }
 }
-
-/// `logferry cat`.
-#[derive(Debug, Args)]
-pub struct Cat {
-    /// The service
-    #[arg(value_name = "SERVICE")]
-    pub service: OsString,
-    /// Whether from this machine.
-    #[command(flatten)]
-    pub local: LocalArgs,
-    /// Where from.
-    #[command(flatten)]
-    pub from: ReadArgs,
-}

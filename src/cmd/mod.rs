@@ -3,12 +3,15 @@
 mod call;
 pub mod cat;
 pub mod check;
+pub mod fetch;
 pub mod flush;
+pub mod grep;
 mod host;
 pub mod install;
 pub mod lifecycle;
 pub mod ls;
 pub mod plan;
+mod reading;
 mod record;
 pub mod run;
 pub mod status;
@@ -63,6 +66,8 @@ fn misused(why: &str) -> Exit {
 struct Archive {
     store: Box<dyn Store>,
     places: Places,
+    /// Ends what is asked of the store.
+    stop: Stop,
 }
 
 /// Opens the store that a reading command is to read from.
@@ -74,12 +79,13 @@ fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
         let error = ConfigError::new("--to", "no store is named").hint("give --to s3://bucket/prefix or file:///dir");
         misconfigured(&error)
     })?;
-    let store = store::open(&to, &file.s3, &Stop::default()).map_err(|error| unreadable(&error))?;
+    let stop = Stop::default();
+    let store = store::open(&to, &file.s3, &stop).map_err(|error| unreadable(&error))?;
     let places = match any_layout {
         true => Places::Everywhere,
         false => Places::Known([vec![file.layout, Layout::default()], file.former_layouts].concat()),
     };
-    Ok(Archive { store, places })
+    Ok(Archive { store, places, stop })
 }
 
 /// Says that there may be more where nobody looked; segments expire too, so that it is no failure.

@@ -1,5 +1,8 @@
 //! Counters of what a command has done so far and has still to do, for a progress display. Whoever does something counts
 //! it; whoever shows it reads. Nothing is decided by them.
+//!
+//! A command that reads back counts as shipping does, the other way round: what is to be read as sealed, what came as sent,
+//! what was read whole as shipped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

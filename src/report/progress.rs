@@ -60,14 +60,19 @@ pub struct Progress {
 impl Progress {
     /// Shows what the meter says from now on. `end` is the deadline, where there is one.
     pub fn start(show: Show, meter: &Arc<Meter>, end: Option<Instant>) -> Self {
+        Self::start_of(Doing::Shipping, show, meter, end)
+    }
+
+    /// Shows how far reading segments is: those of the meter that are counted as shipped were read.
+    pub fn start_reading(show: Show, meter: &Arc<Meter>) -> Self {
+        Self::start_of(Doing::Reading, show, meter, None)
+    }
+
+    fn start_of(doing: Doing, show: Show, meter: &Arc<Meter>, end: Option<Instant>) -> Self {
         let waiting = Waiting::default();
         let over = Arc::new(Mutex::new(false));
-        let drawer = Drawer {
-            meter: Arc::clone(meter),
-            waiting: Arc::clone(&waiting),
-            end,
-            samples: vec![Sample { at: Instant::now(), reading: meter.reading() }],
-        };
+        let samples = vec![Sample { at: Instant::now(), reading: meter.reading() }];
+        let drawer = Drawer { doing, meter: Arc::clone(meter), waiting: Arc::clone(&waiting), end, samples };
         let until = Arc::clone(&over);
         let draw = move || match show {
             Show::InPlace => drawer.in_place(&until),
@@ -100,7 +105,15 @@ struct Sample {
     reading: Reading,
 }
 
+/// What is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Doing {
+    Shipping,
+    Reading,
+}
+
 struct Drawer {
+    doing: Doing,
     meter: Arc<Meter>,
     waiting: Waiting,
     end: Option<Instant>,
@@ -150,7 +163,10 @@ impl Drawer {
         let first = self.samples.iter().position(recent).unwrap_or(0);
         self.samples.drain(..first);
         let rates = Rates::between(&self.samples[0], &self.samples[self.samples.len() - 1]);
-        Some(pieces(&reading, rates, until))
+        Some(match self.doing {
+            Doing::Shipping => pieces(&reading, rates, until),
+            Doing::Reading => reading_pieces(&reading, rates),
+        })
     }
 }
 
@@ -183,6 +199,13 @@ fn pieces(reading: &Reading, rates: Rates, until: Option<String>) -> Vec<String>
     pieces.extend(left("to read", *bytes, rates.read));
     pieces.extend(left("to ship", *packed, rates.shipped));
     pieces.extend(until);
+    pieces
+}
+
+/// The pieces of a line about segments that are read.
+fn reading_pieces(Reading { segments, packed, .. }: &Reading, rates: Rates) -> Vec<String> {
+    let mut pieces = vec![format!("{}/{} segments read", segments.done, segments.of)];
+    pieces.extend(left("to read", *packed, rates.shipped));
     pieces
 }
 
@@ -247,6 +270,12 @@ mod tests {
     }
 
     #[test]
+    fn of_reading_it_says_how_many_segments_and_how_much_is_left() {
+        let line = reading_pieces(&reading(), Rates { read: 0, shipped: 8_000_000 });
+        assert_eq!(line.join(", "), "2/3 segments read, 57.2 MiB to read at 7.6 MiB/s (7 s)");
+    }
+
+    #[test]
     fn it_fits_every_width() {
         let line = pieces(&reading(), Rates::default(), Some("62 s to the deadline".to_owned()));
         for width in 0..150 {
@@ -265,8 +294,13 @@ mod tests {
     #[test]
     fn nothing_is_said_while_there_is_nothing_to_do() {
         let meter = Arc::new(Meter::default());
-        let mut drawer =
-            Drawer { meter: Arc::clone(&meter), waiting: Waiting::default(), end: None, samples: Vec::new() };
+        let mut drawer = Drawer {
+            doing: Doing::Shipping,
+            meter: Arc::clone(&meter),
+            waiting: Waiting::default(),
+            end: None,
+            samples: Vec::new(),
+        };
         assert_eq!(drawer.line(Instant::now()), None);
         meter.found(1, 10);
         assert!(drawer.line(Instant::now()).is_some_and(|line| line[0] == "0/1 logs taken"));

@@ -83,8 +83,20 @@ pub trait Store: Send + Sync {
     /// Opens an object for reading.
     ///
     /// # Errors
+    /// As [`Self::open_from`].
+    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
+        self.open_from(key, 0)
+    }
+
+    /// Opens an object for reading from this byte on. Behind its end there is nothing to read, which is no error.
+    ///
+    /// Where the way to the store breaks while the body is read, the read goes on by itself at the byte where it broke, as
+    /// long as that gets it further: no byte comes twice, and none is left out. An error of the reader is a
+    /// [`StoreError`], inside of the [`io::Error`], unless it is the system's own.
+    ///
+    /// # Errors
     /// What kept it from being opened; [`Kind::NoObject`] where there is none.
-    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError>;
+    fn open_from(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn Read + Send + '_>, StoreError>;
 
     /// What an object says of itself.
     ///
@@ -206,6 +218,8 @@ pub enum Kind {
     WrongRegion,
     /// There is no such object.
     NoObject,
+    /// The object is in an archive, and must be restored before it can be read.
+    Archived,
     /// The store doesn't know how to do it.
     NotImplemented,
     /// The store refuses this request.
@@ -242,7 +256,7 @@ impl Kind {
             Self::Unreachable | Self::Busy | Self::Conflict | Self::Corrupted | Self::NotImplemented => Some(FEW),
             Self::NoRoom | Self::NotWritable | Self::Local => Some(FEW),
             Self::Denied | Self::NoObject | Self::Rejected => Some(MANY),
-            Self::Damaged | Self::Unread => None,
+            Self::Damaged | Self::Unread | Self::Archived => None,
         }
     }
 
@@ -263,6 +277,10 @@ impl Kind {
             Self::Denied => Some(
                 "check which credentials are in force (environment, profile, instance role) and that they allow \
                  s3:PutObject under the prefix; reading back takes s3:ListBucket and s3:GetObject",
+            ),
+            Self::Archived => Some(
+                "its storage class is an archive (GLACIER, DEEP_ARCHIVE): restore it for some days, with aws s3api \
+                 restore-object or a batch operation, and read it then",
             ),
             Self::Expired => Some(
                 "the credentials have expired: get new ones; those of an instance role, or of a profile with \

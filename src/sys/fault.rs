@@ -230,13 +230,22 @@ points! {
     Dropped = "dropped",
     /// A segment that was kept long enough was removed.
     KeptRemoved = "kept-removed",
+
+    // Fetching objects into a directory (archive/fetch.rs).
+    /// An object is there, verified and durable, under a hidden name.
+    FetchedWhole = "fetched-whole",
+    /// It has its name, which is not durable.
+    FetchedNamed = "fetched-named",
 }
 
 impl Point {
-    /// Whether it is a run that comes to it, and neither an installation nor what is around a last flush.
+    /// Whether it is a run that comes to it, and neither an installation, a fetch, nor what is around a last flush.
     pub fn is_of_a_run(self) -> bool {
-        self != Self::EditMade && !Self::OF_A_LAST_FLUSH.contains(&self)
+        self != Self::EditMade && !Self::OF_A_LAST_FLUSH.contains(&self) && !Self::OF_A_FETCH.contains(&self)
     }
+
+    /// What only `logferry fetch` comes to.
+    pub const OF_A_FETCH: &[Self] = &[Self::FetchedWhole, Self::FetchedNamed];
 
     /// What only `logferry lifecycle` comes to.
     pub const OF_A_LAST_FLUSH: &[Self] = &[

@@ -19,6 +19,7 @@ pub mod lease;
 pub mod lock;
 pub mod mappings;
 pub mod pattern;
+pub mod pipe;
 pub mod priority;
 pub mod process;
 pub mod procfs;

@@ -23,6 +23,11 @@ impl Stop {
         Self { asked: Arc::clone(&self.asked), until: earlier }
     }
 
+    /// Asks to stop, as a signal would: whoever has this request or a clone of it learns of it.
+    pub fn request(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
     /// Whether we are to stop.
     pub fn requested(&self) -> bool {
         self.asked() || self.is_over()

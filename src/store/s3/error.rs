@@ -54,7 +54,7 @@ where
     StoreError::new(doing, what, kind, one_line(&sentence))
 }
 
-fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
@@ -69,6 +69,7 @@ fn kind<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<
         }
         "NoSuchBucket" => Some(Kind::NoStore),
         "NoSuchKey" | "NotFound" => Some(Kind::NoObject),
+        "InvalidObjectState" => Some(Kind::Archived),
         "NoSuchUpload" => Some(Kind::Conflict),
         "BadDigest"
         | "InvalidDigest"
