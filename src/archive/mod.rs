@@ -8,6 +8,7 @@ pub mod filter;
 pub mod local;
 mod pattern;
 mod places;
+pub mod prove;
 mod select;
 mod shipped;
 

@@ -4,10 +4,13 @@
 
 pub mod chain;
 pub mod chart;
+
 pub mod expected;
 pub mod laws;
 pub mod object;
+pub mod progress;
 pub mod sample;
+pub mod verdict;
 
 use serde::Serialize;
 
@@ -171,7 +174,8 @@ impl Finding {
     /// Gravest first; of one kind, by place and time.
     pub fn order(findings: &mut [Self]) {
         findings.sort_by(|a, b| {
-            let place = |finding: &Self| (finding.kind, finding.service.clone(), finding.instance.clone(), finding.between);
+            let place =
+                |finding: &Self| (finding.kind, finding.service.clone(), finding.instance.clone(), finding.between);
             (place(a), &a.key, &a.what).cmp(&(place(b), &b.key, &b.what))
         });
     }

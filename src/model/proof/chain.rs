@@ -66,7 +66,8 @@ pub fn joint(before: &Link, link: &Link) -> Joint {
         (Some(false), _) => Joint::Broken(format!("it names another object than number {} before it", before.seq.0)),
         (None, _) if link.previous.is_none() => Joint::Broken("it names no object before it".to_owned()),
         (_, Some((end, offset))) if end != offset => {
-            let where_it_ends = format!("it says that {offset} bytes were before it, but number {} ends at {end}", before.seq.0);
+            let where_it_ends =
+                format!("it says that {offset} bytes were before it, but number {} ends at {end}", before.seq.0);
             Joint::Broken(where_it_ends)
         }
         (Some(true), Some(_)) => Joint::Sound,
@@ -111,7 +112,9 @@ mod tests {
         assert_eq!((begins(&one), joint(&one, &link(2, 10, Some(&[1])))), (Joint::Sound, Joint::Sound));
         assert!(says(joint(&one, &link(2, 10, Some(&[7])))).contains("another object than number 1"));
         assert!(says(joint(&one, &link(2, 10, None))).contains("names no object"));
-        assert!(says(joint(&one, &link(2, 11, Some(&[1])))).contains("11 bytes were before it, but number 1 ends at 10"));
+        assert!(
+            says(joint(&one, &link(2, 11, Some(&[1])))).contains("11 bytes were before it, but number 1 ends at 10")
+        );
         assert!(says(begins(&link(1, 3, None))).contains("3 bytes were before it"));
         assert!(says(begins(&link(1, 0, Some(&[1])))).contains("names an object before it"));
         let bare = Link { is_told: false, offset: None, previous: None, ..link(2, 0, None) };

@@ -51,7 +51,8 @@ pub struct Age {
 impl Age {
     /// How old what ended then is, where that is too old.
     fn too_old(&self, last: Moment) -> Option<Duration> {
-        let age = u64::try_from(self.now.nanos().saturating_sub(last.nanos())).map_or(Duration::ZERO, Duration::from_nanos);
+        let age =
+            u64::try_from(self.now.nanos().saturating_sub(last.nanos())).map_or(Duration::ZERO, Duration::from_nanos);
         self.most.is_some_and(|most| age > most).then_some(age)
     }
 }

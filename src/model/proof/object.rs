@@ -75,9 +75,8 @@ const REWRITTEN: &str = "something else wrote it or its metadata: find out what 
                          another copy";
 
 /// The metadata that every object has that this program shipped.
-const NEEDED: [&str; 12] = [
-    "format", "instance", "service", "stream", "seq", "offset", "length", "lines", "first", "last", "sha256", "ended",
-];
+const NEEDED: [&str; 12] =
+    ["format", "instance", "service", "stream", "seq", "offset", "length", "lines", "first", "last", "sha256", "ended"];
 
 /// What an object says of itself.
 pub struct Facts<'m>(pub &'m BTreeMap<String, String>);
@@ -107,9 +106,10 @@ impl<'m> Facts<'m> {
 
     /// What went wrong on its machine, as far as it tells: without what would move a terminal's cursor.
     pub fn notices(&self) -> Vec<String> {
-        let cut = self.get("ended").filter(|ended| *ended == "interrupted").map(|_| {
-            "its run was cut short (interrupted): what was written in that instant may be missing".to_owned()
-        });
+        let cut = self
+            .get("ended")
+            .filter(|ended| *ended == "interrupted")
+            .map(|_| "its run was cut short (interrupted): what was written in that instant may be missing".to_owned());
         let told = self.get("notice").map(|notice| notice.replace(|c: char| c.is_control(), "\u{fffd}"));
         cut.into_iter().chain(told).collect()
     }
@@ -198,7 +198,9 @@ impl<'m> Facts<'m> {
                 is.short(),
                 leaf.digest
             )),
-            Some(_) if is_of_key => Some("its metadata is of another object: the SHA-256 in it is not its own".to_owned()),
+            Some(_) if is_of_key => {
+                Some("its metadata is of another object: the SHA-256 in it is not its own".to_owned())
+            }
             None if is_of_key => None,
             _ => Some(format!(
                 "its bytes are not those that were shipped (their SHA-256 begins with {}, the key says {})",
