@@ -45,4 +45,5 @@ mod recovery;
 mod refusals;
 mod rotation;
 mod store_faults;
+mod verify;
 mod writers;

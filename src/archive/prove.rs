@@ -16,11 +16,11 @@ mod side_by_side;
 
 use std::collections::BTreeSet;
 
-use super::{Days, Filter, Looked, Places, Selection, Shipped, select};
+use super::{Days, Filter, Looked, Missing, Places, Selection, Shipped, missing, select};
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::Service;
-use crate::model::proof::Finding;
 use crate::model::proof::laws::{self, Searched, Seen, Stream, Window};
+use crate::model::proof::{Finding, Kind};
 use crate::model::time::Moment;
 use crate::store::{Store, StoreError};
 
@@ -102,5 +102,27 @@ impl Evidence {
             Looked::InSome => Searched::KnownLayouts,
         };
         streams.iter().flat_map(|stream| stream.judge(&self.window, searched, now)).collect()
+    }
+
+    /// What there is nothing of, though it is asked for: that proves nothing.
+    pub fn nothing(&self, filter: &Filter, streams: &[Stream<'_>]) -> Vec<Finding> {
+        let missing = missing(filter, &self.selection);
+        let mut findings: Vec<_> =
+            missing.into_iter().map(|Missing { what, hint }| Finding::new(Kind::Nothing, what).hint(hint)).collect();
+        let has_any = |of: &Stream<'_>| of.within(&self.window).next().is_some();
+        let hint = "see --since, --until, --instance and --host; `logferry ls` shows what is there";
+        for service in filter.distinct_services().into_iter().filter(|service| self.selection.is_known(service)) {
+            let encoded = service.encoded();
+            if !streams.iter().any(|stream| stream.service.encoded() == encoded && has_any(stream)) {
+                let what = format!("nothing of {service} is there of the time and the machines asked for");
+                let found = Finding::new(Kind::Nothing, what).hint(hint);
+                findings.push(Finding { service: Some(service.clone()), ..found });
+            }
+        }
+        if findings.is_empty() && !streams.iter().any(has_any) {
+            let hint = format!("is it the right store (--to)? {hint}");
+            findings.push(Finding::new(Kind::Nothing, "nothing of what is asked for is there").hint(hint));
+        }
+        findings
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Archive;
+use crate::archive::Filter;
 use crate::archive::prove::{self, Evidence, deep};
-use crate::archive::{Filter, Selection};
 use crate::cli::verify::Verify;
 use crate::exit::Exit;
 use crate::model::names::Service;
@@ -17,10 +17,10 @@ use crate::model::proof::laws::{Stream, Window};
 use crate::model::proof::progress::Progress;
 use crate::model::proof::sample::Amount;
 use crate::model::proof::verdict::{ReadBack, Verdict, tallies};
-use crate::model::proof::{Finding, Kind, chart};
+use crate::model::proof::{Finding, chart};
 use crate::model::time::Moment;
-use crate::report::reading::Shown;
 use crate::report;
+use crate::report::reading::Shown;
 use crate::store::{Store, StoreError};
 use crate::sys::clock;
 use page::PageFile;
@@ -102,7 +102,7 @@ impl Asked<'_> {
         let evidence = prove::look(store.as_ref(), places, self.filter)?;
         let (streams, window) = (evidence.streams(), evidence.window);
         let mut findings = evidence.judge(&streams, self.age.now);
-        findings.extend(nothing(self.filter, &evidence.selection, &streams, &window));
+        findings.extend(evidence.nothing(self.filter, &streams));
         findings.extend(self.late(store.as_ref(), &streams, &window)?);
         let read = self.read(store.as_ref(), &evidence, &streams, &progress, &mut findings);
         drop(shown);
@@ -156,30 +156,4 @@ impl Asked<'_> {
         findings.append(&mut deep.findings);
         deep.read
     }
-}
-
-/// What there is nothing of: that proves nothing.
-fn nothing(filter: &Filter, selection: &Selection, streams: &[Stream<'_>], window: &Window) -> Vec<Finding> {
-    let is_there = |service: Option<&Service>| {
-        let of =
-            streams.iter().filter(|stream| service.is_none_or(|asked| asked.encoded() == stream.service.encoded()));
-        of.into_iter().any(|stream| stream.within(window).next().is_some())
-    };
-    if filter.services.is_empty() {
-        let what = "nothing of what is asked for is there";
-        let hint = "see --to, and --since, --until, --instance and --host; `logferry ls` shows what is there";
-        return if is_there(None) { Vec::new() } else { vec![Finding::new(Kind::Nothing, what).hint(hint)] };
-    }
-    let missing = filter.distinct_services().into_iter().filter(|service| !is_there(Some(service)));
-    let found = missing.map(|service| {
-        let others: Vec<String> = selection.others.iter().take(5).map(Service::to_string).collect();
-        let hint = match others.is_empty() {
-            true => "`logferry ls` shows what is there".to_owned(),
-            false => format!("there are {}, among others", others.join(", ")),
-        };
-        let found =
-            Finding::new(Kind::Nothing, format!("nothing of {service} is there of what is asked for")).hint(hint);
-        Finding { service: Some(service.clone()), ..found }
-    });
-    found.collect()
 }

@@ -100,7 +100,7 @@ impl Kind {
             Self::Unread => ("object that could not be read", "objects that could not be read"),
             Self::Absent => ("absent host", "absent hosts"),
             Self::Stale => ("stale service", "stale services"),
-            Self::Nothing => ("service of which nothing is there", "services of which nothing is there"),
+            Self::Nothing => ("name of which nothing is there", "names of which nothing is there"),
             Self::Clock => ("contradiction of clocks", "contradictions of clocks"),
             Self::Bare => ("object without metadata", "objects without metadata"),
             Self::Notice => ("notice", "notices"),
