@@ -265,6 +265,12 @@ fn damaged(place: &Place) -> Actors {
     actors
 }
 
+/// A log that was refused by the run before, and another one that is refused now.
+fn refused(place: &Place) -> Actors {
+    crate::notices::refused_before(&place.sandbox);
+    Actors::nobody(vec![Content::new("web", "all of web\n")])
+}
+
 /// A writer at full speed that lets go of its logs when it is asked to: there is no window at all in which a byte could be lost.
 fn asked(place: &Place) -> Actors {
     place.sandbox.config_file(&format!("{SETTLE}{ASKED_BY_SIGNAL}timeout = \"60s\"\n"));
@@ -297,6 +303,7 @@ const SCENES: &[Scene] = &[
     Scene { name: "segments that stayed", store: Store::S3, exit: 0, prepare: kept_too_long },
     Scene { name: "a log that is taken in slices", store: Store::Directory, exit: 0, prepare: limited },
     Scene { name: "the rest of a log that was taken in slices", store: Store::S3, exit: 0, prepare: sliced },
+    Scene { name: "a log that was refused", store: Store::Directory, exit: 1, prepare: refused },
     Scene { name: "a damaged record", store: Store::Directory, exit: 1, prepare: damaged },
 ];
 

@@ -37,6 +37,7 @@ mod lifecycle;
 mod limits;
 mod logrotate;
 mod names;
+mod notices;
 mod objects;
 mod package;
 mod parsers;

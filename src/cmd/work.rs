@@ -210,6 +210,7 @@ impl Work<'_> {
         let (Self { settings, stop, .. }, Lasting { stuck, machine }) = (self, lasting);
         let mut recovered = spool.recover()?;
         let mut discovery = discover::discover(settings, &settings.own_directories());
+        note(spool, settings, &discovery.problems)?;
         report.found(&mut discovery.problems);
         report.empty = discovery.empty.len();
         let logs = discovery.logs();
@@ -264,6 +265,15 @@ pub(super) fn keep_logrotate_off(settings: &Settings, existing: Vec<PathBuf>) ->
         }
         Err(problem) => Some(Problem { effect: Effect::Noted, ..*problem }),
     }
+}
+
+/// Remembers what was refused for those who read the logs later.
+pub(super) fn note(spool: &mut Spool, settings: &Settings, problems: &[Problem]) -> Result<(), Failure> {
+    if !problems.is_empty() {
+        spool.make_durable()?;
+        problems.iter().for_each(|problem| spool.note(problem, &settings.to));
+    }
+    Ok(())
 }
 
 pub(super) fn items(segments: &[SealedSegment]) -> Vec<Item> {

@@ -16,9 +16,18 @@ use crate::sys::file::Kind;
 use crate::sys::lock::{self, Lock};
 
 /// What a state directory holds: see `src/spool/FORMAT.md`.
-const DIRECTORIES: [&str; 7] = ["damaged", "doubts", "gaps", "held", "kept", "spool", "streams"];
-const FILES: [&str; 5] =
-    ["instance.json", ".instance.json.tmp", "lifecycle.json", ".lifecycle.json.tmp", "lifecycle.lock"];
+const DIRECTORIES: [&str; 8] = ["damaged", "doubts", "gaps", "held", "kept", "notices", "spool", "streams"];
+const FILES: [&str; 9] = [
+    "instance.json",
+    ".instance.json.tmp",
+    "last.json",
+    ".last.json.tmp",
+    "lifecycle.json",
+    ".lifecycle.json.tmp",
+    "lifecycle.lock",
+    "skipped.json",
+    ".skipped.json.tmp",
+];
 
 /// Deeper than anything that is ever put aside.
 const DEEPEST: usize = 16;

@@ -14,6 +14,9 @@ pub const LARGEST: usize = 2048;
 /// The most bytes of one value; a longer one keeps its end, after `...`. Swift answers 400 to more.
 const LONGEST_VALUE: usize = 256;
 
+/// The name of what a segment tells of what may be missing ([`super::notice`]).
+pub const NOTICE: &str = "notice";
+
 /// Values are header values: no control characters, nothing beyond ASCII, no space at the ends.
 const IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
 
@@ -44,6 +47,9 @@ pub fn of(sealed: &SealedSegment) -> Metadata {
     if let Some(previous) = segment.previous {
         metadata.insert("previous", previous.to_string());
     }
+    if !segment.notice.is_empty() {
+        metadata.insert(NOTICE, segment.notice.to_string());
+    }
     metadata
 }
 
@@ -62,6 +68,7 @@ mod tests {
     use crate::model::destination::Destination;
     use crate::model::digest::Digest;
     use crate::model::names::{Instance, Seq, Service, StreamId};
+    use crate::model::notice::{Kind, Noted};
     use crate::model::segment::{Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
     use crate::model::time::Moment;
     use crate::model::way::Way;
@@ -85,6 +92,7 @@ mod tests {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            notice: Kind::ALL.map(|kind| Noted { kind, at: first, bytes: Some(u64::MAX) }).to_vec().into(),
         };
         let (length, lines, packed) = (u64::MAX, u64::MAX, u64::MAX);
         let (sha256, ended) = (Digest::of(b""), Ended::Interrupted);

@@ -19,6 +19,7 @@ pub mod left;
 pub mod metadata;
 pub mod meter;
 pub mod names;
+pub mod notice;
 pub mod path_text;
 pub mod plan;
 pub mod priority;

@@ -10,6 +10,7 @@ use super::digest::{Digest, is_hex};
 use super::in_place::InPlace;
 use super::key::{KeyDirectory, Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
+use super::notice::{Kind, Noted, Notice};
 use super::path_text::{self, serde_path};
 use super::time::Moment;
 use super::way::Way;
@@ -153,6 +154,9 @@ pub struct Segment {
     /// Where the log is while this segment is written.
     #[serde(default, skip_serializing_if = "Taken::is_away")]
     pub taken: Taken,
+    /// What its readers are told of what may be missing before it, or comes later.
+    #[serde(default, skip_serializing_if = "Notice::is_empty")]
+    pub notice: Notice,
 }
 
 fn is_the_first_way(way: &Way) -> bool {
@@ -246,6 +250,14 @@ pub struct SealedSegment {
 }
 
 impl Segment {
+    /// With a word for its readers on how many bytes of the log wait for later runs, where limits leave some.
+    #[must_use]
+    pub fn limited(self, waits: Option<u64>) -> Self {
+        let Some(bytes) = waits else { return self };
+        let noted = Noted { kind: Kind::Limited, at: self.claimed_at, bytes: Some(bytes) };
+        Self { notice: self.notice.with(noted), ..self }
+    }
+
     /// The name that its file had in the log's directory before it was claimed: the log's own, but for one that was
     /// rotated.
     pub fn own_name(&self) -> std::ffi::OsString {

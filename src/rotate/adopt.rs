@@ -7,7 +7,7 @@ use super::discover::{ClaimedFile, Found};
 use super::queues::{Item, Queues};
 use super::{Rotation, taken};
 use crate::config::Writer;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::way::Way;
 use crate::sys::file::Status;
 
@@ -31,6 +31,7 @@ impl Rotation<'_> {
                 () if file.foreign => {
                     let what = "refused: it has the name of a claimed log, but belongs to another user than that log";
                     let problem = Problem::new(Effect::Failed, file.dir.join(file.claimed.as_os_str()), what);
+                    let problem = problem.because(Cause::Refused);
                     self.problem(problem.hint("its owner has put it there: remove it"));
                 }
                 () => adopted.push(file),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::batch::Batches;
 use super::begin::{Begun, Place};
 use super::choose;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::Identity;
 use crate::model::way::Way;
 use crate::sys::file::Status;
@@ -71,7 +71,7 @@ impl Batches<'_, '_> {
             Place::InUse { .. } => self.forget(&segment),
             Place::Claimed { .. } | Place::Unlinked(_) => drop(self.gave_back(&segment, &place)),
         }
-        self.rotation.problem(Problem::new(Effect::Failed, &segment.path, why).hint(hint));
+        self.rotation.problem(Problem::new(Effect::Failed, &segment.path, why).because(Cause::Refused).hint(hint));
         self.left.push(segment.path);
     }
 

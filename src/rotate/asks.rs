@@ -26,7 +26,7 @@ use super::copy::CopyError;
 use super::queues::Item;
 use super::taken::{self, Taken};
 use super::{Rotation, choose};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Identity, Segment};
 use crate::model::way::Way;
 use crate::spool::Part;
@@ -172,7 +172,7 @@ impl Batches<'_, '_> {
         let status = Status::of_file(log).doing("look at", &segment.path)?;
         if status.size < taken {
             let what = "it was truncated by someone else while it was copied; what had been read is kept";
-            self.rotation.problem(Problem::new(Effect::Failed, &segment.path, what));
+            self.rotation.problem(Problem::new(Effect::Failed, &segment.path, what).because(Cause::Truncated));
         }
         if part.raw() == 0 {
             self.rotation.spool.discard(segment.name)?;
@@ -208,7 +208,7 @@ impl Batches<'_, '_> {
             let segment = part.segment().clone();
             drop(part);
             let what = not_released(&segment, holders, asking, self.give_back(&segment, &place));
-            let problem = Problem::new(Effect::Failed, &segment.path, what);
+            let problem = Problem::new(Effect::Failed, &segment.path, what).because(Cause::Unreleased);
             self.rotation.problem(problem.hint(HINT_NOT_RELEASED));
             self.left.push(segment.path);
         }

@@ -13,7 +13,7 @@ use super::budget::Budget;
 use super::claim;
 use super::copy::{CopyError, To};
 use super::leftovers::split;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Segment};
 use crate::spool::Part;
 use crate::sys::dir::Dir;
@@ -191,7 +191,7 @@ impl Batches<'_, '_> {
             "it was truncated by someone else while it was copied; the {length} bytes that had been read are kept, and the \
              next run takes what was written to it since"
         );
-        let problem = Problem::new(Effect::Failed, &path, what);
+        let problem = Problem::new(Effect::Failed, &path, what).because(Cause::Truncated);
         self.rotation.problem(problem.hint("find out what else handles this log: logrotate, a cron job"));
         match sealed {
             Ok(sealed) => self.rotation.outcome.sealed.push(sealed),
@@ -210,7 +210,7 @@ impl Batches<'_, '_> {
             CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(&path, failure),
             // Of which nothing had been read.
             CopyError::Truncated | CopyError::Hollow { .. } => {
-                self.rotation.problem(Problem::new(Effect::Failed, &path, error))
+                self.rotation.problem(Problem::new(Effect::Failed, &path, error).because(error.cause()))
             }
         }
         self.left.push(path);

@@ -16,7 +16,7 @@ use super::next::Beginning;
 use super::queues::Item;
 use super::taken;
 use crate::model::names::StreamId;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
 use crate::model::way::Way;
 use crate::spool::Held;
@@ -153,6 +153,7 @@ impl Batches<'_, '_> {
             taken: Taken::Away,
             ..last.segment
         };
+        let segment = self.rotation.spool.with_notice(segment, Some(&head));
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::Unlinked(held) })
     }
@@ -170,7 +171,7 @@ impl Batches<'_, '_> {
         match error {
             NotClaimed::Nothing => log::debug!("{}: nothing to take", path.display()),
             NotClaimed::Refused(_) => {
-                self.rotation.problem(Problem::new(Effect::Failed, &path, error));
+                self.rotation.problem(Problem::new(Effect::Failed, &path, error).because(Cause::Refused));
                 self.left.push(path);
             }
             NotClaimed::Failed(failure) => {

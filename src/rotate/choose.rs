@@ -21,7 +21,7 @@ use super::holds;
 use super::known_writers::{self, Habit};
 use super::leftovers::split;
 use crate::config::Writer;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::Identity;
 use crate::model::way::{DEFAULT_TIMEOUT, Holes, ProcessName, SignalName, Way};
 use crate::sys::dir::Dir;
@@ -49,7 +49,7 @@ pub struct Undecided {
 impl Undecided {
     /// As a problem of the log at `path`.
     pub fn problem(self, path: &Path) -> Problem {
-        Problem::new(Effect::Failed, path, self.what).hint(self.hint)
+        Problem::new(Effect::Failed, path, self.what).because(Cause::Refused).hint(self.hint)
     }
 }
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use crate::gzip::{BLOCK, Encoder, WINDOW};
 use crate::model::meter::Meter;
+use crate::model::problem::Cause;
 use crate::spool::Part;
 use crate::sys::failure::{Context, Failure};
 use crate::sys::file::Status;
@@ -59,6 +60,18 @@ pub(super) enum CopyError {
     /// A signal asked us to stop, or the time is over.
     #[error("stopped")]
     Stopped,
+}
+
+impl CopyError {
+    /// What lies behind it.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Truncated => Cause::Truncated,
+            Self::Hollow { .. } => Cause::Hollow,
+            Self::TooLarge => Cause::NoRoom,
+            Self::Log(_) | Self::Part(_) | Self::Stopped => Cause::Other,
+        }
+    }
 }
 
 /// Whether a copy may be broken off.

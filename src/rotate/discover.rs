@@ -18,7 +18,7 @@ use crate::config::{LogSet, Pattern, Settings, Writer};
 use crate::model::family::{self, Name};
 use crate::model::names::Service;
 use crate::model::priority::Priority;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
 use crate::model::time::Moment;
 use crate::model::way::{Holes, Way};
@@ -299,7 +299,7 @@ impl Search<'_> {
             Ok(Some(Entry { status, .. })) => {
                 if self.claimed.insert((status.identity.dev, status.identity.ino)) {
                     let why = "refused: it has the name of a claimed log, but is not a regular file";
-                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why).because(Cause::Refused);
                     self.discovery.problems.push(problem.hint("someone else has put it there: remove it"));
                 }
             }
@@ -323,7 +323,7 @@ impl Search<'_> {
         match dir.look(name) {
             Ok(Some(entry)) => match families::refusal(&entry, name) {
                 Some((why, hint)) => {
-                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why);
+                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why).because(Cause::Refused);
                     self.discovery.problems.push(problem.hint(hint));
                 }
                 None => {
@@ -371,7 +371,10 @@ impl Search<'_> {
         }
         let treated = self.treated(set, path);
         match refusal(name, entry, &treated.writer) {
-            Some((why, hint)) => self.discovery.problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
+            Some((why, hint)) => {
+                let problem = Problem::new(Effect::Failed, path, why).because(Cause::Refused);
+                self.discovery.problems.push(problem.hint(hint));
+            }
             None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
             None => {
                 let (service, writer) = (treated.service.service(path), treated.writer.clone());
@@ -396,7 +399,7 @@ impl Search<'_> {
     }
 
     fn refuse(&mut self, path: &Path, why: String) {
-        self.discovery.problems.push(Problem::new(Effect::Failed, path, why));
+        self.discovery.problems.push(Problem::new(Effect::Failed, path, why).because(Cause::Refused));
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::Rotation;
 use super::copy::{self, CopyError, To, Until};
-use crate::model::problem::{Effect, Problem, chain};
+use crate::model::problem::{Cause, Effect, Problem, chain};
 use crate::model::segment::Ended;
 use crate::spool::{Held, Part};
 use crate::sys::dir::Dir;
@@ -123,7 +123,8 @@ impl Drain {
                 }
                 // What is on the disk of it has been read; whatever its writer still writes there, the next run looks at.
                 Err(error @ CopyError::Hollow { .. }) => {
-                    rotation.problem(Problem::new(Effect::Failed, &log.part.segment().path, &error));
+                    rotation
+                        .problem(Problem::new(Effect::Failed, &log.part.segment().path, &error).because(error.cause()));
                     self.seal(rotation, log, Ended::Settled);
                 }
                 Err(error) => self.give_up(rotation, &log, &error),
@@ -207,7 +208,7 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
     let status = Status::of_file(&log).doing("look at", &path)?;
     if status.size < part.taken() {
         let what = "it was truncated by someone else while it was copied; what had been read is kept";
-        rotation.problem(Problem::new(Effect::Failed, &path, what));
+        rotation.problem(Problem::new(Effect::Failed, &path, what).because(Cause::Truncated));
     }
     let (file, taken) = (part.segment().source.file, part.taken());
     let empty = part.raw() == 0;
@@ -235,6 +236,6 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
 
 fn note_still_growing(rotation: &mut Rotation<'_>, log: &Draining) {
     let what = "its writer has not reopened it, and goes on writing to the file that was taken out of use";
-    let problem = Problem::new(Effect::Noted, &log.part.segment().path, what);
+    let problem = Problem::new(Effect::Noted, &log.part.segment().path, what).because(Cause::Unreleased);
     rotation.problem(problem.hint(super::growth::DOES_NOT_REOPEN));
 }

@@ -7,7 +7,7 @@ use super::Rotation;
 use super::queues::{Item, Queues};
 use super::watch::Change;
 use crate::model::doubt::{Doubt, Why};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Identity, SegmentName};
 use crate::model::time::Moment;
 use crate::spool::{Held, Spool};
@@ -164,7 +164,7 @@ fn look(rotation: &mut Rotation<'_>, held: Held, holders: &[Holder], queues: &mu
         "{writer} still writes to the file that was taken out of use at {}",
         last.segment.claimed_at.to_second()
     );
-    rotation.problem(Problem::new(Effect::Noted, &path, what).hint(DOES_NOT_REOPEN));
+    rotation.problem(Problem::new(Effect::Noted, &path, what).because(Cause::Unreleased).hint(DOES_NOT_REOPEN));
     queues.push(path.clone(), Item::Growth { path, held, log });
     Ok(())
 }

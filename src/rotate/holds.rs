@@ -34,7 +34,7 @@ use super::known::{Start, digest};
 use super::queues::Item;
 use super::reopens;
 use crate::model::in_place::{Able, InPlace, LONGEST, Mark, Reach};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{SealedSegment, Segment};
 use crate::model::way::{Holes, Way};
 use crate::spool::Part;
@@ -243,7 +243,7 @@ impl Places<'_, '_> {
             CopyError::TooLarge => self.rotation.failed(path, &self.budget.exceeded(self.rotation.spool)),
             CopyError::Log(failure) | CopyError::Part(failure) => self.rotation.failed(path, failure),
             CopyError::Truncated | CopyError::Hollow { .. } => {
-                self.rotation.problem(Problem::new(Effect::Failed, path, error));
+                self.rotation.problem(Problem::new(Effect::Failed, path, error).because(error.cause()));
             }
         }
         self.left.push(path.clone());
@@ -270,6 +270,6 @@ fn truncated(part: &Part) -> Problem {
          what was written to it since",
         part.raw()
     );
-    let problem = Problem::new(Effect::Failed, Path::new(&part.segment().path), what);
+    let problem = Problem::new(Effect::Failed, Path::new(&part.segment().path), what).because(Cause::Truncated);
     problem.hint("find out what else handles this log: logrotate, a cron job")
 }

@@ -18,7 +18,7 @@ use super::{Rotation, copy};
 use crate::gzip::WINDOW;
 use crate::model::digest::Digest;
 use crate::model::in_place::{Head, InPlace, Known};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, SealedSegment, StreamOwner};
 use crate::model::time::Moment;
 use crate::model::way::Way;
@@ -93,7 +93,7 @@ impl Rotation<'_> {
                  one: what was behind them is not where it was",
                 last.taken()
             );
-            self.problem(Problem::new(Effect::Failed, &found.path, what).hint(HANDLED));
+            self.problem(Problem::new(Effect::Failed, &found.path, what).because(Cause::Truncated).hint(HANDLED));
         }
         Ok(())
     }
@@ -130,7 +130,7 @@ fn changed(last: &SealedSegment, path: &Path) -> Problem {
         "it was truncated or written anew by someone else after {taken}, up to where segment {name} has it: what it holds now is \
          taken from its start, what it held besides is in no segment"
     );
-    Problem::new(Effect::Noted, path, what).hint(HANDLED)
+    Problem::new(Effect::Noted, path, what).because(Cause::Truncated).hint(HANDLED)
 }
 
 /// Looks what has become of a file.

@@ -18,7 +18,7 @@ use super::claim::{self, Standing};
 use super::closed;
 use super::queues::{Item, Queues};
 use crate::model::doubt::{Doubt, Why};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Segment, Taken};
 use crate::model::way::Way;
 use crate::spool::Unfinished;
@@ -173,7 +173,7 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
         "the run that took it at {} was cut short; the {length} bytes that it had read are kept",
         claimed_at.to_second()
     );
-    rotation.problem(Problem::new(Effect::Noted, path, what));
+    rotation.problem(Problem::new(Effect::Noted, path, what).because(Cause::Interrupted));
     rotation.outcome.sealed.push(sealed);
     Ok(())
 }

@@ -63,7 +63,7 @@ use crate::model::facts::Facts;
 use crate::model::in_place::Reach;
 use crate::model::meter::Meter;
 use crate::model::names::Instance;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Identity, SealedSegment};
 use crate::model::way::Way;
 use crate::spool::{Continued, Recovered, Spool};
@@ -276,6 +276,7 @@ impl<'a> Rotation<'a> {
     }
 
     fn problem(&mut self, problem: Problem) {
+        self.spool.note(&problem, &self.settings.to);
         self.outcome.problems.push(problem);
     }
 
@@ -294,7 +295,9 @@ fn problem_of(path: &Path, failure: &Failure) -> Problem {
     let effect = if waits { Effect::Waits } else { Effect::Failed };
     let problem = Problem::from_error(effect, path, failure);
     match failure.no_room() {
-        true => problem.hint("its bytes stay in the log's directory; make room, the next run goes on"),
+        true => problem
+            .because(Cause::NoRoom)
+            .hint("its bytes stay in the log's directory; make room, the next run goes on"),
         false => problem,
     }
 }

@@ -8,6 +8,7 @@ use crate::config::{ServiceTemplate, Values};
 use crate::model::facts::Facts;
 use crate::model::key::KeyDirectory;
 use crate::model::names::{Instance, Seq, Service, StreamId};
+use crate::model::notice::Notice;
 use crate::model::segment::{ClaimedName, Identity, Segment, SegmentName, Source, StreamOwner, Taken};
 use crate::model::time::Moment;
 use crate::model::way::Way;
@@ -49,7 +50,7 @@ impl Rotation<'_> {
         let taken = if claimed.is_some() { Taken::Away } else { Taken::InPlace };
         let host = host::name().to_string_lossy().into_owned();
         let key_directory = self.key_directory(&service, &instance, &host, first);
-        Ok(Segment {
+        let segment = Segment {
             name,
             path,
             claimed,
@@ -66,7 +67,9 @@ impl Rotation<'_> {
             first,
             way,
             taken,
-        })
+            notice: Notice::default(),
+        };
+        Ok(self.spool.with_notice(segment, head.as_ref()))
     }
 
     /// The directory part of a segment's key, as the layout has it now.

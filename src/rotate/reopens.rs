@@ -26,7 +26,7 @@ use super::copy::{self, CopyError, To, Until};
 use super::drain::{Drain, Draining};
 use super::growth;
 use super::queues::Item;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::ClaimedName;
 use crate::spool::Part;
 use crate::sys::dir::Dir;
@@ -152,7 +152,8 @@ impl Batches<'_, '_> {
         fault::reached(Point::Unlinked);
         if Status::of_file(log).is_ok_and(|status| status.links > 0) {
             let what = "it was given another hard link while it was taken, so that its writer won't reopen it";
-            self.rotation.problem(Problem::new(Effect::Failed, &path, what).hint(growth::DOES_NOT_REOPEN));
+            let problem = Problem::new(Effect::Failed, &path, what).because(Cause::Unreleased);
+            self.rotation.problem(problem.hint(growth::DOES_NOT_REOPEN));
         }
         self.read_in_flight(part, log);
         fault::reached(Point::InFlightRead);

@@ -21,7 +21,7 @@ use super::discover::Found;
 use super::leftovers::split;
 use super::next::Beginning;
 use super::{Rotation, known};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Segment};
 use crate::model::size;
 use crate::model::way::Way;
@@ -77,7 +77,9 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
 
 fn take_one(rotation: &mut Rotation<'_>, budget: &mut Budget, Slice { found, way, most, then }: &Slice) {
     let path = &found.path;
-    match begin(rotation, budget, found, way.clone()) {
+    // What is left of it for later runs is known now, and stands in this segment already.
+    let limit = (*then == Then::NextRun).then_some(*most);
+    match begin(rotation, budget, found, way.clone(), limit) {
         Ok((segment, log)) => match fill(rotation, budget, segment, &log, *most) {
             Ok(true) if *then == Then::More => rotation.outcome.more.push(path.clone()),
             Ok(_) => {}
@@ -85,7 +87,9 @@ fn take_one(rotation: &mut Rotation<'_>, budget: &mut Budget, Slice { found, way
         },
         Err(NotClaimed::Nothing) => log::debug!("{}: nothing to take", path.display()),
         Err(NotClaimed::Failed(failure)) => rotation.failed(path, &failure),
-        Err(refused @ NotClaimed::Refused(_)) => rotation.problem(Problem::new(Effect::Failed, path, refused)),
+        Err(refused @ NotClaimed::Refused(_)) => {
+            rotation.problem(Problem::new(Effect::Failed, path, refused).because(Cause::Refused));
+        }
     }
 }
 
@@ -94,14 +98,17 @@ fn begin(
     budget: &mut Budget,
     found: &Found,
     way: Way,
+    limit: Option<u64>,
 ) -> std::result::Result<(Segment, File), NotClaimed> {
     budget.require(rotation.spool, 1)?;
     let (parent, name) = split(&found.path);
     let dir = Dir::open(&parent)?;
     let log = claim::open(&dir, &name, found.identity)?;
     let (directory, start) = (dir.status()?.identity, rotation.start(&found.path, &log)?);
+    let waits = limit.map(|most| found.size.saturating_sub(start.from.saturating_add(most)));
     let (path, service, file) = (found.path.clone(), found.service.clone(), found.identity);
     let segment = rotation.next_segment(Beginning { path, service, claimed: None, file, start, directory, way })?;
+    let segment = segment.limited(waits);
     rotation.spool.begin(&segment)?;
     // A part without its record would be taken for damage.
     if let Err(failure) = rotation.spool.sync() {
@@ -158,7 +165,7 @@ fn say_truncated(rotation: &mut Rotation<'_>, part: &Part) {
         "it was truncated by someone else while it was copied; the {length} bytes that had been read are kept, and what is in it \
          now is taken next"
     );
-    rotation.problem(Problem::new(Effect::Failed, path, what).hint(known::HANDLED));
+    rotation.problem(Problem::new(Effect::Failed, path, what).because(Cause::Truncated).hint(known::HANDLED));
 }
 
 fn failed(rotation: &mut Rotation<'_>, budget: &mut Budget, path: &Path, error: &CopyError) {
@@ -166,7 +173,9 @@ fn failed(rotation: &mut Rotation<'_>, budget: &mut Budget, path: &Path, error: 
         CopyError::Stopped => rotation.outcome.stopped.untouched += 1,
         CopyError::TooLarge => rotation.failed(path, &budget.exceeded(rotation.spool)),
         CopyError::Log(failure) | CopyError::Part(failure) => rotation.failed(path, failure),
-        CopyError::Truncated | CopyError::Hollow { .. } => rotation.problem(Problem::new(Effect::Failed, path, error)),
+        CopyError::Truncated | CopyError::Hollow { .. } => {
+            rotation.problem(Problem::new(Effect::Failed, path, error).because(error.cause()));
+        }
     }
 }
 
@@ -202,5 +211,5 @@ pub(super) fn say_limited(rotation: &mut Rotation<'_>, path: &Path, left: u64) {
         _ => {}
     }
     let hint = "raise the limits if this does not pass; what lags behind from now on is told with -v only";
-    rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
+    rotation.problem(Problem::new(Effect::Noted, path, what).because(Cause::Limited).hint(hint));
 }

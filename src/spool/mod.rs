@@ -16,6 +16,7 @@ mod doubts;
 mod held;
 mod kept;
 mod local;
+mod notices;
 mod part;
 mod record;
 mod recovery;
@@ -38,10 +39,12 @@ pub use streams::Head;
 pub use survey::{Survey, survey};
 pub use tally::Tally;
 
+use crate::model::destination::Destination;
 use crate::model::doubt::Doubt;
 use crate::model::in_place::InPlace;
 use crate::model::keep::Keep;
-use crate::model::problem;
+use crate::model::notice::Kind;
+use crate::model::problem::{self, Problem};
 use crate::model::segment::{ClaimedName, Ended, OwnerTag, SealedSegment, Segment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::clock;
@@ -51,11 +54,12 @@ use crate::sys::fault::{self, Point};
 use crate::sys::lock::{self, Lock};
 use doubts::Doubts;
 use kept::Kept;
+use notices::Notices;
 use streams::{Streams, Unknown};
 use tally::Tallies;
 
 /// What is in a state directory, in the order in which it is made.
-const SUBDIRECTORIES: [&str; 7] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept"];
+const SUBDIRECTORIES: [&str; 8] = ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept", "notices"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -67,6 +71,7 @@ pub struct Spool {
     doubts: Doubts,
     streams: Streams,
     kept: Kept,
+    notices: Notices,
     tallies: Tallies,
     damage: Vec<Damage>,
 }
@@ -78,13 +83,13 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let [segments, held, damaged, gaps, streams, doubts, kept] =
+        let [segments, held, damaged, gaps, streams, doubts, kept, notices] =
             SUBDIRECTORIES.map(|name| root.private_subdir(name));
         let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
         let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
-        let segments = Arc::new(segments);
+        let (segments, notices) = (Arc::new(segments), Notices::new(notices?));
         let (tallies, damage) = Default::default();
-        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, tallies, damage })
+        Ok(Self { root, segments, held, damaged, gaps, doubts, streams, kept, notices, tallies, damage })
     }
 
     /// From now on, what the store has confirmed stays as `keep` says; before that, nothing stays, and nothing that an
@@ -145,6 +150,21 @@ impl Spool {
     pub fn newest(&mut self, owner: &StreamOwner) -> Result<Option<SealedSegment>> {
         let newest = self.streams.newest(&OwnerTag::of(owner));
         self.or_aside(newest)
+    }
+
+    /// Remembers a problem with a log for its readers, if it is one that its next segment is to tell them.
+    pub fn note(&mut self, problem: &Problem, to: &Destination) {
+        if let Some(kind) = Kind::of(problem.cause) {
+            self.notices.note(&problem.path, to, kind, clock::now());
+        }
+    }
+
+    /// A segment that is about to be begun behind `head`, with what it is to tell its readers.
+    pub fn with_notice(&mut self, segment: Segment, head: Option<&Head>) -> Segment {
+        let before = head.map(|head| head.told).unwrap_or_default();
+        let notice = self.notices.of(&segment, &before);
+        let notice = head.map_or(notice, |head| notice.behind(head.ended, head.last));
+        Segment { notice, ..segment }
     }
 
     /// What was taken of a log since [`Self::begin_tally`].
@@ -309,6 +329,7 @@ impl Spool {
         self.write_record(&Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
+        self.notices.told(&sealed.segment);
         self.tallies.count(&sealed);
         Ok(sealed)
     }

@@ -7,7 +7,8 @@ use std::io::{self, Read};
 
 use crate::model::digest::Digest;
 use crate::model::names::{Seq, StreamId};
-use crate::model::segment::{OwnerTag, SealedSegment, SegmentName, StreamOwner};
+use crate::model::notice::Notice;
+use crate::model::segment::{Ended, OwnerTag, SealedSegment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{self, Context, Failure};
@@ -25,6 +26,12 @@ pub struct Head {
     pub previous: Option<Digest>,
     /// When the segment before it was claimed.
     pub last_claim: Moment,
+    /// How that ended.
+    pub ended: Ended,
+    /// When its file was last changed.
+    pub last: Moment,
+    /// What it has told its readers.
+    pub told: Notice,
 }
 
 /// The last segments of all streams.
@@ -103,6 +110,9 @@ impl Streams {
             offset: last.segment.offset + last.seal.length,
             previous: Some(last.seal.sha256),
             last_claim: last.segment.claimed_at,
+            ended: last.seal.ended,
+            last: last.seal.last,
+            told: last.segment.notice,
         }
     }
 

@@ -125,6 +125,12 @@ points! {
     /// The unlinks of a batch are durable.
     UnlinksDurable = "unlinks-durable",
 
+    // Telling readers (spool/notices.rs).
+    /// What a log's next segment is to tell is durable.
+    NoticeNoted = "notice-noted",
+    /// It was told by a segment that is sealed, and is forgotten.
+    NoticeTold = "notice-told",
+
     // Asking writers (rotate/asks.rs).
     /// The writers of a batch were asked to let go.
     WritersAsked = "writers-asked",

@@ -14,6 +14,7 @@ use logferry::model::digest::Digest;
 use logferry::model::key::ObjectKey;
 use logferry::model::metadata::{self, Metadata};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
+use logferry::model::notice::Notice;
 use logferry::model::segment::{Ended, Identity, Seal, SealedSegment, Segment, SegmentName, Source, Taken};
 use logferry::model::time::Moment;
 use logferry::model::way::Way;
@@ -73,6 +74,7 @@ impl Sample {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            notice: Notice::default(),
         };
         let (packed, sha256) = (size as u64, Digest::of(&bytes));
         let (length, lines, ended) = (10 * packed, packed, Ended::Released);

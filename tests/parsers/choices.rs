@@ -10,6 +10,7 @@ use logferry::model::digest::Digest;
 use logferry::model::in_place::{Give, InPlace, Mark};
 use logferry::model::key::{KeyDirectory, Leaf};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
+use logferry::model::notice::{Kind, Noted, Notice};
 use logferry::model::segment::{ClaimedName, Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
 use logferry::model::time::Moment;
 use logferry::model::way::{Argv, Holes, ProcessName, SignalName, Way};
@@ -144,7 +145,17 @@ impl Choices<'_> {
             service: self.service(),
             way: self.way(),
             taken: self.pick(&[Taken::Away, Taken::InPlace]),
+            notice: self.notice(),
         }
+    }
+
+    /// What a segment tells its readers, mostly nothing.
+    fn notice(&mut self) -> Notice {
+        let kinds = Kind::ALL.map(|kind| {
+            let noted = self.below(4) == 0;
+            noted.then(|| Noted { kind, at: self.moment(), bytes: self.is().then(|| self.number()) })
+        });
+        kinds.into_iter().flatten().collect::<Vec<_>>().into()
     }
 
     pub fn way(&mut self) -> Way {

@@ -146,7 +146,9 @@ impl<'a> Passes<'a> {
         }
         self.not_shipped.clear();
         let mut recovered = spool.recover()?;
-        let discovery = self.look_for_logs(&only);
+        let mut discovery = self.look_for_logs(&only);
+        work::note(spool, self.work.settings, &discovery.problems)?;
+        self.report.found(&mut discovery.problems);
         if work::nothing_to_do(&recovered, &discovery, spool)? {
             return Ok(self.came(&Taken::default()));
         }
@@ -199,7 +201,6 @@ impl<'a> Passes<'a> {
         if is_first {
             self.owed = Owed::of(&discovery);
         }
-        self.report.found(&mut discovery.problems);
         self.report.empty = discovery.empty.len();
         self.not_taken.extend(discovery.current.iter().map(|path| left::to_its_writer(path)));
         if !only.is_empty() {

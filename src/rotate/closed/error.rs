@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::rotate::claim::NotClaimed;
 use crate::sys::failure::Failure;
 
@@ -67,6 +67,7 @@ impl NotTaken {
 
     /// What is told of it.
     pub(super) fn problem(self, path: &Path) -> Problem {
+        let cause = if matches!(self, Self::Refused { .. }) { Cause::Refused } else { Cause::Other };
         let (effect, what, hint) = match self {
             Self::Refused { what, hint } => (Effect::Failed, format!("refused: {what}"), Some(hint)),
             Self::Waits { what, hint } => (Effect::Waits, what, hint),
@@ -85,7 +86,7 @@ impl NotTaken {
             }
             Self::InUse => (Effect::Waits, "somebody has it open for writing".to_owned(), None),
         };
-        let problem = Problem::new(effect, path, what);
+        let problem = Problem::new(effect, path, what).because(cause);
         match hint {
             Some(hint) => problem.hint(hint),
             None => problem,

@@ -5,7 +5,7 @@ use std::io;
 use super::writers::{self, Refusal};
 use super::{Begun, InUse, Next, NotTaken, Owing, Places, giving, reading};
 use crate::model::in_place::{Head, Reach};
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::way::{Holes, Way};
 use crate::rotate::claim::{self, NotClaimed};
 use crate::rotate::discover::Found;
@@ -24,6 +24,8 @@ struct End {
     end: u64,
     /// Whether there is more for this run.
     goes_on: bool,
+    /// How many bytes its limits leave for later runs, where they do.
+    waits: Option<u64>,
 }
 
 impl Places<'_, '_> {
@@ -39,7 +41,7 @@ impl Places<'_, '_> {
                 None
             }
             Err(error @ NotClaimed::Refused(_)) => {
-                self.rotation.problem(Problem::new(Effect::Failed, &found.path, error));
+                self.rotation.problem(Problem::new(Effect::Failed, &found.path, error).because(Cause::Refused));
                 self.left.push(found.path);
                 None
             }
@@ -71,7 +73,7 @@ impl Places<'_, '_> {
         require_no_hollow(&status, &start)?;
         let most = giving::finish_cut_short(&log, &start)?;
         let most = most.min(Status::of_file(&log.log).doing("look at", &path)?.size);
-        let End { end, goes_on } = self.end(&log, start.from, most)?;
+        let End { end, goes_on, waits } = self.end(&log, start.from, most)?;
         if end <= start.from {
             return Ok(match start.before {
                 Some((sealed, Head::There)) if sealed.seal.in_place.is_some_and(|known| known.give.is_some()) => {
@@ -89,7 +91,7 @@ impl Places<'_, '_> {
         let (file, directory, way) = (log.found.identity, log.dir.status()?.identity, Way::Holds { holes: log.holes });
         let (service, start_of) = (log.found.service.clone(), start.clone());
         let beginning = Beginning { path, service, claimed: None, file, start: start_of, directory, way };
-        let segment = self.rotation.next_segment(beginning)?;
+        let segment = self.rotation.next_segment(beginning)?.limited(waits);
         self.rotation.spool.begin(&segment)?;
         Ok(Next::Segment(Box::new(Begun { segment, log, status, start, end, goes_on, able })))
     }
@@ -102,13 +104,14 @@ impl Places<'_, '_> {
         match self.rotation.share(&log.found, &owner, most.saturating_sub(from))? {
             Share::All => {
                 let end = reading::end(&log.log, from, most, log.reach).doing("read", path)?;
-                Ok(End { end, goes_on: false })
+                Ok(End { end, goes_on: false, waits: None })
             }
-            Share::Slice(allowed) => Ok(End { end: cut(allowed)?, goes_on: true }),
+            Share::Slice(allowed) => Ok(End { end: cut(allowed)?, goes_on: true, waits: None }),
             Share::Limited(allowed) => {
                 let end = cut(allowed)?;
-                slices::say_limited(self.rotation, path, most.saturating_sub(end));
-                Ok(End { end, goes_on: false })
+                let waits = most.saturating_sub(end);
+                slices::say_limited(self.rotation, path, waits);
+                Ok(End { end, goes_on: false, waits: Some(waits) })
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::InUse;
 use crate::model::in_place::Reach;
-use crate::model::problem::{Effect, Problem};
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::Identity;
 use crate::sys::lease::{self, Writers};
 use crate::sys::mappings::{self, Mappings};
@@ -27,7 +27,7 @@ impl Refusal {
     }
 
     pub(super) fn problem(self, path: &Path) -> Problem {
-        Problem::new(Effect::Failed, path, format!("refused: {}", self.what)).hint(self.hint)
+        Problem::new(Effect::Failed, path, format!("refused: {}", self.what)).because(Cause::Refused).hint(self.hint)
     }
 }
 
