@@ -1,5 +1,6 @@
 //! The command line: types only. Man pages and completions are made from these definitions.
 
+pub mod ls;
 pub mod read;
 pub mod verify;
 
@@ -15,7 +16,8 @@ use crate::model::destination::Destination;
 use crate::model::group::{Group, HookName};
 use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
-pub use read::{Cat, Ls};
+pub use ls::Ls;
+pub use read::Cat;
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
 #[derive(Debug, Parser)]

@@ -5,6 +5,7 @@
 //! what is listed is what the layouts that are known begin with ([`Places`]).
 
 mod days;
+mod details;
 pub mod filter;
 mod hosts;
 pub mod local;
@@ -15,11 +16,13 @@ pub mod prove;
 mod select;
 mod selection;
 mod shipped;
+pub mod sums;
 
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 
+pub use details::{Details, details};
 pub use filter::{Days, Filter};
 pub use missing::{Missing, missing};
 pub use pattern::NamePattern;

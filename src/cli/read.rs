@@ -79,23 +79,6 @@ impl FilterArgs {
     }
 }
 
-/// `logferry ls`.
-#[derive(Debug, Args)]
-pub struct Ls {
-    /// Services; all where none is given
-    #[arg(value_name = "SERVICE")]
-    pub services: Vec<OsString>,
-    /// Which of their segments.
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// Whether from this machine.
-    #[command(flatten)]
-    pub local: LocalArgs,
-    /// Where from.
-    #[command(flatten)]
-    pub from: ReadArgs,
-}
-
 /// `logferry cat`.
 #[derive(Debug, Args)]
 pub struct Cat {

@@ -1,25 +1,60 @@
-//! `logferry ls`: what was shipped.
+//! `logferry ls`: what was shipped, a line each, summed up, or as a document.
+
+mod bars;
+mod document;
+mod table;
 
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive::{self, Filter, Shipped};
-use crate::cli::Ls;
+use crate::archive::sums::{By, Sums};
+use crate::archive::{self, Details, Filter, Selection, Shipped};
+use crate::cli::{Ls, ls};
 use crate::exit::Exit;
-use crate::model::key::Leaf;
+use crate::model::key::{Leaf, ObjectKey};
 use crate::report::steps;
 use crate::spool::{Local, Stays};
-use crate::sys::clock;
+use crate::store::{Store, StoreError};
+use crate::sys::{clock, terminal};
 
-/// A segment's line.
-struct Line<'l> {
-    leaf: &'l Leaf,
-    size: u64,
-    /// What stands at its end.
-    note: &'static str,
+/// A segment, wherever it is.
+struct Entry<'e> {
+    leaf: &'e Leaf,
+    /// Compressed.
+    bytes: u64,
+    /// Its key; none on this machine.
+    key: Option<ObjectKey>,
+    /// Why it is on this machine; none for what is in the store.
+    stays: Option<Stays>,
+    /// What it says of itself, where that was asked for.
+    details: Option<&'e Details>,
 }
 
-/// Lists the objects of a service, or of all, a line each.
+/// How it is told.
+enum Form {
+    Table(table::Table),
+    Document(document::Document),
+}
+
+/// Why a listing ended early.
+enum Trouble {
+    Output(io::Error),
+    Store(StoreError),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Lists what is asked for.
 pub fn ls(args: Ls) -> Exit {
     let filter = match args.filter.filter(&args.services, clock::now()) {
         Ok(filter) => filter,
@@ -43,7 +78,23 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);
     let missing = super::tell_missing(filter, &selection);
-    told(selection.segments.iter().map(line).collect()).max(missing)
+    let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
+    let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output));
+    ended(shown).max(missing)
+}
+
+fn show_store(args: &Ls, store: &dyn Store, selection: &Selection, mut output: Output) -> Result<(), Trouble> {
+    match args.long {
+        true => archive::details(store, &selection.segments, |shipped, details| {
+            output.entry(&entry(shipped, Some(details))).map_err(Trouble::Output)
+        })?,
+        false => selection.segments.iter().try_for_each(|shipped| output.entry(&entry(shipped, None)))?,
+    }
+    Ok(output.end(Some(selection))?)
+}
+
+fn entry<'e>(shipped: &'e Shipped, details: Option<&'e Details>) -> Entry<'e> {
+    Entry { leaf: &shipped.leaf, bytes: shipped.size, key: Some(shipped.key()), stays: None, details }
 }
 
 fn ls_local(args: &Ls, filter: &Filter) -> Exit {
@@ -51,46 +102,70 @@ fn ls_local(args: &Ls, filter: &Filter) -> Exit {
         Ok(locals) => locals,
         Err(exit) => return exit,
     };
-    told(locals.found.iter().map(local_line).collect()).max(super::tell_unread(&locals))
-}
-
-fn line(Shipped { leaf, size, .. }: &Shipped) -> Line<'_> {
-    Line { leaf, size: *size, note: "" }
-}
-
-fn local_line(local: &Local) -> Line<'_> {
-    let note = match local.stays {
-        Stays::Waits => "  waits",
-        Stays::Kept => "  kept",
+    let show = |mut output: Output| -> Result<(), Trouble> {
+        for Local { leaf, size, stays } in &locals.found {
+            output.entry(&Entry { leaf, bytes: *size, key: None, stays: Some(*stays), details: None })?;
+        }
+        Ok(output.end(None)?)
     };
-    Line { leaf: &local.leaf, size: local.size, note }
+    let shown = Output::begin(args, locals.found.iter().map(|local| &local.leaf)).and_then(show);
+    ended(shown).max(super::tell_unread(&locals))
 }
 
-fn told(lines: Vec<Line<'_>>) -> Exit {
-    match print(&lines) {
+/// A reader that has seen enough (`head`) is no failure.
+fn ended(shown: Result<(), Trouble>) -> Exit {
+    match shown {
         Ok(()) => Exit::Done,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => {
+        Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(Trouble::Output(error)) => {
             steps::complain(&format!("write the output: {error}"));
             Exit::Failed
         }
+        Err(Trouble::Store(error)) => super::unreadable(&error),
     }
 }
 
-fn print(lines: &[Line<'_>]) -> io::Result<()> {
-    let mut output = io::BufWriter::new(io::stdout().lock());
-    let column = |width: fn(&Leaf) -> usize| lines.iter().map(|line| width(line.leaf)).max().unwrap_or(0);
-    let services = column(|leaf| leaf.service.to_string().len());
-    let instances = column(|leaf| leaf.instance.as_str().len());
-    for Line { leaf, size, note } in lines {
-        let (service, instance) = (leaf.service.to_string(), leaf.instance.as_str());
-        let (first, last) = (leaf.first.to_string(), leaf.last.to_string());
-        let (first, last) = (&first[..19], &last[..19]);
-        writeln!(
-            output,
-            "{service:services$}  {first}Z  {last}Z  {instance:instances$}  {}-{}  {size:>12}{note}",
-            leaf.stream, leaf.seq
-        )?;
+/// What is told, and to whom.
+struct Output {
+    to: io::BufWriter<io::StdoutLock<'static>>,
+    form: Form,
+    sums: Sums,
+}
+
+impl Output {
+    /// Begins to tell of these segments.
+    fn begin<'l>(args: &Ls, leaves: impl Iterator<Item = &'l Leaf>) -> Result<Self, Trouble> {
+        let (mut to, width) = (io::BufWriter::new(io::stdout().lock()), terminal::width(io::stdout()));
+        let by = args.by.map(by);
+        let form = match args.json {
+            true => Form::Document(document::Document::begin(by, &mut to)?),
+            false => Form::Table(table::Table::of(args, width, leaves)),
+        };
+        Ok(Self { to, form, sums: Sums::new(by) })
     }
-    output.flush()
+
+    fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        self.sums.add(entry.leaf, entry.bytes, entry.details);
+        match &mut self.form {
+            Form::Table(table) => table.entry(entry, &mut self.to),
+            Form::Document(document) => document.entry(entry, &mut self.to),
+        }
+    }
+
+    fn end(mut self, selection: Option<&Selection>) -> io::Result<()> {
+        match self.form {
+            Form::Table(table) => table.end(&self.sums, &mut self.to)?,
+            Form::Document(document) => document.end(&self.sums, selection, &mut self.to)?,
+        }
+        self.to.flush()
+    }
+}
+
+fn by(by: ls::By) -> By {
+    match by {
+        ls::By::Service => By::Service,
+        ls::By::Instance => By::Instance,
+        ls::By::Day => By::Day,
+        ls::By::Hour => By::Hour,
+    }
 }
