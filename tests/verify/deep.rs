@@ -152,10 +152,18 @@ fn a_gap_tells_how_many_bytes_it_holds_where_both_its_ends_are_read() {
 fn notices_of_the_machine_are_passed_on_and_fail_nothing() {
     let (sandbox, shipped) = six();
     edit(&shipped[1], |metadata| drop(metadata.insert("ended".to_owned(), "interrupted".to_owned())));
-    edit(&shipped[4], |metadata| drop(metadata.insert("notice".to_owned(), "limited: by max_rate".to_owned())));
+    edit(&shipped[4], |metadata| {
+        drop(metadata.insert("notice".to_owned(), "refused@20261120T030000Z+77,eaten@x".to_owned()))
+    });
     let said = verify(&sandbox, &["--deep"]);
     assert_eq!((said.code, said.found()), (0, vec![("notice", Some((2, 2))), ("notice", Some((5, 5)))]));
-    assert!(said.what("notice").contains("limited: by max_rate"), "{}", said.what("notice"));
+    let what = said.what("notice");
+    assert!(
+        what.contains("number 5: the log was refused for a while") && what.contains("(2026-11-20T03:00:00Z, 77 bytes)"),
+        "{what}"
+    );
+    edit(&shipped[4], |metadata| drop(metadata.insert("notice".to_owned(), "of a later version\u{7}".to_owned())));
+    assert!(verify(&sandbox, &["--deep"]).what("notice").contains("of a later version\u{fffd}"));
     let ended = sandbox.run(["verify", "--deep"]).expect(0);
     assert!(ended.text().ends_with("; see also: 2 notices\n"), "{}", ended.text());
 }

@@ -10,6 +10,7 @@ use logferry::model::digest::Digest;
 use logferry::model::key::ObjectKey;
 use logferry::model::metadata;
 use logferry::model::names::{Instance, Seq, Service, StreamId};
+use logferry::model::notice::Notice;
 use logferry::model::segment::{Ended, Identity, Seal, SealedSegment, Segment, SegmentName, Source, Taken};
 use logferry::model::time::Moment;
 use logferry::model::way::Way;
@@ -77,6 +78,7 @@ impl Stream {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            notice: Notice::default(),
         };
         let sha256 = Digest::of(&packed);
         let ended = Ended::Released;

@@ -31,7 +31,8 @@ fn records(sandbox: &Sandbox) -> BTreeMap<u32, PathBuf> {
 
 fn found(sandbox: &Sandbox, bucket: &Bucket, args: &[&str]) -> (i32, Vec<String>, String) {
     let said = said(&bucket.run(sandbox, [&["verify", "--json"], args].concat()));
-    let kinds = said.found().iter().map(|(kind, numbers)| format!("{kind} {}", numbers.map_or(0, |(from, _)| from)));
+    let found = said.found();
+    let kinds = found.iter().map(|(kind, numbers)| format!("{kind} {}", numbers.map_or(0, |(from, _)| from)));
     let what = format!("{}{}", said.what("damaged"), said.what("unread"));
     (said.code, kinds.collect(), what)
 }

@@ -14,7 +14,9 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::super::digest::Digest;
 use super::super::key::Leaf;
+use super::super::metadata::NOTICE;
 use super::super::names::Service;
+use super::super::notice::{Noted, Notice};
 use super::super::segment::FORMAT;
 use super::super::time::Moment;
 use super::chain::Link;
@@ -110,7 +112,10 @@ impl<'m> Facts<'m> {
             .get("ended")
             .filter(|ended| *ended == "interrupted")
             .map(|_| "its run was cut short (interrupted): what was written in that instant may be missing".to_owned());
-        let told = self.get("notice").map(|notice| notice.replace(|c: char| c.is_control(), "\u{fffd}"));
+        let text = self.get(NOTICE).unwrap_or_default();
+        let noted: Vec<String> = Notice::parse(text).iter().map(noted).collect();
+        // What a later version may write is told as it is.
+        let told = if noted.is_empty() && !text.is_empty() { vec![shown(Some(text))] } else { noted };
         cut.into_iter().chain(told).collect()
     }
 
@@ -219,6 +224,12 @@ impl<'m> Facts<'m> {
         }
         (!wrong.is_empty()).then_some((wrong, hint))
     }
+}
+
+/// What a machine tells its readers, for people.
+fn noted(Noted { kind, at, bytes }: &Noted) -> String {
+    let bytes = bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
+    format!("{} ({}{bytes})", kind.meaning(), at.to_second())
 }
 
 /// What someone else may have written, for a terminal.
