@@ -11,6 +11,7 @@ pub mod object;
 pub mod progress;
 pub mod sample;
 pub mod verdict;
+mod window;
 
 use serde::Serialize;
 

@@ -104,7 +104,12 @@ fn findings(page: &mut String, verdict: &Verdict, chart: Option<&Chart>) {
             return;
         }
         let _ = writeln!(page, "<section class=\"{class}\">\n<h2>{heading} ({})</h2>\n<ol>", findings.len());
-        findings.iter().take(LISTED).for_each(|finding| item(page, finding, chart));
+        let mut hinted = None;
+        for finding in findings.iter().take(LISTED) {
+            // What is said of one after the other is said once.
+            let hint = finding.hint.as_ref().filter(|hint| hinted.replace(*hint) != Some(*hint));
+            item(page, finding, hint, chart);
+        }
         page.push_str("</ol>\n");
         if findings.len() > LISTED {
             let _ = writeln!(
@@ -119,8 +124,8 @@ fn findings(page: &mut String, verdict: &Verdict, chart: Option<&Chart>) {
     list("What else you should know", "warns", &warnings);
 }
 
-fn item(page: &mut String, finding: &Finding, chart: Option<&Chart>) {
-    let Finding { kind, what, key, hint, service, .. } = finding;
+fn item(page: &mut String, finding: &Finding, hint: Option<&String>, chart: Option<&Chart>) {
+    let Finding { kind, what, key, service, .. } = finding;
     let _ = write!(page, "<li><b>{}</b> {}", kind.word(), escaped(what));
     if let Some(key) = key.as_ref().filter(|_| *kind != Kind::Doubled) {
         let _ = write!(page, "<br><code>{}</code>", escaped(key));

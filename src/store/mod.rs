@@ -319,7 +319,9 @@ impl StoreError {
 
     /// The failure of an object whose body broke off while it was read ([`Store::open`] gives out what arrives).
     pub fn broken_off(key: &ObjectKey, error: io::Error) -> Self {
-        Self::new("read", key, Kind::Unreachable, error)
+        // What the system says has a number: a disk at fault is no matter of the network.
+        let kind = if error.raw_os_error().is_some() { Kind::Local } else { Kind::Unreachable };
+        Self::new("read", key, kind, error)
     }
 }
 

@@ -138,7 +138,7 @@ impl Reader<'_> {
     fn examine(&self, task: &Task<'_>) -> Result<Examined, StoreError> {
         let (key, leaf) = (task.seen.key(), task.seen.leaf());
         let described = self.store.describe(&key)?;
-        let body = self.body(&key)?;
+        let body = self.body(&key, described.size)?;
         let facts = Facts(&described.metadata);
         // That the one before can't be asked is its own matter.
         let before = task.before.and_then(|seen| {
@@ -150,10 +150,10 @@ impl Reader<'_> {
     }
 
     /// Reads a body; one that breaks off on its way is begun again.
-    fn body(&self, key: &ObjectKey) -> Result<Body, StoreError> {
+    fn body(&self, key: &ObjectKey, size: u64) -> Result<Body, StoreError> {
         let mut tried = 0;
         loop {
-            match body::read(self.store.open(key)?, self.progress) {
+            match body::read(self.store.open(key)?, size, self.progress) {
                 Ok(body) => return Ok(body),
                 Err(error) => {
                     tried += 1;

@@ -12,13 +12,11 @@
 use super::super::key::{Leaf, ObjectKey};
 use super::super::names::{Instance, Seq, Service, StreamId};
 use super::super::time::Moment;
+pub use super::window::Window;
 use super::{Finding, Kind};
 
 /// How far ahead of ours the clock of another machine may be, in nanoseconds.
 const AHEAD: i64 = 3600 * 1_000_000_000;
-
-/// A key holds whole seconds: what it says of the last byte is up to this many nanoseconds too early.
-const SECOND: i64 = 1_000_000_000;
 
 /// An object that a listing showed.
 pub trait Seen: Sync {
@@ -28,30 +26,6 @@ pub trait Seen: Sync {
     fn size(&self) -> u64;
     /// Its key, under the store's prefix.
     fn key(&self) -> ObjectKey;
-}
-
-/// The time that is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Window {
-    /// From when on; from the first segment on where it doesn't say.
-    pub since: Option<Moment>,
-    /// Until when.
-    pub until: Option<Moment>,
-}
-
-impl Window {
-    /// Whether a span has something of it.
-    pub fn touches(&self, first: Moment, last: Moment) -> bool {
-        // The clock may have been set back in between.
-        let (first, last) = (first.min(last), first.max(last));
-        let last = last.nanos().saturating_add(SECOND - 1);
-        self.since.is_none_or(|since| last >= since.nanos()) && self.until.is_none_or(|until| first <= until)
-    }
-
-    /// Whether an object is in it.
-    pub fn holds(&self, leaf: &Leaf) -> bool {
-        self.touches(leaf.first, leaf.last)
-    }
 }
 
 /// Where was looked for objects.
@@ -279,7 +253,10 @@ mod tests {
         Moment::parse_stamp(&format!("20261121T{hour:02}0000Z")).expect("a stamp")
     }
 
-    fn judged(objects: &[Object], window: Window) -> Vec<(Kind, Option<(u32, u32)>, String)> {
+    /// Its kind, its numbers, and what it says.
+    type Found = (Kind, Option<(u32, u32)>, String);
+
+    fn judged(objects: &[Object], window: Window) -> Vec<Found> {
         let streams = streams(objects.iter().map(|object| object as &dyn Seen));
         let now = at(23);
         let found = streams.iter().flat_map(|stream| stream.judge(&window, Searched::Everywhere, now));

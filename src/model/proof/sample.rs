@@ -39,9 +39,9 @@ pub fn choose(amount: Amount, of: usize, seed: u64) -> Vec<usize> {
 /// A number below a bound that is not zero: SplitMix64's next one (Steele, Lea and Flood, 2014), scaled.
 fn below(state: &mut u64, bound: usize) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let scaled = u128::from(mixed ^ mixed >> 31) * bound as u128 >> 64;
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let scaled = (u128::from(mixed ^ (mixed >> 31)) * bound as u128) >> 64;
     usize::try_from(scaled).unwrap_or(0)
 }
 

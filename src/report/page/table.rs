@@ -94,9 +94,9 @@ fn cell(page: &mut String, cell: &Cell, label: &str, most: u64) {
     };
 }
 
-/// From 1 to [`SHADES`]: each one is for a quarter of the bytes of the next.
+/// From 1 to [`SHADES`]: each one is for half of the bytes of the next.
 fn shade(bytes: u64, most: u64) -> u32 {
-    let below = (0..SHADES - 1).take_while(|step| bytes.saturating_mul(4_u64.pow(step + 1)) <= most).count();
+    let below = (0..SHADES - 1).take_while(|step| bytes.saturating_mul(2_u64.pow(step + 1)) <= most).count();
     SHADES - u32::try_from(below).unwrap_or(0)
 }
 
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn shades_follow_the_bytes() {
-        let shades = [1, 255, 256, 1023, 1024, 65_536, 262_143, 262_144].map(|bytes| shade(bytes, 1 << 18));
+        let shades = [1, 31, 32, 33, 64, 512, 513, 1024].map(|bytes| shade(bytes, 1024));
         assert_eq!(shades, [1, 1, 1, 2, 2, 5, 6, 6]);
         assert_eq!((shade(0, 0), shade(u64::MAX, u64::MAX)), (1, 6));
     }
