@@ -96,7 +96,9 @@ fn cell(page: &mut String, cell: &Cell, label: &str, most: u64) {
 
 /// From 1 to [`SHADES`]: each one is for half of the bytes of the next.
 fn shade(bytes: u64, most: u64) -> u32 {
-    let below = (0..SHADES - 1).take_while(|step| bytes.saturating_mul(2_u64.pow(step + 1)) <= most).count();
+    let below = (0..SHADES - 1)
+        .take_while(|step| bytes.checked_mul(2_u64.pow(step + 1)).is_some_and(|more| more <= most))
+        .count();
     SHADES - u32::try_from(below).unwrap_or(0)
 }
 
