@@ -7,6 +7,7 @@ pub mod ls;
 pub mod read;
 mod see;
 mod status;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub enum Command {
     Grep(Grep),
     /// Copy objects as they are into a directory, verified; what is there already is not fetched again
     Fetch(Fetch),
+    /// Prove that nothing of what was shipped is missing or there twice, and that it reads back whole
+    Verify(verify::Verify),
 }
 
 /// Where to ship to and read from.

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Cat(args) => cmd::cat::cat(&args),
         Command::Grep(args) => cmd::grep::grep(&args),
         Command::Fetch(args) => cmd::fetch::fetch(&args),
+        Command::Verify(args) => cmd::verify::verify(args),
     };
     exit.into()
 }

@@ -52,4 +52,5 @@ mod refusals;
 mod rotation;
 mod see;
 mod store_faults;
+mod verify;
 mod writers;

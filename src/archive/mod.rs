@@ -17,6 +17,7 @@ pub mod local;
 mod missing;
 mod pattern;
 mod places;
+pub mod prove;
 mod segment;
 mod segments;
 mod select;

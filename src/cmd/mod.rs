@@ -16,6 +16,7 @@ mod record;
 pub mod run;
 pub mod status;
 pub mod uninstall;
+pub mod verify;
 mod work;
 
 use std::io::ErrorKind;
@@ -25,6 +26,7 @@ use crate::cli::LogFormat;
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
+use crate::model::destination::Destination;
 use crate::model::problem;
 use crate::report;
 use crate::report::steps::{self, Verbosity};
@@ -68,6 +70,8 @@ struct Archive {
     places: Places,
     /// Ends what is asked of the store.
     stop: Stop,
+    /// How the store is called.
+    to: Destination,
 }
 
 /// Opens the store that a reading command is to read from.
@@ -85,7 +89,7 @@ fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
         true => Places::Everywhere,
         false => Places::Known([vec![file.layout, Layout::default()], file.former_layouts].concat()),
     };
-    Ok(Archive { store, places, stop })
+    Ok(Archive { store, places, stop, to })
 }
 
 /// Says that there may be more where nobody looked; segments expire too, so that it is no failure.

@@ -49,7 +49,7 @@ impl Found {
 
 /// Finds what the store has of what is asked for.
 pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> {
-    let Archive { store, places, stop } = super::open_archive(args)?;
+    let Archive { store, places, stop, .. } = super::open_archive(args)?;
     let selection = archive::select(store.as_ref(), &places, filter).map_err(|error| super::unreadable(&error))?;
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);

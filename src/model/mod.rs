@@ -26,6 +26,7 @@ pub mod plan;
 pub mod priority;
 pub mod probe;
 pub mod problem;
+pub mod proof;
 pub mod rate;
 pub mod s3_options;
 pub mod segment;

@@ -3,7 +3,10 @@
 pub mod checklist;
 mod history;
 pub mod metrics;
+pub mod page;
 pub mod progress;
+pub mod proof;
+pub mod reading;
 pub mod status;
 pub mod steps;
 pub mod style;

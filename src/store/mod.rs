@@ -334,6 +334,13 @@ impl StoreError {
     ) -> Self {
         Self { doing, what: what.to_string(), kind, source: source.into() }
     }
+
+    /// The failure of an object whose body broke off while it was read ([`Store::open`] gives out what arrives).
+    pub fn broken_off(key: &ObjectKey, error: io::Error) -> Self {
+        // What the system says has a number: a disk at fault is no matter of the network.
+        let kind = if error.raw_os_error().is_some() { Kind::Local } else { Kind::Unreachable };
+        Self::new("read", key, kind, error)
+    }
 }
 
 /// Opens a store. Nothing is sent yet: whether it is there shows at the first call.

@@ -106,6 +106,7 @@ impl Hand {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            notice: Default::default(),
         }
     }
 

@@ -1,0 +1,8 @@
+//! `logferry verify`: what is complete is proved, and whatever is not is named.
+
+mod deep;
+mod hosts;
+mod listing;
+mod page;
+mod planted;
+mod s3;

@@ -1,0 +1,103 @@
+//! Proving what is in a bucket.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::planted::said;
+use crate::s3_server::{Fault, FaultHook, Transport};
+use crate::support::{Bucket, Sandbox, noise};
+
+/// Ships six segments of a log.
+fn shipped(sandbox: &Sandbox, bucket: &Bucket) {
+    for number in 0..6 {
+        sandbox.write_log("web.log", format!("of run {number}\n"));
+        bucket.run_all(sandbox).quiet();
+    }
+}
+
+/// The server's record of each object, by the number in its key.
+fn records(sandbox: &Sandbox) -> BTreeMap<u32, PathBuf> {
+    let records = sandbox.files("s3").into_iter().filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let numbered = records.filter_map(|path| {
+        let record: serde_json::Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let number = record["key"].as_str()?.rsplit('-').nth(1)?.parse().ok()?;
+        Some((number, path))
+    });
+    numbered.collect()
+}
+
+fn found(sandbox: &Sandbox, bucket: &Bucket, args: &[&str]) -> (i32, Vec<String>, String) {
+    let said = said(&bucket.run(sandbox, [&["verify", "--json"], args].concat()));
+    let found = said.found();
+    let kinds = found.iter().map(|(kind, numbers)| format!("{kind} {}", numbers.map_or(0, |(from, _)| from)));
+    let what = format!("{}{}", said.what("damaged"), said.what("unread"));
+    (said.code, kinds.collect(), what)
+}
+
+#[test]
+fn a_bucket_is_proved_and_what_is_wrong_in_it_is_named() {
+    let sandbox = Sandbox::new();
+    let bucket = Bucket::new(&sandbox);
+    shipped(&sandbox, &bucket);
+    bucket.server.clear_requests();
+    assert_eq!(found(&sandbox, &bucket, &[]).0, 0);
+    let requests = bucket.server.requests();
+    assert!(requests.iter().all(|request| request.query.as_deref().is_some_and(|query| query.contains("list-type"))));
+    assert_eq!(found(&sandbox, &bucket, &["--deep"]), (0, Vec::new(), String::new()));
+    drop(bucket);
+    let records = records(&sandbox);
+    assert_eq!(records.len(), 6);
+    // A bit flips on the store's disk; one object was copied there without its metadata; one is gone.
+    let data = records[&2].with_extension("data");
+    let mut bytes = fs::read(&data).expect("the bytes");
+    bytes[14] ^= 1;
+    fs::write(&data, bytes).expect("the bytes");
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&fs::read(&records[&3]).expect("a record")).expect("JSON");
+    record["attributes"]["metadata"] = serde_json::Value::Null;
+    fs::write(&records[&3], record.to_string()).expect("a record");
+    fs::remove_file(&records[&5]).expect("a record");
+    let bucket = Bucket::new(&sandbox);
+    let (code, kinds, what) = found(&sandbox, &bucket, &["--deep"]);
+    assert_eq!((code, kinds), (1, ["gap 5", "damaged 2", "bare 3"].map(str::to_owned).to_vec()), "{what}");
+    assert!(what.contains("not those that were shipped"), "{what}");
+    assert_eq!(found(&sandbox, &bucket, &[]).1, ["gap 5"]);
+}
+
+#[test]
+fn a_connection_that_breaks_is_no_damage_and_a_store_in_trouble_is_not_asked_for_ever() {
+    let sandbox = Sandbox::new();
+    let (begun, denied) = (Arc::new(Mutex::new(HashSet::new())), Arc::new(AtomicBool::new(false)));
+    let (of_hook, denies) = (Arc::clone(&begun), Arc::clone(&denied));
+    let trouble: FaultHook = Arc::new(move |parts| {
+        let path = parts.uri.path();
+        if parts.method != http::Method::GET || !path.contains(".log.gz") {
+            return Fault::Pass;
+        }
+        if denies.load(Ordering::SeqCst) {
+            return Fault::Status(403, "AccessDenied");
+        }
+        // Each object breaks off once on its way.
+        let is_first = of_hook.lock().expect("nothing panics while it holds this").insert(path.to_owned());
+        if is_first { Fault::CutAnswer(20_000) } else { Fault::Pass }
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(trouble));
+    // Too large for what is cut to be the answer's head alone.
+    for _ in 0..6 {
+        sandbox.write_log("web.log", noise(60_000));
+        bucket.run_all(&sandbox).quiet();
+    }
+    let (code, kinds, what) = found(&sandbox, &bucket, &["--deep"]);
+    assert_eq!((code, kinds.len()), (0, 0), "{what}");
+    assert_eq!(begun.lock().expect("nothing panicked").len(), 6, "each broke off once");
+    denied.store(true, Ordering::SeqCst);
+    let (code, kinds, what) = found(&sandbox, &bucket, &["--deep"]);
+    assert_eq!((code, kinds.len()), (1, 6), "{what}");
+    assert!(
+        kinds.iter().all(|kind| kind.starts_with("unread")) && what.contains("could not be read"),
+        "{kinds:?} {what}"
+    );
+}
