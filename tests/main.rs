@@ -41,6 +41,7 @@ mod objects;
 mod package;
 mod parsers;
 mod power_loss;
+mod reading;
 mod recovery;
 mod refusals;
 mod rotation;

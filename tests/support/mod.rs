@@ -1,5 +1,6 @@
 //! A place of its own for each test: directories, the binary, a bucket, writers.
 
+pub(crate) mod archive;
 pub(crate) mod autoscaling;
 pub(crate) mod imds;
 pub(crate) mod moto;

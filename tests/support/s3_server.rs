@@ -20,6 +20,8 @@ mod listing;
 mod operations;
 #[path = "s3_server/storage.rs"]
 mod storage;
+#[path = "s3_server/take_in.rs"]
+mod take_in;
 #[path = "s3_server/tls.rs"]
 mod tls;
 #[path = "s3_server/wire.rs"]
