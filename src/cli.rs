@@ -1,5 +1,7 @@
 //! The command line: types only. Man pages and completions are made from these definitions.
 
+pub mod read;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::model::destination::Destination;
 use crate::model::group::{Group, HookName};
 use crate::model::keep::KeepTime;
 use crate::model::names::Instance;
+pub use read::{Cat, Ls};
 
 /// Moves service logs from this machine to S3 without losing or doubling a byte.
 #[derive(Debug, Parser)]
@@ -58,18 +61,6 @@ pub struct StoreArgs {
     /// Tell each step on standard error; twice for more
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-}
-
-/// What to read.
-#[derive(Debug, Args)]
-pub struct ReadArgs {
-    /// Where from.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// Look at all objects of the store, not only at those in the directories of `layout`, `former_layouts` and the default
-    /// layout: a request for each 1,000 objects
-    #[arg(long)]
-    pub any_layout: bool,
 }
 
 /// Which logs are taken, how, and where to: what all commands that ship have in common.
@@ -308,44 +299,4 @@ pub struct Uninstall {
     /// What is common to install and uninstall.
     #[command(flatten)]
     pub host: HostArgs,
-}
-
-/// Reading on this machine.
-#[derive(Debug, Args)]
-pub struct LocalArgs {
-    /// Read what is on this machine, instead of the store: segments that wait in the spool, and those that `keep` in the
-    /// configuration leaves here. Needs neither store nor network, but to be root
-    #[arg(long)]
-    pub local: bool,
-    /// With --local: where logferry keeps its spool
-    #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR", default_value = config::DEFAULT_STATE_DIR)]
-    pub state_dir: PathBuf,
-}
-
-/// `logferry ls`.
-#[derive(Debug, Args)]
-pub struct Ls {
-    /// The service; all where none is given
-    #[arg(value_name = "SERVICE")]
-    pub service: Option<std::ffi::OsString>,
-    /// Whether from this machine.
-    #[command(flatten)]
-    pub local: LocalArgs,
-    /// Where from.
-    #[command(flatten)]
-    pub from: ReadArgs,
-}
-
-/// `logferry cat`.
-#[derive(Debug, Args)]
-pub struct Cat {
-    /// The service
-    #[arg(value_name = "SERVICE")]
-    pub service: std::ffi::OsString,
-    /// Whether from this machine.
-    #[command(flatten)]
-    pub local: LocalArgs,
-    /// Where from.
-    #[command(flatten)]
-    pub from: ReadArgs,
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use logferry::archive::local;
+use logferry::archive::{Filter, local};
 use logferry::model::names::Service;
 use logferry::sys::fault::Point;
 
@@ -235,7 +235,8 @@ fn a_segment_that_moves_or_goes_between_the_look_and_the_reading() {
         sandbox.run_all().expect(75);
     }
     let web = Service::new("web").expect("a name");
-    let locals = local::list(&sandbox.path("state"), Some(&web)).expect("a listing");
+    let filter = Filter { services: vec![web], ..Filter::default() };
+    let locals = local::select(&sandbox.path("state"), &filter).expect("a listing");
     assert_eq!(locals.found.len(), 4);
     // The first is removed; a run ships the others, which keeps them.
     for path in sandbox.files("state/kept") {

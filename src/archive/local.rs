@@ -4,22 +4,21 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
-use super::{ReadError, order, read_body};
+use super::{Filter, ReadError, order, read_body};
 use crate::model::key::Leaf;
-use crate::model::names::{Service, StreamId};
+use crate::model::names::StreamId;
 use crate::model::problem;
 use crate::spool::{Local, Locals};
 use crate::sys::failure::Result;
 
-/// The segments of a service, or of all, that are on this machine: as [`super::list`] orders those in the store.
+/// The segments on this machine that are asked for, as [`super::select`] orders those in the store. All are of one host, so
+/// that hosts are not looked at.
 ///
 /// # Errors
 /// Where the state directory isn't there or can't be read.
-pub fn list(state_dir: &Path, service: Option<&Service>) -> Result<Locals> {
+pub fn select(state_dir: &Path, filter: &Filter) -> Result<Locals> {
     let mut locals = Locals::list(state_dir)?;
-    // As in a key: the name of a service is shortened there if it is long.
-    let encoded = service.map(Service::encoded);
-    locals.found.retain(|local| encoded.as_ref().is_none_or(|service| local.leaf.service.encoded() == *service));
+    locals.found.retain(|local| filter.takes(&local.leaf));
     order(&mut locals.found, |local| &local.leaf);
     Ok(locals)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive::{self, Listing, Looked, ReadError, local};
+use crate::archive::{self, Filter, Looked, ReadError, Selection, local};
 use crate::cli::Cat;
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -17,23 +17,24 @@ pub fn cat(args: Cat) -> Exit {
         steps::complain("a service has a name");
         return Exit::Usage;
     };
+    let filter = Filter { services: vec![service.clone()], ..Filter::default() };
     match args.local.local {
-        true => cat_local(&args, &service),
-        false => cat_store(&args, &service),
+        true => cat_local(&args, &service, &filter),
+        false => cat_store(&args, &service, &filter),
     }
 }
 
-fn cat_store(args: &Cat, service: &Service) -> Exit {
+fn cat_store(args: &Cat, service: &Service, filter: &Filter) -> Exit {
     let Archive { store, places } = match super::open_archive(&args.from) {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };
-    let listing = match archive::list(store.as_ref(), Some(service), &places) {
-        Ok(listing) => listing,
+    let selection = match archive::select(store.as_ref(), &places, filter) {
+        Ok(selection) => selection,
         Err(error) => return super::unreadable(&error),
     };
-    super::tell_of_beginnings(&listing);
-    let Listing { shipped, looked } = listing;
+    super::tell_of_beginnings(filter, &selection);
+    let Selection { segments: shipped, looked, .. } = selection;
     if shipped.is_empty() {
         steps::complain(&format!("nothing of {service} is there; `logferry ls` shows what is"));
         return Exit::Failed;
@@ -46,8 +47,8 @@ fn cat_store(args: &Cat, service: &Service) -> Exit {
     written.map_or_else(|error| ended(&error), |written| written.max(exit))
 }
 
-fn cat_local(args: &Cat, service: &Service) -> Exit {
-    let locals = match super::local(args.from.store.verbose, &args.local, Some(service)) {
+fn cat_local(args: &Cat, service: &Service, filter: &Filter) -> Exit {
+    let locals = match super::local(args.from.store.verbose, &args.local, filter) {
         Ok(locals) => locals,
         Err(exit) => return exit,
     };

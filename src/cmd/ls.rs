@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use super::Archive;
-use crate::archive::{self, Shipped};
+use crate::archive::{self, Filter, Shipped};
 use crate::cli::Ls;
 use crate::exit::Exit;
 use crate::model::key::Leaf;
-use crate::model::names::Service;
 use crate::report::steps;
 use crate::spool::{Local, Stays};
+use crate::sys::clock;
 
 /// A segment's line.
 struct Line<'l> {
@@ -21,28 +21,31 @@ struct Line<'l> {
 
 /// Lists the objects of a service, or of all, a line each.
 pub fn ls(args: Ls) -> Exit {
-    let service = args.service.clone().and_then(Service::new);
+    let filter = match args.filter.filter(&args.services, clock::now()) {
+        Ok(filter) => filter,
+        Err(why) => return super::misused(&why),
+    };
     match args.local.local {
-        true => ls_local(&args, service.as_ref()),
-        false => ls_store(&args, service.as_ref()),
+        true => ls_local(&args, &filter),
+        false => ls_store(&args, &filter),
     }
 }
 
-fn ls_store(args: &Ls, service: Option<&Service>) -> Exit {
+fn ls_store(args: &Ls, filter: &Filter) -> Exit {
     let Archive { store, places } = match super::open_archive(&args.from) {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };
-    let listing = match archive::list(store.as_ref(), service, &places) {
-        Ok(listing) => listing,
+    let selection = match archive::select(store.as_ref(), &places, filter) {
+        Ok(selection) => selection,
         Err(error) => return super::unreadable(&error),
     };
-    super::tell_of_beginnings(&listing);
-    told(listing.shipped.iter().map(line).collect())
+    super::tell_of_beginnings(filter, &selection);
+    told(selection.segments.iter().map(line).collect())
 }
 
-fn ls_local(args: &Ls, service: Option<&Service>) -> Exit {
-    let locals = match super::local(args.from.store.verbose, &args.local, service) {
+fn ls_local(args: &Ls, filter: &Filter) -> Exit {
+    let locals = match super::local(args.from.store.verbose, &args.local, filter) {
         Ok(locals) => locals,
         Err(exit) => return exit,
     };

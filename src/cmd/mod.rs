@@ -16,11 +16,10 @@ mod work;
 
 use std::io::ErrorKind;
 
-use crate::archive::{Listing, Places, local};
-use crate::cli::{LocalArgs, ReadArgs};
+use crate::archive::{Filter, Places, Selection, local};
+use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
-use crate::model::names::Service;
 use crate::model::problem;
 use crate::report;
 use crate::report::steps::{self, Verbosity};
@@ -41,6 +40,12 @@ fn verbosity(count: u8) -> Verbosity {
 fn misconfigured(error: &ConfigError) -> Exit {
     steps::complain(&error.to_string());
     Exit::Config
+}
+
+/// Complains of a mistake in the arguments that shows only when they are taken together.
+fn misused(why: &str) -> Exit {
+    steps::complain(why);
+    Exit::Usage
 }
 
 /// What a reading command reads from.
@@ -67,8 +72,11 @@ fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
 }
 
 /// Says that there may be more where nobody looked; segments expire too, so that it is no failure.
-fn tell_of_beginnings(listing: &Listing) {
-    let count = listing.without_beginning();
+fn tell_of_beginnings(filter: &Filter, selection: &Selection) {
+    if filter.has_time() {
+        return;
+    }
+    let count = selection.without_beginning();
     if count > 0 {
         let verb = if count == 1 { "begins" } else { "begin" };
         let streams = report::count(count, "stream");
@@ -96,9 +104,12 @@ fn complain(what: &str, hint: Option<&str>) {
 }
 
 /// Lists what a reading command is to read on this machine; neither the configuration nor the store is asked.
-fn local(verbose: u8, args: &LocalArgs, service: Option<&Service>) -> Result<Locals, Exit> {
+fn local(verbose: u8, args: &LocalArgs, filter: &Filter) -> Result<Locals, Exit> {
+    if !filter.hosts.is_empty() {
+        return Err(misused("--host is for the store: with --local, all is of this machine"));
+    }
     steps::tell(verbosity(verbose));
-    local::list(&args.state_dir, service).map_err(|failure| {
+    local::select(&args.state_dir, filter).map_err(|failure| {
         let hint = match failure.source.kind() {
             ErrorKind::PermissionDenied => Some("it is root's alone: do it as root (sudo)"),
             ErrorKind::NotFound => Some("no run has made it yet, or it is another directory: see --state-dir"),

@@ -39,6 +39,14 @@ impl ObjectKey {
         Self(format!("{}/{leaf}", directory.0))
     }
 
+    /// The key of an object that was listed, of the parts that [`Self::split`] gave.
+    pub fn joined(directory: &str, leaf: &Leaf) -> Self {
+        match directory {
+            "" => Self(leaf.to_string()),
+            directory => Self(format!("{directory}/{leaf}")),
+        }
+    }
+
     /// The reserved key of a machine's check, which holds no log. Its first part begins with a dot: nothing of ours lists
     /// it, neither do engines that know Hive's layout.
     pub fn of_check(instance: &Instance) -> Self {

@@ -31,3 +31,4 @@ pub mod splay;
 pub mod time;
 pub mod timetable;
 pub mod way;
+pub mod when;
