@@ -111,7 +111,7 @@ const HOUR: u64 = 3600;
 /// The life of an instance, in seconds since the first day: when it begins, and how long it is.
 fn life(number: u64) -> (u64, u64) {
     let begin = number * (DAYS - 1) * 24 * HOUR / INSTANCES + mixed(&[number, 2]) % HOUR;
-    let hours = if number % 20 == 3 { 170 } else { 10 + mixed(&[number, 3]) % 17 };
+    let hours = if number % 20 == 3 { 170 } else { 10 + mixed(&[number, 3]) % 18 };
     (begin, (hours * HOUR).min(DAYS * 24 * HOUR - begin))
 }
 
