@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use backlog::Backlog;
-pub use layout::{Field, Layout, Values};
+pub use layout::{Field, Layout, Route, ServiceDirectories, Step, Values};
 pub use lifecycle::Lifecycle;
 pub use limits::LogLimits;
 pub use pattern::{Exclude, Pattern};

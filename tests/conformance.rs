@@ -86,6 +86,8 @@ const TABLE: &[(&str, Row)] = &[
     ("a_listing_is_in_the_order_of_bytes", EVERYWHERE),
     ("a_listing_shows_what_begins_with_the_prefix", EVERYWHERE),
     ("a_listing_breaks_off_when_asked", EVERYWHERE),
+    ("a_listing_begins_behind_the_key_it_is_told", EVERYWHERE),
+    ("directories_are_listed_once", EVERYWHERE),
     ("an_empty_store_lists_nothing", EVERYWHERE),
     ("what_others_put_disturbs_no_listing", EVERYWHERE),
     ("a_store_with_a_longer_prefix_is_another_one", EVERYWHERE),

@@ -46,26 +46,35 @@ impl Filter {
     pub fn takes(&self, leaf: &Leaf) -> bool {
         let last = leaf.last.max(leaf.first).nanos().saturating_add(SECOND - 1);
         self.takes_service(leaf)
+            && self.takes_machine(leaf)
             && self.since.is_none_or(|since| last >= since.nanos())
             && self.until.is_none_or(|until| leaf.first <= until)
-            && (self.instances.is_empty() || self.instances.iter().any(|asked| asked.takes(leaf.instance.as_str())))
     }
 
-    /// Whether its service is asked for. Long names are cut in keys, so that their encoded forms are compared.
     pub(super) fn takes_service(&self, leaf: &Leaf) -> bool {
-        self.services.is_empty()
-            || self.services.contains(&leaf.service)
-            || self.services.iter().any(|asked| asked.encoded() == leaf.service.encoded())
+        self.services.is_empty() || self.asks_for(&leaf.service)
     }
 
-    /// Whether anything is asked for but services.
-    pub fn is_narrow(&self) -> bool {
-        self.has_time() || !self.instances.is_empty() || !self.hosts.is_empty()
+    pub(super) fn takes_machine(&self, leaf: &Leaf) -> bool {
+        self.instances.is_empty() || self.instances.iter().any(|asked| asked.takes(leaf.instance.as_str()))
+    }
+
+    /// Whether a service is asked for that a key names so: long names are cut there.
+    pub(super) fn asks_for(&self, service: &Service) -> bool {
+        /// What is shorter is whole in a key, even if each byte of it is escaped.
+        const SHORT: usize = Service::LONGEST_ENCODED / 3;
+        let is_cut_to = |asked: &Service| asked.name().len() > SHORT && asked.encoded() == service.encoded();
+        self.services.is_empty() || self.services.iter().any(|asked| asked == service || is_cut_to(asked))
     }
 
     /// Whether a time is asked for.
     pub fn has_time(&self) -> bool {
         self.since.is_some() || self.until.is_some()
+    }
+
+    /// Whether only certain days are looked at.
+    pub(super) fn is_by_days(&self) -> bool {
+        self.has_time() && self.days == Days::Near
     }
 
     /// The services asked for, each once.

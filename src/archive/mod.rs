@@ -4,11 +4,15 @@
 //! An object is known by the last part of its key, in whatever directory it is. Directories only make the listing short:
 //! what is listed is what the layouts that are known begin with ([`Places`]).
 
+mod days;
 pub mod filter;
+mod hosts;
 pub mod local;
+mod missing;
 mod pattern;
 mod places;
 mod select;
+mod selection;
 mod shipped;
 
 use std::collections::HashMap;
@@ -16,9 +20,11 @@ use std::fmt::Display;
 use std::io::{self, Read, Write};
 
 pub use filter::{Days, Filter};
+pub use missing::{Missing, missing};
 pub use pattern::NamePattern;
 pub use places::{Looked, Places};
-pub use select::{Selection, select};
+pub use select::select;
+pub use selection::Selection;
 pub use shipped::Shipped;
 
 use flate2::read::MultiGzDecoder;
@@ -36,10 +42,21 @@ fn order<T>(segments: &mut [T], leaf: impl Fn(&T) -> &Leaf) {
         let begin = begins.entry(leaf.stream).or_insert(leaf.first);
         *begin = leaf.first.min(*begin);
     }
-    segments.sort_by_cached_key(|segment| {
-        let Leaf { service, instance, stream, seq, .. } = leaf(segment).clone();
-        (service, begins.get(&stream).copied(), instance, stream, seq)
+    segments.sort_by(|a, b| {
+        let (a, b) = (leaf(a), leaf(b));
+        let streams =
+            || (begins.get(&a.stream), &a.instance, a.stream).cmp(&(begins.get(&b.stream), &b.instance, b.stream));
+        let by_stream = a.service.cmp(&b.service).then_with(streams);
+        by_stream.then_with(|| (a.seq, &a.digest).cmp(&(b.seq, &b.digest)))
     });
+}
+
+/// As [`order`]; an object that several listings showed is left once.
+fn order_and_dedup(segments: &mut Vec<Shipped>) {
+    segments.sort_by(|a, b| a.directory().cmp(b.directory()));
+    order(segments, |shipped| &shipped.leaf);
+    segments.dedup_by(|later, earlier| later.is(earlier));
+    segments.shrink_to_fit();
 }
 
 /// Why an object's bytes did not all arrive.

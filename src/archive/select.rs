@@ -1,138 +1,213 @@
 //! Which shipped segments there are of what is asked for.
+//!
+//! ```text
+//! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
+//! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
+//! reach back  streams whose earliest segment seen begins within the time asked for: the one before may reach into it
+//! hosts       asked of one object of each stream
+//! order
+//! ```
+//!
+//! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, where the next one of its stream
+//! is not in the days that were looked at either. [`Days::All`](super::Days::All) misses nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
+use super::days::{self, Window};
+use super::places::Source;
 use super::shipped::Known;
-use super::{Filter, Looked, Places, Shipped, order};
-use crate::model::key::Leaf;
-use crate::model::names::{Instance, Seq, Service, StreamId};
-use crate::store::{Kind, Store, StoreError};
+use super::{Filter, Looked, Places, Selection, Shipped, hosts, order_and_dedup};
+use crate::config::{Layout, ServiceDirectories};
+use crate::model::names::{Seq, Service, StreamId};
+use crate::model::time::Moment;
+use crate::store::{Listed, Store, StoreError};
 
-/// What was found of what is asked for.
-pub struct Selection {
-    /// Services by name; in each, streams by the time of their first segment; in each, segments by number.
-    pub segments: Vec<Shipped>,
-    /// Where it was looked for.
-    pub looked: Looked,
-    /// How many objects were seen that are not ours.
-    pub foreign: u64,
-    /// Services that are asked for and there, be it with nothing of the time or the machines asked for.
-    pub known: BTreeSet<Service>,
-    /// Services that are there and not asked for, as far as they were seen: whoever asks for one that is not there is told.
-    pub others: BTreeSet<Service>,
-    /// Machines that have something of the services asked for.
-    pub instances: BTreeSet<Instance>,
-    /// Their host names; known only where hosts are asked for.
-    pub hosts: BTreeSet<String>,
-}
-
-impl Selection {
-    fn nothing(looked: Looked) -> Self {
-        let (known, others, instances, hosts) = Default::default();
-        Self { segments: Vec::new(), looked, foreign: 0, known, others, instances, hosts }
-    }
-
-    /// How many streams there are whose first segment was not found and may be where nobody looked.
-    pub fn without_beginning(&self) -> usize {
-        if self.looked == Looked::Everywhere {
-            return 0;
-        }
-        let mut first: HashMap<StreamId, Seq> = HashMap::new();
-        for Shipped { leaf, .. } in &self.segments {
-            let seq = first.entry(leaf.stream).or_insert(leaf.seq);
-            *seq = leaf.seq.min(*seq);
-        }
-        first.values().filter(|seq| **seq != Seq::FIRST).count()
-    }
-
-    fn see(&mut self, filter: &Filter, shipped: Shipped) {
-        let leaf = &shipped.leaf;
-        if !filter.takes_service(leaf) {
-            see_name(&mut self.others, &leaf.service);
-            return;
-        }
-        see_name(&mut self.known, &leaf.service);
-        see_name(&mut self.instances, &leaf.instance);
-        if filter.takes(leaf) {
-            self.segments.push(shipped);
-        }
-    }
-}
-
-fn see_name<T: Ord + Clone>(names: &mut BTreeSet<T>, name: &T) {
-    if !names.contains(name) {
-        names.insert(name.clone());
-    }
-}
+/// How many days each further look at what was before goes back; the last one looks at all of it.
+const FURTHER: [Option<i64>; 4] = [Some(16), Some(32), Some(64), None];
 
 /// The shipped segments that are asked for.
 ///
 /// # Errors
 /// What kept the store from being listed, or from telling the hosts of what it holds.
 pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
-    let services = filter.distinct_services();
-    let mut prefixes = places.prefixes(&services);
-    let mut selection = list_below(store, filter, &prefixes)?;
-    if selection.known.is_empty() && prefixes != [""] {
-        log::info!("nothing is below {}; looking everywhere", prefixes.join(", "));
-        prefixes = Places::Everywhere.prefixes(&services);
-        selection = list_below(store, filter, &prefixes)?;
-    }
-    ask_hosts(store, filter, &mut selection)?;
-    order(&mut selection.segments, |shipped| &shipped.leaf);
+    let mut search = Search::new(store, places, filter);
+    search.look()?;
+    search.look_for_missing()?;
+    search.reach_back()?;
+    let mut selection = search.selection;
+    hosts::ask(store, filter, &mut selection)?;
+    order_and_dedup(&mut selection.segments);
     Ok(selection)
 }
 
-fn list_below(store: &dyn Store, filter: &Filter, prefixes: &[String]) -> Result<Selection, StoreError> {
-    let looked = if prefixes == [""] { Looked::Everywhere } else { Looked::InSome };
-    let (mut selection, mut known) = (Selection::nothing(looked), Known::default());
-    for prefix in prefixes {
-        store.list(prefix, &mut |listed| {
-            match known.shipped(&listed) {
-                Some(shipped) => selection.see(filter, shipped),
-                None => selection.foreign += 1,
+/// The earliest segment of a stream that was seen, whatever time it is of.
+struct Earliest {
+    service: Service,
+    seq: Seq,
+    first: Moment,
+}
+
+struct Search<'a> {
+    store: &'a dyn Store,
+    places: &'a Places,
+    filter: &'a Filter,
+    services: Vec<&'a Service>,
+    seen: Known,
+    streams: HashMap<StreamId, Earliest>,
+    selection: Selection,
+}
+
+impl<'a> Search<'a> {
+    fn new(store: &'a dyn Store, places: &'a Places, filter: &'a Filter) -> Self {
+        let services = filter.distinct_services();
+        let (seen, streams) = Default::default();
+        Self { store, places, filter, services, seen, streams, selection: Selection::nothing(Looked::InSome) }
+    }
+
+    /// Lists what is there in the places that are known.
+    fn look(&mut self) -> Result<(), StoreError> {
+        let sources = self.places.sources(&self.services, self.filter);
+        if sources == [Source::Below(String::new())] {
+            self.selection.looked = Looked::Everywhere;
+        }
+        self.list(&sources, Window::asked(self.filter))
+    }
+
+    fn list(&mut self, sources: &[Source], window: Option<Window>) -> Result<(), StoreError> {
+        let store = self.store;
+        sources.iter().try_for_each(|source| match (source, window) {
+            (Source::OnDays(route), Some(window)) => days::list(store, route, window, &mut |listed| self.see(&listed)),
+            (Source::OnDays(_), None) => Ok(()),
+            (Source::Below(prefix), _) => store.list(prefix, &mut |listed| {
+                self.see(&listed);
+                ControlFlow::Continue(())
+            }),
+        })
+    }
+
+    fn see(&mut self, listed: &Listed) {
+        let Some(shipped) = self.seen.shipped(listed) else {
+            self.selection.foreign += 1;
+            return;
+        };
+        if self.filter.takes_service(&shipped.leaf) && self.filter.takes_machine(&shipped.leaf) {
+            self.note_earliest(&shipped);
+        }
+        self.selection.see(self.filter, shipped);
+    }
+
+    fn note_earliest(&mut self, Shipped { leaf, .. }: &Shipped) {
+        let earliest = || Earliest { service: leaf.service.clone(), seq: leaf.seq, first: leaf.first };
+        let known = self.streams.entry(leaf.stream).or_insert_with(earliest);
+        if leaf.seq < known.seq {
+            *known = earliest();
+        }
+    }
+
+    /// Finds out whether services of which nothing was seen are there at all, and looks everywhere for those that are not
+    /// and whose name is no slip.
+    fn look_for_missing(&mut self) -> Result<(), StoreError> {
+        if self.selection.looked == Looked::Everywhere || !self.is_missing_any() {
+            return Ok(());
+        }
+        for directories in self.places.layouts().iter().filter_map(Layout::service_directories) {
+            self.note_names(&directories)?;
+        }
+        self.probe()?;
+        let missing = self.missing();
+        let all_are_slips = !missing.is_empty() && missing.iter().all(|service| self.selection.near(service).is_some());
+        if !self.is_missing_any() || all_are_slips {
+            return Ok(());
+        }
+        log::info!("nothing of it is in the directories of the layouts that are known; looking everywhere");
+        self.streams.clear();
+        self.selection = Selection::nothing(Looked::Everywhere);
+        self.list(&[Source::Below(String::new())], None)
+    }
+
+    fn missing(&self) -> Vec<&'a Service> {
+        self.services.iter().filter(|service| !self.selection.is_known(service)).copied().collect()
+    }
+
+    /// Whether something that is asked for was not seen; of a store in which all is asked for, whether nothing was.
+    fn is_missing_any(&self) -> bool {
+        match self.services.is_empty() {
+            true => self.selection.known.is_empty(),
+            false => !self.missing().is_empty(),
+        }
+    }
+
+    /// Notes the services whose directories are there.
+    fn note_names(&mut self, directories: &ServiceDirectories) -> Result<(), StoreError> {
+        let (selection, filter) = (&mut self.selection, self.filter);
+        self.store.list_directories(directories.prefix(), &mut |directory| {
+            if let Some(service) = directories.service(directory) {
+                selection.see_service(filter, &service);
             }
             ControlFlow::Continue(())
-        })?;
+        })
     }
-    Ok(selection)
-}
 
-/// Leaves what is of the hosts asked for. Keys don't name hosts: one object of each stream is asked, the latest that is there.
-fn ask_hosts(store: &dyn Store, filter: &Filter, selection: &mut Selection) -> Result<(), StoreError> {
-    if filter.hosts.is_empty() {
-        return Ok(());
-    }
-    let mut streams: BTreeMap<StreamId, Vec<&Shipped>> = BTreeMap::new();
-    for shipped in &selection.segments {
-        streams.entry(shipped.leaf.stream).or_default().push(shipped);
-    }
-    let mut taken = BTreeSet::new();
-    for (stream, mut segments) in streams {
-        segments.sort_by_key(|shipped| std::cmp::Reverse(shipped.leaf.seq));
-        let Some(host) = host(store, &segments)? else { continue };
-        if filter.hosts.iter().any(|asked| asked.takes(&host)) {
-            taken.insert(stream);
+    /// Looks for anything of what is missing on other days, where its layouts give services no directory of their own.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        if !self.filter.is_by_days() {
+            return Ok(());
         }
-        selection.hosts.insert(host);
-    }
-    selection.segments.retain(|Shipped { leaf: Leaf { stream, .. }, .. }| taken.contains(stream));
-    Ok(())
-}
-
-/// The host that the first of these segments which is still there names.
-fn host(store: &dyn Store, segments: &[&Shipped]) -> Result<Option<String>, StoreError> {
-    for shipped in segments {
-        match store.describe(&shipped.key()) {
-            Ok(description) => {
-                let text = description.metadata.get("host").map(String::as_str).unwrap_or_default();
-                return Ok(Some(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()));
+        let asked: Vec<Option<&Service>> = match self.services.is_empty() {
+            true => vec![None],
+            false => self.missing().into_iter().map(Some).collect(),
+        };
+        for service in asked {
+            let unsure = |layout: &&Layout| service.is_none() || layout.service_directories().is_none();
+            for layout in self.places.layouts().iter().filter(unsure) {
+                self.probe_below(&layout.prefix(service), service)?;
             }
-            // It has expired since it was listed.
-            Err(error) if error.kind == Kind::NoObject => {}
-            Err(error) => return Err(error),
         }
+        Ok(())
     }
-    Ok(None)
+
+    fn probe_below(&mut self, prefix: &str, service: Option<&Service>) -> Result<(), StoreError> {
+        let (selection, filter, seen) = (&mut self.selection, self.filter, &mut self.seen);
+        let is_there = |selection: &Selection| match service {
+            Some(service) => selection.is_known(service),
+            None => !selection.known.is_empty(),
+        };
+        if is_there(selection) {
+            return Ok(());
+        }
+        self.store.list(prefix, &mut |listed| {
+            if let Some(shipped) = seen.shipped(&listed) {
+                selection.see_service(filter, &shipped.leaf.service);
+            }
+            if is_there(selection) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// Looks at earlier days for as long as there are streams that may have something there which reaches into the time asked for.
+    fn reach_back(&mut self) -> Result<(), StoreError> {
+        let (Some(mut window), Looked::InSome) = (Window::asked(self.filter), self.selection.looked) else {
+            return Ok(());
+        };
+        for days in FURTHER {
+            let (streams, services) = self.reaching_back();
+            let Some(before) = window.before(days).filter(|_| streams > 0) else { return Ok(()) };
+            let services: Vec<_> = services.iter().collect();
+            let sources = self.places.sources(&services, self.filter);
+            let on_days = |source: &Source| matches!(source, Source::OnDays(_));
+            let sources: Vec<_> = sources.into_iter().filter(on_days).collect();
+            log::info!("{streams} streams go on from before; looking at the days {before}");
+            self.list(&sources, Some(before))?;
+            window = before;
+        }
+        Ok(())
+    }
+
+    /// How many streams there are whose segment before the earliest seen may be asked for, and of which services.
+    fn reaching_back(&self) -> (usize, BTreeSet<Service>) {
+        let Some(since) = self.filter.since else { return Default::default() };
+        let streams = self.streams.values().filter(|earliest| earliest.seq != Seq::FIRST && earliest.first >= since);
+        let services: Vec<_> = streams.map(|earliest| earliest.service.clone()).collect();
+        (services.len(), services.into_iter().collect())
+    }
 }

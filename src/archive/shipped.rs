@@ -1,9 +1,11 @@
 //! A shipped segment, as a listing shows it. Listings are long: what many objects have in common is in memory once.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::model::key::{Leaf, ObjectKey};
+use crate::model::names::{Instance, Service};
 use crate::store::Listed;
 
 /// A shipped segment.
@@ -22,12 +24,24 @@ impl Shipped {
     pub fn key(&self) -> ObjectKey {
         ObjectKey::joined(&self.directory, &self.leaf)
     }
+
+    /// The part of its key before the leaf.
+    pub(super) fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Whether it is the same object.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.leaf == other.leaf && self.directory == other.directory
+    }
 }
 
-/// Directories that were seen, each once.
+/// What was seen in a listing, each once.
 #[derive(Default)]
 pub(super) struct Known {
     directories: HashSet<Arc<str>>,
+    services: HashSet<Service>,
+    instances: HashSet<Instance>,
 }
 
 impl Known {
@@ -37,12 +51,21 @@ impl Known {
         let leaf = Leaf::parse(leaf)?;
         let directory = match self.directories.get(directory) {
             Some(known) => Arc::clone(known),
-            None => {
-                let new: Arc<str> = directory.into();
-                self.directories.insert(Arc::clone(&new));
-                new
-            }
+            None => once(&mut self.directories, directory.into()),
         };
-        Some(Shipped { leaf, size: listed.size, directory })
+        let service = once(&mut self.services, leaf.service);
+        let instance = once(&mut self.instances, leaf.instance);
+        Some(Shipped { leaf: Leaf { service, instance, ..leaf }, size: listed.size, directory })
+    }
+}
+
+/// The one that was there first of those that are equal.
+fn once<T: Hash + Eq + Clone>(known: &mut HashSet<T>, one: T) -> T {
+    match known.get(&one) {
+        Some(known) => known.clone(),
+        None => {
+            known.insert(one.clone());
+            one
+        }
     }
 }

@@ -41,7 +41,9 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
         Err(error) => return super::unreadable(&error),
     };
     super::tell_of_beginnings(filter, &selection);
-    told(selection.segments.iter().map(line).collect())
+    super::tell_foreign(&selection);
+    let missing = super::tell_missing(filter, &selection);
+    told(selection.segments.iter().map(line).collect()).max(missing)
 }
 
 fn ls_local(args: &Ls, filter: &Filter) -> Exit {

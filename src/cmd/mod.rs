@@ -16,7 +16,7 @@ mod work;
 
 use std::io::ErrorKind;
 
-use crate::archive::{Filter, Places, Selection, local};
+use crate::archive::{self, Filter, Missing, Places, Selection, local};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
@@ -85,6 +85,21 @@ fn tell_of_beginnings(filter: &Filter, selection: &Selection) {
              layout"
         );
         complain(&what, Some(ANY_LAYOUT));
+    }
+}
+
+/// Complains of names that are asked for and are not there.
+fn tell_missing(filter: &Filter, selection: &Selection) -> Exit {
+    let missing = archive::missing(filter, selection);
+    missing.iter().for_each(|Missing { what, hint }| complain(what, Some(hint)));
+    if missing.is_empty() { Exit::Done } else { Exit::Failed }
+}
+
+/// Tells of objects that were put there by something else.
+fn tell_foreign(selection: &Selection) {
+    if selection.foreign > 0 {
+        let count = usize::try_from(selection.foreign).unwrap_or(usize::MAX);
+        log::info!("{} seen that logferry did not put there", report::count(count, "object"));
     }
 }
 

@@ -8,10 +8,12 @@
 //! each fits into a file name, and the whole key into what S3 takes. Layouts that can't promise it are mistakes.
 
 mod field;
+mod route;
 
 use std::borrow::Cow;
 
 pub use field::{Field, Values};
+pub use route::{Route, ServiceDirectories, Step};
 
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;

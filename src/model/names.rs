@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -10,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::path_text::escape;
 
-/// What a log is about: by default the log's file name without `.log`. Any bytes, never empty.
+/// What a log is about: by default the log's file name without `.log`. Any bytes, never empty. Clones share them: a listing
+/// holds the same few names thousands of times.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Service(OsString);
+pub struct Service(Arc<OsStr>);
 
 impl Service {
     /// The most bytes that an encoded service takes in a key. A leaf name (see [`super::key`]) with a 64-byte instance
@@ -24,7 +27,7 @@ impl Service {
     /// A service of that name; `None` when it is empty.
     pub fn new(name: impl Into<OsString>) -> Option<Self> {
         let name = name.into();
-        (!name.is_empty()).then_some(Self(name))
+        (!name.is_empty()).then(|| Self(name.into()))
     }
 
     /// The name as the user gave it.
@@ -63,7 +66,7 @@ impl fmt::Debug for Service {
 
 impl Serialize for Service {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::path_text::to_text(self.0.as_ref()))
+        serializer.serialize_str(&super::path_text::to_text(Path::new(&self.0)))
     }
 }
 
@@ -92,7 +95,7 @@ pub fn encoded(name: &OsStr, most: usize) -> String {
 /// The machine that wrote the log: its EC2 instance id, else its host name. `[A-Za-z0-9.-]`, 1 to 64 bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Instance(String);
+pub struct Instance(Arc<str>);
 
 impl Instance {
     /// The most bytes of an instance: the longest host name of Linux (`HOST_NAME_MAX`, `gethostname(2)`).
@@ -108,7 +111,7 @@ impl Instance {
             return Err(format!("an instance name has 1 to {} characters", Self::LONGEST));
         }
         match name.bytes().all(fits) {
-            true => Ok(Self(name.to_owned())),
+            true => Ok(Self(name.into())),
             false => Err(format!(
                 "instance name {name:?} holds a character outside [A-Za-z0-9.-] (keys are parsed at each `_`)"
             )),
@@ -123,7 +126,7 @@ impl Instance {
             .map(|&b| if b.is_ascii_alphanumeric() || b == b'.' { char::from(b) } else { '-' })
             .take(Self::LONGEST)
             .collect();
-        Self(if text.is_empty() { "localhost".to_owned() } else { text })
+        Self(if text.is_empty() { "localhost".into() } else { text.into() })
     }
 
     /// The name.
@@ -141,7 +144,7 @@ impl TryFrom<String> for Instance {
 
 impl From<Instance> for String {
     fn from(instance: Instance) -> Self {
-        instance.0
+        instance.0.as_ref().to_owned()
     }
 }
 

@@ -13,6 +13,8 @@
 //! The root must exist: a mount that is missing must not be filled from below. Hidden names are what Hive and its kin
 //! don't read.
 
+mod listing;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -21,12 +23,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use sha2::Digest as _;
-use walkdir::{DirEntry, WalkDir};
 
 use super::throttle::Throttle;
 use super::{CHECKED, Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::digest::Digest;
-use crate::model::key::{Leaf, ObjectKey};
+use crate::model::key::ObjectKey;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result as SysResult};
 use crate::sys::fault::{self, Point};
@@ -224,27 +225,17 @@ impl Store for DirectoryStore {
         Ok(())
     }
 
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let (directory, _) = prefix.rsplit_once('/').unwrap_or(("", prefix));
-        let root = self.root.path();
-        let base = root.join(directory);
-        let failed = |error: walkdir::Error| StoreError::new("list", root.display(), Kind::Local, error);
-        if !base.exists() {
-            return Ok(());
-        }
-        for entry in WalkDir::new(base).sort_by(in_key_order).into_iter().filter_entry(is_shown) {
-            let entry = entry.map_err(failed)?;
-            let below = entry.path().strip_prefix(root).ok().and_then(Path::to_str);
-            let Some(key) = below.filter(|key| entry.file_type().is_file() && key.starts_with(prefix)) else {
-                continue;
-            };
-            let Some(key) = ObjectKey::listed(key) else { continue };
-            let size = entry.metadata().map_err(failed)?.len();
-            if each(Listed { key, size }).is_break() {
-                break;
-            }
-        }
-        Ok(())
+    fn list_after(
+        &self,
+        prefix: &str,
+        after: &str,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        listing::objects(self.root.path(), prefix, after, each)
+    }
+
+    fn list_directories(&self, prefix: &str, each: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<(), StoreError> {
+        listing::directories(self.root.path(), prefix, each)
     }
 
     fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
@@ -287,24 +278,6 @@ fn kind(failure: &Failure) -> Kind {
         io::ErrorKind::NotADirectory => Kind::Rejected,
         _ => Kind::Local,
     }
-}
-
-/// Hidden names are not listed, but for objects of a service whose name begins with a dot.
-fn is_shown(entry: &DirEntry) -> bool {
-    let is_object = || entry.file_name().to_str().and_then(Leaf::parse).is_some();
-    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".") || is_object()
-}
-
-/// Keys are ordered as bytes, with a slash behind a directory's name; file names alone would sort `a.b` before `a/b`.
-fn in_key_order(a: &DirEntry, b: &DirEntry) -> std::cmp::Ordering {
-    let name = |entry: &DirEntry| {
-        let mut name = entry.file_name().as_encoded_bytes().to_vec();
-        if entry.file_type().is_dir() {
-            name.push(b'/');
-        }
-        name
-    };
-    name(a).cmp(&name(b))
 }
 
 /// A file that is being written, under a hidden name that nobody else writes to; removed when dropped.

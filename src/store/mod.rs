@@ -57,7 +57,28 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// What kept the objects from being listed.
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError>;
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.list_after(prefix, "", each)
+    }
+
+    /// As [`Self::list`], but only objects whose key comes after `after` in that order; what comes before costs nothing.
+    ///
+    /// # Errors
+    /// What kept the objects from being listed.
+    fn list_after(
+        &self,
+        prefix: &str,
+        after: &str,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Shows what keys that begin with `prefix` have in common up to the next slash, and that slash (`service=web/`), each
+    /// once and in order, until it breaks off. What is below costs nothing. Where the store is a directory, an empty
+    /// one may be among them.
+    ///
+    /// # Errors
+    /// What kept them from being listed.
+    fn list_directories(&self, prefix: &str, each: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<(), StoreError>;
 
     /// Opens an object for reading.
     ///

@@ -10,6 +10,7 @@
 mod client;
 pub(crate) mod error;
 pub(crate) mod http;
+mod listing;
 mod multipart;
 mod paced;
 mod probe;
@@ -25,6 +26,8 @@ use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption, StorageClass};
 use tokio::runtime::Runtime;
+
+use listing::{Asked, Entry, Shown};
 
 use super::retry::{Allowance, Retry};
 use super::throttle::Throttle;
@@ -164,27 +167,6 @@ impl S3Store {
             self.options.tags.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         (!tags.is_empty()).then(|| tags.join("&"))
     }
-
-    /// One page of a listing, and where the next one begins.
-    async fn page(&self, prefix: &str, from: Option<String>) -> Result<(Vec<Listed>, Option<String>), StoreError> {
-        let request = || {
-            self.client
-                .list_objects_v2()
-                .bucket(self.bucket.as_str())
-                .prefix(self.full_prefix(prefix))
-                .set_continuation_token(from.clone())
-                .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
-                .send()
-        };
-        let page = self.retry.run(|| async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
-        let page = page.await?;
-        let below = self.full_prefix("");
-        let listed = page.contents().iter().filter_map(|object| {
-            let key = ObjectKey::listed(object.key()?.strip_prefix(&below)?)?;
-            Some(Listed { key, size: u64::try_from(object.size().unwrap_or(0)).unwrap_or(0) })
-        });
-        Ok((listed.collect(), page.next_continuation_token().map(str::to_owned)))
-    }
 }
 
 impl Store for S3Store {
@@ -203,20 +185,23 @@ impl Store for S3Store {
         self.runtime.block_on(self.abort(key, upload))
     }
 
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let mut from = None;
-        loop {
-            let (listed, next) = self.runtime.block_on(self.page(prefix, from))?;
-            for object in listed {
-                if each(object).is_break() {
-                    return Ok(());
-                }
-            }
-            from = next;
-            if from.is_none() {
-                return Ok(());
-            }
-        }
+    fn list_after(
+        &self,
+        prefix: &str,
+        after: &str,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.each_of(Asked { prefix, after, shown: Shown::Objects }, &mut |entry| match entry {
+            Entry::Object(listed) => each(listed),
+            Entry::Directory(_) => ControlFlow::Continue(()),
+        })
+    }
+
+    fn list_directories(&self, prefix: &str, each: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.each_of(Asked { prefix, after: "", shown: Shown::Directories }, &mut |entry| match entry {
+            Entry::Directory(directory) => each(&directory),
+            Entry::Object(_) => ControlFlow::Continue(()),
+        })
     }
 
     fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {

@@ -101,6 +101,67 @@ pub(crate) fn a_listing_breaks_off_when_asked(store: &dyn Store, _: &Scene) -> O
     Ok(())
 }
 
+pub(crate) fn a_listing_begins_behind_the_key_it_is_told(store: &dyn Store, scene: &Scene) -> Outcome {
+    let days = ["2026-11-19", "2026-11-20", "2026-11-21"];
+    let names: Vec<String> = ["a", "a.b", "b"]
+        .iter()
+        .flat_map(|service| days.map(|day| [1, 2].map(|number| format!("service={service}/dt={day}/{number}"))))
+        .flatten()
+        .collect();
+    put_behind(scene, &names)?;
+    let mut sorted = names.clone();
+    sorted.sort();
+    for (prefix, after) in [
+        ("", ""),
+        ("service=a/dt=", "service=a/dt=2026-11-20"),
+        ("service=a/dt=", "service=a/dt=2026-11-20/1"),
+        ("service=a/", "service=a/dt=2026-11-20/"),
+        ("service=", "service=a/dt=2026-11-21/2"),
+        ("service=", "service=a."),
+        ("", "service=b/dt=2027"),
+        ("service=b/", "service=a/dt=2026-11-20"),
+    ] {
+        let mut listed = Vec::new();
+        store.list_after(prefix, after, &mut |object| {
+            listed.push(object.key.to_string());
+            ControlFlow::Continue(())
+        })?;
+        let expected: Vec<_> =
+            sorted.iter().filter(|key| key.starts_with(prefix) && key.as_str() > after).cloned().collect();
+        ensure!(listed == expected, "{prefix:?} behind {after:?} lists {listed:?} instead of {expected:?}");
+    }
+    Ok(())
+}
+
+pub(crate) fn directories_are_listed_once(store: &dyn Store, scene: &Scene) -> Outcome {
+    let names =
+        ["service=a.b/dt=1/x", "service=a/dt=1/x", "service=a/dt=1/y", "service=a/dt=2/x", "service=größer%2Fals/x"];
+    put_behind(scene, &names.map(str::to_owned))?;
+    put_behind(scene, &["README".to_owned(), "service=a/notes".to_owned()])?;
+    for (prefix, expected) in [
+        ("", &["service=a.b/", "service=a/", "service=größer%2Fals/"][..]),
+        ("service=a", &["service=a.b/", "service=a/"]),
+        ("service=a/", &["service=a/dt=1/", "service=a/dt=2/"]),
+        ("service=a/dt=2", &["service=a/dt=2/"]),
+        ("service=a/dt=1/", &[]),
+        ("service=b/", &[]),
+    ] {
+        let mut listed = Vec::new();
+        store.list_directories(prefix, &mut |directory| {
+            listed.push(directory.to_owned());
+            ControlFlow::Continue(())
+        })?;
+        ensure!(listed == expected, "{prefix:?} has {listed:?} instead of {expected:?}");
+    }
+    let mut first = None;
+    store.list_directories("service=a/", &mut |directory| {
+        first = Some(directory.to_owned());
+        ControlFlow::Break(())
+    })?;
+    ensure!(first.as_deref() == Some("service=a/dt=1/"), "it goes on after {first:?}");
+    Ok(())
+}
+
 pub(crate) fn an_empty_store_lists_nothing(store: &dyn Store, _: &Scene) -> Outcome {
     let listed = keys(store, "")?;
     ensure!(listed.is_empty(), "it lists {listed:?}");

@@ -157,6 +157,8 @@ const PROMISES: &[(&str, About, Try)] = promises! {
         a_listing_is_in_the_order_of_bytes,
         a_listing_shows_what_begins_with_the_prefix,
         a_listing_breaks_off_when_asked,
+        a_listing_begins_behind_the_key_it_is_told,
+        directories_are_listed_once,
         an_empty_store_lists_nothing,
         what_others_put_disturbs_no_listing,
         a_store_with_a_longer_prefix_is_another_one,

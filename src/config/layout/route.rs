@@ -1,0 +1,173 @@
+//! The way to objects of certain days, through the directories of a layout.
+//!
+//! ```text
+//! service={service}/dt={date}                    into `service=web`, then the days that begin with `dt=`
+//! region={region}/service={service}/dt={date}    each directory that begins with `region=`, and so on in it
+//! {date}/{service}                               the days themselves
+//! {service}/{region}-{date}                      none: whoever does not know the region finds no day
+//! ```
+
+use super::{Field, Layout, Piece, shown};
+use crate::model::names::Service;
+
+/// The way to objects by their day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// One directory after another.
+    pub steps: Vec<Step>,
+    /// What stands before the day, in the directory that names it.
+    pub days: String,
+}
+
+/// A step of a way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Into the directory of this name.
+    Into(String),
+    /// Into each directory whose name begins with this.
+    Each(String),
+}
+
+impl Route {
+    /// What all keys on this way begin with.
+    pub fn begin(&self) -> String {
+        let mut begin = String::new();
+        for step in &self.steps {
+            match step {
+                Step::Into(name) => begin = format!("{begin}{name}/"),
+                Step::Each(name) => return begin + name,
+            }
+        }
+        begin + &self.days
+    }
+}
+
+impl Layout {
+    /// How to come to the objects of a service, or of all, that begin on certain days; none where the layout's days can't be
+    /// told from what is before them.
+    pub fn route(&self, service: Option<&Service>) -> Option<Route> {
+        let mut steps = Vec::new();
+        for pieces in &self.parts {
+            let mut known = String::new();
+            let unknown = pieces.iter().find(|piece| match (piece, service) {
+                (Piece::Text(text), _) => {
+                    known.push_str(text);
+                    false
+                }
+                (Piece::Field(Field::Service), Some(service)) => {
+                    known.push_str(&service.encoded());
+                    false
+                }
+                (Piece::Field(_), _) => true,
+            });
+            // What is hidden at the beginning of a part would be so at the beginning of its known part.
+            let known = shown(&known).into_owned();
+            match unknown {
+                Some(Piece::Field(Field::Date)) => return Some(Route { steps, days: known }),
+                Some(_) => steps.push(Step::Each(known)),
+                None => steps.push(Step::Into(known)),
+            }
+        }
+        None
+    }
+
+    /// The directories of services, where the layout gives each one of its own and all above it is known.
+    pub fn service_directories(&self) -> Option<ServiceDirectories> {
+        let mut above = String::new();
+        for pieces in &self.parts {
+            match pieces.as_slice() {
+                [Piece::Text(text)] => above = format!("{above}{text}/"),
+                [Piece::Text(text), Piece::Field(Field::Service)] => return Some(ServiceDirectories(above + text)),
+                [Piece::Field(Field::Service)] => return Some(ServiceDirectories(above)),
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// The directories of services.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServiceDirectories(String);
+
+impl ServiceDirectories {
+    /// What stands before the services' names.
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+
+    /// The service that a directory is of; none where it is of none.
+    pub fn service(&self, directory: &str) -> Option<Service> {
+        let name = directory.strip_prefix(&self.0)?.trim_end_matches('/');
+        let begins_part = self.0.is_empty() || self.0.ends_with('/');
+        let hidden = [("%2E", "."), ("%5F", "_")].into_iter().filter(|_| begins_part);
+        let plain = hidden.filter_map(|(escape, plain)| Some(format!("{plain}{}", name.strip_prefix(escape)?))).next();
+        Service::decode(plain.as_deref().unwrap_or(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(layout: &str, service: Option<&str>) -> Option<Route> {
+        let service = service.and_then(Service::new);
+        Layout::parse(layout).expect(layout).route(service.as_ref())
+    }
+
+    fn of<const N: usize>(steps: [Step; N], days: &str) -> Option<Route> {
+        Some(Route { steps: steps.into(), days: days.to_owned() })
+    }
+
+    fn into(name: &str) -> Step {
+        Step::Into(name.to_owned())
+    }
+
+    fn each(begin: &str) -> Step {
+        Step::Each(begin.to_owned())
+    }
+
+    #[test]
+    fn days_are_come_to_through_what_is_known_and_each_of_what_is_not() {
+        let web = Some("web");
+        assert_eq!(route("service={service}/dt={date}", web), of([into("service=web")], "dt="));
+        assert_eq!(route("service={service}/dt={date}", None), of([each("service=")], "dt="));
+        assert_eq!(route("env=prod/{date}/{service}", web), of([into("env=prod")], ""));
+        assert_eq!(route("{date}T{hour}/{service}", None), of([], ""));
+        assert_eq!(route("a/{service}-{date}", web), of([into("a")], "web-"));
+        let expected = of([each("region="), into("service=web")], "dt=");
+        assert_eq!(route("region={region}-x/service={service}/dt={date}/{hour}", web), expected);
+        // Whatever would be hidden is escaped, as in keys.
+        assert_eq!(route("{service}/{date}", Some(".x")), of([into("%2Ex")], ""));
+    }
+
+    #[test]
+    fn layouts_without_days_of_their_own_have_no_such_way() {
+        for layout in ["service={service}", "{service}/{region}-{date}", "all", "{service}-{date}"] {
+            assert_eq!(route(layout, None), None, "{layout}");
+        }
+    }
+
+    #[test]
+    fn services_have_directories_of_their_own_where_all_above_is_known() {
+        for (layout, before) in [
+            ("service={service}/dt={date}", Some("service=")),
+            ("env=prod/{service}/{date}", Some("env=prod/")),
+            ("{service}", Some("")),
+            ("{date}/{service}", None),
+            ("{service}-{date}", None),
+            ("all", None),
+        ] {
+            let found = Layout::parse(layout).expect(layout).service_directories();
+            assert_eq!(found.as_ref().map(ServiceDirectories::prefix), before, "{layout}");
+        }
+        for (layout, service) in
+            [("{service}", "a b"), ("{service}", ".x"), ("s={service}", "_x"), ("x/{service}", "_")]
+        {
+            let layout = Layout::parse(layout).expect("a layout");
+            let service = Service::new(service).expect("a name");
+            let directories = layout.service_directories().expect("they have their own");
+            assert_eq!(directories.service(&layout.prefix(Some(&service))), Some(service));
+        }
+    }
+}

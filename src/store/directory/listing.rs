@@ -1,0 +1,91 @@
+//! What a directory holds, in the order of keys.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::model::key::{Leaf, ObjectKey};
+use crate::store::{Kind, Listed, StoreError};
+
+/// Shows each object below `root` whose key begins with `prefix` and comes after `after`.
+pub(super) fn objects(
+    root: &Path,
+    prefix: &str,
+    after: &str,
+    each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let base = root.join(above(prefix));
+    if !base.exists() {
+        return Ok(());
+    }
+    let key_of = |entry: &DirEntry| Some(entry.path().strip_prefix(root).ok()?.to_str()?.to_owned());
+    let leads_on = |entry: &DirEntry| {
+        let key = key_of(entry).filter(|_| entry.depth() > 0 && entry.file_type().is_dir());
+        let Some(directory) = key.map(|key| key + "/") else { return true };
+        let may_match = directory.starts_with(prefix) || prefix.starts_with(&directory);
+        // All below a directory comes before what its own name comes before, unless it is on the way there.
+        may_match && (directory.as_str() > after || after.starts_with(&directory))
+    };
+    let walk = WalkDir::new(base).sort_by(in_key_order).into_iter();
+    for entry in walk.filter_entry(|entry| is_shown(entry) && leads_on(entry)) {
+        let entry = entry.map_err(|error| failed(root, error))?;
+        let key = key_of(&entry).filter(|key| entry.file_type().is_file() && key.starts_with(prefix));
+        let Some(key) = key.filter(|key| key.as_str() > after).and_then(|key| ObjectKey::listed(&key)) else {
+            continue;
+        };
+        let size = entry.metadata().map_err(|error| failed(root, error))?.len();
+        if each(Listed { key, size }).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Shows each directory whose path below `root` begins with `prefix` and has no further slash.
+pub(super) fn directories(
+    root: &Path,
+    prefix: &str,
+    each: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let (above, begin) = (above(prefix), &prefix[above(prefix).len()..]);
+    let base = root.join(above);
+    if !base.exists() {
+        return Ok(());
+    }
+    for entry in WalkDir::new(base).min_depth(1).max_depth(1).sort_by(in_key_order).into_iter().filter_entry(is_shown) {
+        let entry = entry.map_err(|error| failed(root, error))?;
+        let Some(name) = entry.file_name().to_str().filter(|name| name.starts_with(begin)) else { continue };
+        if entry.file_type().is_dir() && each(&format!("{above}{name}/")).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn failed(root: &Path, error: walkdir::Error) -> StoreError {
+    StoreError::new("list", root.display(), Kind::Local, error)
+}
+
+/// The directory that a prefix is in, with its slash.
+fn above(prefix: &str) -> &str {
+    prefix.rfind('/').map_or("", |slash| &prefix[..=slash])
+}
+
+/// Hidden names are not listed, but for objects of a service whose name begins with a dot.
+fn is_shown(entry: &DirEntry) -> bool {
+    let is_object = || entry.file_name().to_str().and_then(Leaf::parse).is_some();
+    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".") || is_object()
+}
+
+/// Keys are ordered as bytes, with a slash behind a directory's name; file names alone would sort `a.b` before `a/b`.
+fn in_key_order(a: &DirEntry, b: &DirEntry) -> std::cmp::Ordering {
+    let name = |entry: &DirEntry| {
+        let mut name = entry.file_name().as_encoded_bytes().to_vec();
+        if entry.file_type().is_dir() {
+            name.push(b'/');
+        }
+        name
+    };
+    name(a).cmp(&name(b))
+}

@@ -1,0 +1,97 @@
+//! What a bucket holds, page by page: 1,000 keys or directories a request.
+
+use std::ops::ControlFlow;
+
+use super::{S3Store, error};
+use crate::model::key::ObjectKey;
+use crate::store::{Listed, StoreError};
+
+/// What is listed.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// What keys begin with.
+    pub(super) prefix: &'a str,
+    /// The key behind which the listing begins; empty for the beginning.
+    pub(super) after: &'a str,
+    /// What is shown.
+    pub(super) shown: Shown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Objects.
+    Objects,
+    /// What is between the prefix and the next slash, once for all objects that have it in common.
+    Directories,
+}
+
+/// A page of a listing.
+struct Page {
+    objects: Vec<Listed>,
+    directories: Vec<String>,
+    /// Where the next one begins.
+    next: Option<String>,
+}
+
+/// What a page shows, to whoever asked for it.
+pub(super) enum Entry {
+    Object(Listed),
+    Directory(String),
+}
+
+impl S3Store {
+    /// Shows each entry, until it is told to break off.
+    pub(super) fn each_of(
+        &self,
+        asked: Asked<'_>,
+        each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut from = None;
+        loop {
+            let Page { objects, directories, next } = self.runtime.block_on(self.page(asked, from))?;
+            let objects = objects.into_iter().map(Entry::Object);
+            for entry in objects.chain(directories.into_iter().map(Entry::Directory)) {
+                if each(entry).is_break() {
+                    return Ok(());
+                }
+            }
+            from = next;
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn page(&self, asked: Asked<'_>, from: Option<String>) -> Result<Page, StoreError> {
+        let Asked { prefix, after, shown } = asked;
+        // A page says where the next one begins; S3 looks at `start-after` on the first alone.
+        let begins = (!after.is_empty() && from.is_none()).then(|| self.full_prefix(after));
+        let request = || {
+            self.client
+                .list_objects_v2()
+                .bucket(self.bucket.as_str())
+                .prefix(self.full_prefix(prefix))
+                .set_start_after(begins.clone())
+                .set_delimiter((shown == Shown::Directories).then(|| "/".to_owned()))
+                .set_continuation_token(from.clone())
+                .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
+                .send()
+        };
+        let page = self.retry.run(|| async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
+        let page = page.await?;
+        let below = self.full_prefix("");
+        let objects = page.contents().iter().filter(|_| shown == Shown::Objects).filter_map(|object| {
+            let key = ObjectKey::listed(object.key()?.strip_prefix(&below)?)?;
+            let size = u64::try_from(object.size().unwrap_or(0)).unwrap_or(0);
+            // A server that doesn't know `start-after` begins at the beginning.
+            (key.as_str() > after).then_some(Listed { key, size })
+        });
+        let directories = page.common_prefixes().iter().filter_map(|common| common.prefix()?.strip_prefix(&below));
+        let directories = directories.filter(|directory| ObjectKey::listed(directory.trim_end_matches('/')).is_some());
+        Ok(Page {
+            objects: objects.collect(),
+            directories: directories.map(str::to_owned).collect(),
+            next: page.next_continuation_token().map(str::to_owned),
+        })
+    }
+}
