@@ -17,7 +17,7 @@ mod listing;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -238,8 +238,9 @@ impl Store for DirectoryStore {
         listing::directories(self.root.path(), prefix, each)
     }
 
-    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
-        let (_, file) = self.find(key)?;
+    fn open_from(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn Read + Send + '_>, StoreError> {
+        let (_, mut file) = self.find(key)?;
+        file.seek(SeekFrom::Start(offset)).map_err(|error| StoreError::new("read", key, Kind::Local, error))?;
         Ok(Box::new(file))
     }
 

@@ -83,8 +83,20 @@ pub trait Store: Send + Sync {
     /// Opens an object for reading.
     ///
     /// # Errors
+    /// As [`Self::open_from`].
+    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
+        self.open_from(key, 0)
+    }
+
+    /// Opens an object for reading from this byte on. Behind its end there is nothing to read, which is no error.
+    ///
+    /// Where the way to the store breaks while the body is read, the read goes on by itself at the byte where it broke, as
+    /// long as that gets it further: no byte comes twice, and none is left out. An error of the reader is a
+    /// [`StoreError`], inside of the [`io::Error`], unless it is the system's own.
+    ///
+    /// # Errors
     /// What kept it from being opened; [`Kind::NoObject`] where there is none.
-    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError>;
+    fn open_from(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn Read + Send + '_>, StoreError>;
 
     /// What an object says of itself.
     ///

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use super::throttle::Throttle;
 use super::{Kind, StoreError};
 use crate::model::backoff::Backoff;
+use crate::model::key::ObjectKey;
 use crate::sys::random;
 use crate::sys::signals::Stop;
 
 /// How often one request is tried.
 const BACKOFF: Backoff = Backoff { tries: 5, first: Duration::from_millis(200), longest: Duration::from_secs(5) };
 
-/// How many further tries all requests have together that a pass of shipping makes: a store in trouble is not to be stormed.
+/// How many further tries all requests have together that a pass of shipping makes, and those between two bodies that were
+/// read whole: a store in trouble is not to be stormed.
 const BUDGET: u32 = 60;
 
 /// How long clearing up after a failed upload may take, at most.
@@ -108,17 +110,37 @@ impl Retry {
                 }
             };
             tried += 1;
-            let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);
-            let is_soon = begin.elapsed() < self.timeout * PATIENCE + ours * tried;
-            let wait = BACKOFF.wait_after(tried, random).filter(|_| error.kind.is_passing() && is_soon && self.spend());
-            let Some(wait) = wait else { return Err(error) };
-            log::info!(
-                "try {tried} failed, again in {} ms: {}",
-                wait.as_millis(),
-                crate::model::problem::chain(&error)
-            );
-            self.unless_stopped(tokio::time::sleep(wait)).await?;
+            match begin.elapsed() < self.timeout * PATIENCE + ours * tried {
+                true => self.pause_after(tried, error).await?,
+                false => return Err(error),
+            }
         }
+    }
+
+    /// Waits before something is tried again that has failed so many times.
+    ///
+    /// # Errors
+    /// The failure itself, where trying again doesn't help or it was tried enough.
+    pub(super) async fn pause_after(&self, tried: u32, error: StoreError) -> Result<(), StoreError> {
+        let random = random::bytes().map_or(u64::MAX / 2, u64::from_le_bytes);
+        let wait = BACKOFF.wait_after(tried, random).filter(|_| error.kind.is_passing() && self.spend());
+        let Some(wait) = wait else { return Err(error) };
+        log::info!("try {tried} failed, again in {} ms: {}", wait.as_millis(), crate::model::problem::chain(&error));
+        self.unless_stopped(tokio::time::sleep(wait)).await
+    }
+
+    /// Waits for the next piece of a body, no longer than for an answer.
+    pub(super) async fn piece<T>(&self, key: &ObjectKey, piece: impl Future<Output = T>) -> Result<T, StoreError> {
+        let late = |_| {
+            let why = format!("nothing more came in {} s", self.timeout.as_secs());
+            StoreError::new("read", key, Kind::Unreachable, why)
+        };
+        self.unless_stopped(tokio::time::timeout(self.timeout, piece)).await?.map_err(late)
+    }
+
+    /// A body came whole: the store is well, and what was tried before says nothing of the next one.
+    pub(super) fn came_through(&self) {
+        self.budget.store(BUDGET, Ordering::Relaxed);
     }
 
     /// Waits for a future, but no longer than until a signal asks us to stop.

@@ -7,6 +7,7 @@
 //!
 //! The SDK's own retries are off: [`super::retry`] is the one layer that tries again.
 
+mod body;
 mod client;
 pub(crate) mod error;
 pub(crate) mod http;
@@ -16,7 +17,7 @@ mod paced;
 mod probe;
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,6 +26,7 @@ use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectCannedAcl, ServerSideEncryption, StorageClass};
+use body::Body;
 use tokio::runtime::Runtime;
 
 use listing::{Asked, Entry, Shown};
@@ -204,18 +206,8 @@ impl Store for S3Store {
         })
     }
 
-    fn open(&self, key: &ObjectKey) -> Result<Box<dyn Read + Send + '_>, StoreError> {
-        let request = || {
-            self.client
-                .get_object()
-                .bucket(self.bucket.as_str())
-                .key(self.full_key(key))
-                .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
-                .send()
-        };
-        let opened = self.retry.run(|| async { request().await.map_err(|error| error::of_store("read", key, error)) });
-        let body = self.runtime.block_on(opened)?.body;
-        Ok(Box::new(BodyReader { runtime: &self.runtime, body, piece: bytes::Bytes::new() }))
+    fn open_from(&self, key: &ObjectKey, offset: u64) -> Result<Box<dyn Read + Send + '_>, StoreError> {
+        Ok(Box::new(Body::open(self, key, offset)?))
     }
 
     fn describe(&self, key: &ObjectKey) -> Result<Description, StoreError> {
@@ -248,25 +240,4 @@ fn algorithm(checksum: Checksum) -> ChecksumAlgorithm {
 
 fn owned(metadata: &Metadata) -> HashMap<String, String> {
     metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
-}
-
-/// An object's body, read as it arrives.
-struct BodyReader<'a> {
-    runtime: &'a Runtime,
-    body: ByteStream,
-    piece: bytes::Bytes,
-}
-
-impl Read for BodyReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.runtime.block_on(self.body.try_next()).map_err(io::Error::other)? {
-                Some(piece) => self.piece = piece,
-                None => return Ok(0),
-            }
-        }
-        let count = buffer.len().min(self.piece.len());
-        buffer[..count].copy_from_slice(&self.piece.split_to(count));
-        Ok(count)
-    }
 }

@@ -177,6 +177,21 @@ pub(crate) fn a_damaged_body_in_parts_is_refused_and_leaves_nothing(store: &dyn 
     is_refused(store, scene, &Sample::new("shorter", TWO_PARTS)?.shorten()?)
 }
 
+pub(crate) fn an_object_can_be_read_from_any_byte_on(store: &dyn Store, _: &Scene) -> Outcome {
+    use std::io::Read;
+    let sample = Sample::new("web", MIB + 7)?;
+    create(store, &sample)?;
+    let size = sample.bytes.len();
+    for offset in [0, 1, 4096, size - 1, size, size + 1000] {
+        let mut bytes = Vec::new();
+        let mut body = store.open_from(&sample.key, offset as u64).with_context(|| format!("from byte {offset} on"))?;
+        body.read_to_end(&mut bytes).with_context(|| format!("read from byte {offset} on"))?;
+        let expected = sample.bytes.get(offset..).unwrap_or_default();
+        ensure!(bytes == expected, "{} bytes came from byte {offset} on, or others", bytes.len());
+    }
+    fails_with(Kind::NoObject, "open", store.open_from(&Sample::new("missing", 1)?.key, 5).map(drop))
+}
+
 pub(crate) fn a_missing_object_is_no_object(store: &dyn Store, _: &Scene) -> Outcome {
     let sample = Sample::new("missing", 1)?;
     is_absent(store, &sample)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use http::request::Parts;
 use logferry::model::s3_options::{Checksum, Encryption, S3Options};
-use logferry::store::{Kind, Put, Store};
+use logferry::store::{Kind, Put, Store, StoreError};
 use logferry::sys::signals;
 use nix::sys::signal::{Signal, raise};
 
@@ -304,6 +304,41 @@ pub(crate) fn trouble_that_stays_is_told_by_its_kind(_: &dyn Store, scene: &Scen
         let sent = scene.requests_of(|| fails_with(kind, code, put(store.as_ref(), &sample)))?;
         ensure!(sent.len() == requests, "{code}: {} requests", sent.len());
     }
+    Ok(())
+}
+
+fn is_get(request: &Parts) -> bool {
+    request.method == "GET" && request.uri.query().is_none_or(|query| !query.contains("list-type"))
+}
+
+/// The first bytes of an answer are its head, which is well below a thousand bytes here.
+pub(crate) fn a_body_that_breaks_off_goes_on_where_it_broke(store: &dyn Store, scene: &Scene) -> Outcome {
+    let sample = Sample::new("web", 300_000)?;
+    create(store, &sample)?;
+    for fault in [Fault::CutAnswer(100_000), Fault::CutAnswer(2_000), Fault::ResetAfterHandling] {
+        let doing = format!("{fault:?}");
+        let _spoiled = scene.spoil(first(2, fault, is_get))?;
+        let sent = scene.requests_of(|| is_whole(store, &sample)).with_context(|| doing.clone())?;
+        ensure!(words(&sent) == ["GET"; 3], "{doing}: {:?}", words(&sent));
+        let ranges: Vec<_> = sent.iter().map(|request| header(request, "range")).collect();
+        let asked = ranges.iter().flatten().count();
+        ensure!(asked == if doing.contains("Cut") { 2 } else { 0 }, "{doing}: {ranges:?}");
+    }
+    Ok(())
+}
+
+/// A few hundred bytes each time are not much further: five tries, and then it is told.
+pub(crate) fn a_body_that_gets_no_further_is_given_up(store: &dyn Store, scene: &Scene) -> Outcome {
+    let sample = Sample::new("web", 300_000)?;
+    create(store, &sample)?;
+    let _spoiled = scene.spoil(first(u32::MAX, Fault::CutAnswer(2_000), is_get))?;
+    let sent = scene.requests_of(|| {
+        let mut body = store.open(&sample.key)?;
+        let failed = std::io::copy(&mut body, &mut std::io::sink()).err().context("it came whole")?;
+        let failed = failed.downcast::<StoreError>().context("of another kind")?;
+        fails_with(Kind::Unreachable, "read", Err::<(), _>(failed))
+    })?;
+    ensure!(sent.len() == 5, "{} requests", sent.len());
     Ok(())
 }
 

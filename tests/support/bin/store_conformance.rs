@@ -145,6 +145,7 @@ const PROMISES: &[(&str, About, Try)] = promises! {
         a_second_put_in_parts_finds_the_first,
         a_damaged_body_is_refused_and_leaves_nothing,
         a_damaged_body_in_parts_is_refused_and_leaves_nothing,
+        an_object_can_be_read_from_any_byte_on,
         a_missing_object_is_no_object,
         to_try_to_put_leaves_one_object_that_no_listing_of_logs_shows,
         racing_puts_all_end_with_the_whole_object,
@@ -211,6 +212,8 @@ const PROMISES: &[(&str, About, Try)] = promises! {
         a_conflict_in_a_completion_begins_the_upload_anew,
         passing_trouble_is_got_over,
         trouble_that_stays_is_told_by_its_kind,
+        a_body_that_breaks_off_goes_on_where_it_broke,
+        a_body_that_gets_no_further_is_given_up,
         an_upload_that_fails_leaves_nothing,
         an_upload_that_is_stopped_leaves_nothing,
     }
