@@ -1,6 +1,7 @@
 //! The command line: types only. Man pages and completions are made from these definitions.
 
 pub mod read;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub enum Command {
     Ls(Ls),
     /// Write what a service has logged, decompressed and in order, to standard output
     Cat(Cat),
+    /// Prove that nothing of what was shipped is missing or there twice, and that it reads back whole
+    Verify(verify::Verify),
 }
 
 /// Where to ship to and read from.

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Uninstall(args) => cmd::uninstall::uninstall(args),
         Command::Ls(args) => cmd::ls::ls(args),
         Command::Cat(args) => cmd::cat::cat(args),
+        Command::Verify(args) => cmd::verify::verify(args),
     };
     exit.into()
 }

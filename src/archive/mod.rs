@@ -11,6 +11,7 @@ pub mod local;
 mod missing;
 mod pattern;
 mod places;
+pub mod prove;
 mod select;
 mod selection;
 mod shipped;

@@ -25,7 +25,7 @@ pub fn cat(args: Cat) -> Exit {
 }
 
 fn cat_store(args: &Cat, service: &Service, filter: &Filter) -> Exit {
-    let Archive { store, places } = match super::open_archive(&args.from) {
+    let Archive { store, places, .. } = match super::open_archive(&args.from) {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };

@@ -32,7 +32,7 @@ pub fn ls(args: Ls) -> Exit {
 }
 
 fn ls_store(args: &Ls, filter: &Filter) -> Exit {
-    let Archive { store, places } = match super::open_archive(&args.from) {
+    let Archive { store, places, .. } = match super::open_archive(&args.from) {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };

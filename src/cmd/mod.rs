@@ -12,6 +12,7 @@ pub mod plan;
 pub mod run;
 pub mod status;
 pub mod uninstall;
+pub mod verify;
 mod work;
 
 use std::io::ErrorKind;
@@ -20,6 +21,7 @@ use crate::archive::{self, Filter, Missing, Places, Selection, local};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
 use crate::exit::Exit;
+use crate::model::destination::Destination;
 use crate::model::problem;
 use crate::report;
 use crate::report::steps::{self, Verbosity};
@@ -52,6 +54,8 @@ fn misused(why: &str) -> Exit {
 struct Archive {
     store: Box<dyn Store>,
     places: Places,
+    /// How the store is called.
+    to: Destination,
 }
 
 /// Opens the store that a reading command is to read from.
@@ -68,7 +72,7 @@ fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
         true => Places::Everywhere,
         false => Places::Known([vec![file.layout, Layout::default()], file.former_layouts].concat()),
     };
-    Ok(Archive { store, places })
+    Ok(Archive { store, places, to })
 }
 
 /// Says that there may be more where nobody looked; segments expire too, so that it is no failure.

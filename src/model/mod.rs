@@ -23,6 +23,7 @@ pub mod path_text;
 pub mod plan;
 pub mod priority;
 pub mod problem;
+pub mod proof;
 pub mod rate;
 pub mod s3_options;
 pub mod segment;

@@ -1,7 +1,10 @@
 //! What a run tells: problems on standard error, one JSON report on demand, and nothing when all is well.
 
 pub mod checklist;
+pub mod page;
 pub mod progress;
+pub mod proof;
+pub mod reading;
 pub mod steps;
 pub mod told;
 

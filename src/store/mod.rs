@@ -328,6 +328,11 @@ impl StoreError {
     ) -> Self {
         Self { doing, what: what.to_string(), kind, source: source.into() }
     }
+
+    /// The failure of an object whose body broke off while it was read ([`Store::open`] gives out what arrives).
+    pub fn broken_off(key: &ObjectKey, error: io::Error) -> Self {
+        Self::new("read", key, Kind::Unreachable, error)
+    }
 }
 
 /// Opens a store. Nothing is sent yet: whether it is there shows at the first call.

@@ -1,0 +1,106 @@
+//! Proving that an archive is complete: what the listing shows ([`Evidence`]), and what objects hold when they are read
+//! back ([`deep`]).
+//!
+//! ```text
+//! list what is asked for ──> a number is missing? ──yes──> list those services again, whole ──> still missing: a gap
+//!                                    └─no──> all is there
+//! ```
+//!
+//! The second listing keeps two things from being taken for gaps: objects that were put while the first one was under way,
+//! and in a window of time the segment before it, which a silent log may have shipped long ago.
+
+mod body;
+pub mod deep;
+mod hosts;
+mod side_by_side;
+
+use std::collections::BTreeSet;
+
+use super::{Days, Filter, Looked, Places, Selection, Shipped, select};
+use crate::model::key::{Leaf, ObjectKey};
+use crate::model::names::Service;
+use crate::model::proof::Finding;
+use crate::model::proof::laws::{self, Searched, Seen, Stream, Window};
+use crate::model::time::Moment;
+use crate::store::{Store, StoreError};
+
+pub use hosts::newest;
+
+/// How much around a window is listed with it, in nanoseconds: where a log is written to at all hours, the segments
+/// next to the window are in it.
+const AROUND: i64 = 24 * 3600 * 1_000_000_000;
+
+impl Seen for Shipped {
+    fn leaf(&self) -> &Leaf {
+        &self.leaf
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn key(&self) -> ObjectKey {
+        Self::key(self)
+    }
+}
+
+/// What listings showed.
+pub struct Evidence {
+    /// What is asked for, and what is around it.
+    pub selection: Selection,
+    /// What another look at services with doubts showed.
+    again: Vec<Shipped>,
+    /// The time that is asked for.
+    pub window: Window,
+}
+
+/// Lists what is asked for, and what is needed to judge it.
+///
+/// # Errors
+/// What kept the store from being listed.
+pub fn look(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Evidence, StoreError> {
+    let window = Window { since: filter.since, until: filter.until };
+    let selection = select(store, places, &widened(filter))?;
+    let mut evidence = Evidence { selection, again: Vec::new(), window };
+    let doubtful = evidence.doubtful();
+    if !doubtful.is_empty() {
+        log::info!("numbers are missing; looking again, at all days, for {}", names(&doubtful));
+        let whole = Filter { services: doubtful, since: None, until: None, days: Days::All, ..filter.clone() };
+        evidence.again = select(store, places, &whole)?.segments;
+    }
+    Ok(evidence)
+}
+
+/// The filter with some time around what it asks for.
+fn widened(filter: &Filter) -> Filter {
+    let moved =
+        |moment: Option<Moment>, by: i64| moment.map(|moment| Moment::from_nanos(moment.nanos().saturating_add(by)));
+    Filter { since: moved(filter.since, -AROUND), until: moved(filter.until, AROUND), ..filter.clone() }
+}
+
+fn names(services: &[Service]) -> String {
+    services.iter().map(Service::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Evidence {
+    /// What is there, by stream.
+    pub fn streams(&self) -> Vec<Stream<'_>> {
+        laws::streams(self.selection.segments.iter().chain(&self.again).map(|shipped| shipped as &dyn Seen))
+    }
+
+    /// Services of which numbers are missing so far.
+    fn doubtful(&self) -> Vec<Service> {
+        let streams = self.streams();
+        let doubtful = streams.iter().filter(|stream| stream.is_doubtful(&self.window));
+        doubtful.map(|stream| stream.service.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// What breaks the laws of listings.
+    pub fn judge(&self, streams: &[Stream<'_>], now: Moment) -> Vec<Finding> {
+        let searched = match self.selection.looked {
+            Looked::Everywhere => Searched::Everywhere,
+            Looked::InSome => Searched::KnownLayouts,
+        };
+        streams.iter().flat_map(|stream| stream.judge(&self.window, searched, now)).collect()
+    }
+}
