@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::archive::{archive, fleet};
-use crate::support::proof;
+use crate::support::{Sandbox, proof};
 
 #[test]
 fn the_archive_is_that_of_a_fleet_as_the_real_code_leaves_it() {

@@ -8,7 +8,8 @@ pub(super) fn blocks(heading: &str, language: &str, places: &[(&str, &Path)]) ->
     let guide = std::fs::read_to_string(path).expect("the guide");
     let (_, behind) = guide.split_once(&format!("\n## {heading}\n")).expect("the heading");
     let section = behind.split("\n## ").next().unwrap_or_default();
-    let blocks = section.split(&format!("\n```{language}\n")).skip(1).filter_map(|rest| rest.split("\n```").next());
+    let fence = format!("\n```{language}\n");
+    let blocks = section.split(&fence).skip(1).filter_map(|rest| rest.split("\n```").next());
     blocks.map(|block| placed(block, places)).collect()
 }
 
