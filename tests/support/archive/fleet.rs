@@ -94,7 +94,7 @@ pub(super) fn plan() -> Vec<Planned> {
     let mut planned = Vec::new();
     for number in 0..INSTANCES {
         // Every fourth service is not on an instance; which, differs from one to the next.
-        let its = SERVICES.iter().enumerate().filter(|(index, _)| (*index as u64 + number) % 4 != 0);
+        let its = SERVICES.iter().enumerate().filter(|(index, _)| !(*index as u64 + number).is_multiple_of(4));
         planned.extend(its.map(|(index, kind)| Planned {
             number,
             instance: format!("i-{:017x}", mixed(&[number, 1]) >> 4),
