@@ -119,7 +119,7 @@ stage_documents() {
     put 644 README.md src/spool/FORMAT.md "$1"
     put 644 docs/*.md "$1/docs"
     put 644 docs/iam/*.json "$1/docs/iam"
-    put 644 scripts/fleet.yaml "$1/scripts"
+    put 644 scripts/athena.sql scripts/fleet.yaml "$1/scripts"
     {
         cat scripts/debian/copyright
         printf 'License: MIT\n'

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::archive::{archive, fleet};
-use crate::support::proof;
+use crate::support::{Sandbox, proof};
 
 #[test]
 fn the_archive_is_that_of_a_fleet_as_the_real_code_leaves_it() {
@@ -26,4 +26,20 @@ fn the_archive_is_that_of_a_fleet_as_the_real_code_leaves_it() {
     let meant: BTreeMap<String, Vec<u8>> =
         archive.streams().iter().map(|stream| (stream.id.to_string(), stream.bytes.clone())).collect();
     assert!(proved == meant);
+}
+
+#[test]
+fn the_archive_is_proved_whole_and_one_object_less_is_a_gap() {
+    let sandbox = Sandbox::in_memory();
+    super::over_archive(&sandbox, &["verify"]).expect(0);
+    super::over_archive(&sandbox, &["verify", "--sample", "20"]).expect(0);
+    let is_there = |service: &str| ["cron", "a b/ü%"].contains(&service);
+    let name = |stream: &crate::support::archive::Stream| stream.service.name().to_string_lossy().into_owned();
+    let is_long = |stream: &&crate::support::archive::Stream| stream.segments.len() > 2;
+    let stream = archive().of_service("cron").find(is_long).expect("a stream of some segments");
+    let gone = &stream.segments[1];
+    archive().copy(&sandbox.path("store"), |stream, segment| is_there(&name(stream)) && segment.key != gone.key);
+    let verified = sandbox.run(["verify"]).expect(1);
+    let says = verified.text() + &verified.stderr;
+    assert!(says.contains(stream.instance.as_str()), "{says}");
 }

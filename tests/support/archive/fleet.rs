@@ -94,7 +94,7 @@ pub(super) fn plan() -> Vec<Planned> {
     let mut planned = Vec::new();
     for number in 0..INSTANCES {
         // Every fourth service is not on an instance; which, differs from one to the next.
-        let its = SERVICES.iter().enumerate().filter(|(index, _)| (*index as u64 + number) % 4 != 0);
+        let its = SERVICES.iter().enumerate().filter(|(index, _)| !(*index as u64 + number).is_multiple_of(4));
         planned.extend(its.map(|(index, kind)| Planned {
             number,
             instance: format!("i-{:017x}", mixed(&[number, 1]) >> 4),
@@ -111,7 +111,7 @@ const HOUR: u64 = 3600;
 /// The life of an instance, in seconds since the first day: when it begins, and how long it is.
 fn life(number: u64) -> (u64, u64) {
     let begin = number * (DAYS - 1) * 24 * HOUR / INSTANCES + mixed(&[number, 2]) % HOUR;
-    let hours = if number % 20 == 3 { 170 } else { 10 + mixed(&[number, 3]) % 17 };
+    let hours = if number % 20 == 3 { 170 } else { 10 + mixed(&[number, 3]) % 18 };
     (begin, (hours * HOUR).min(DAYS * 24 * HOUR - begin))
 }
 

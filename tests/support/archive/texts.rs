@@ -17,7 +17,7 @@ pub(super) fn of_stream(planned: &Planned) -> Vec<Vec<u8>> {
         let keep = match planned.kind.text {
             Text::Torn => bytes.len() - 1 - usize::try_from(seed % 30).expect("small"),
             // Between CR and LF.
-            Text::Crlf if seed % 20 == 0 => bytes.len() - 1,
+            Text::Crlf if seed.is_multiple_of(20) => bytes.len() - 1,
             _ => bytes.len(),
         };
         carried = bytes.split_off(keep);
