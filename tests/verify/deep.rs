@@ -43,7 +43,8 @@ fn what_was_shipped_by_real_runs_reads_back_whole() {
 #[test]
 fn each_kind_of_damage_is_found_and_told_with_what_it_is() {
     let other = member(b"of another log\n");
-    let damages: [(&str, &dyn Fn(&mut Vec<u8>), &str); 6] = [
+    type Damage<'d> = &'d dyn Fn(&mut Vec<u8>);
+    let damages: [(&str, Damage<'_>, &str); 6] = [
         ("a flipped bit", &|bytes| bytes[14] ^= 1, "its bytes are not those that were shipped"),
         ("a wrong trailer", &|bytes| *bytes.last_mut().expect("a byte") ^= 1, "its gzip data is damaged"),
         ("cut short", &|bytes| bytes.truncate(20), "its gzip data ends too early, after 20 bytes"),
