@@ -85,9 +85,9 @@ fn words(words: Vec<String>) -> Result<Argv, String> {
 
 /// The time that a writer has to let go: none could in less.
 fn timeout(text: &str) -> Result<Duration, String> {
-    const LEAST: Duration = Duration::from_millis(100);
+    const LEAST: Duration = Duration::from_millis(10);
     match super::parse_duration(text)? {
-        time if time < LEAST => Err(format!("{text:?} is too short for a writer to let go in: at least \"100ms\"")),
+        time if time < LEAST => Err(format!("{text:?} is too short for a writer to let go in: at least \"10ms\"")),
         time => Ok(time),
     }
 }
@@ -212,7 +212,7 @@ mod tests {
             ("writer = \"copytruncate\"", 3, "would be lost"),
             ("writer = \"Hold\"", 3, "did you mean \"holds\"?"),
             ("writer = \"command\"\ncommand = \"nginx -s reopen\"", 4, "write each word by itself: [\"nginx\", \"-s\""),
-            ("writer = \"command\"\ncommand = [\"x\"]\ntimeout = \"0s\"", 5, "at least \"100ms\""),
+            ("writer = \"command\"\ncommand = [\"x\"]\ntimeout = \"0s\"", 5, "at least \"10ms\""),
             ("keep = \"24h\"", 3, "`keep` belongs at the top of the file, before the first [[logs]]"),
             ("writer = \"nginx\"", 3, "auto, reopens, signal, command, closed, holds"),
             ("writer = \"signal\"", 3, "needs `signal`"),

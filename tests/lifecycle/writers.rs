@@ -2,9 +2,11 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::process::Command;
 use std::time::Duration;
 
 use super::Fleet;
+use crate::support::wait_until;
 
 impl Fleet {
     /// Has all logs be taken in one way; `limit` is the lifecycle's.
@@ -41,15 +43,17 @@ fn a_log_that_its_writer_rotates_is_taken_when_that_has_ended_and_keeps_the_inst
     fleet.taken_as("\"closed\"", "1h");
     fleet.sandbox.write_log("web.log.1", "rotated\n");
     let log = fleet.sandbox.log("web.log");
-    let mut writer = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
-    writer.write_all(b"in use\n").expect("it takes it");
+    // A process of its own: what this one has open, each process that another test starts has open for a moment.
+    let mut writer = Command::new("sh");
+    let mut writer = writer.args(["-c", "exec >>\"$0\"; echo in use; exec sleep 600"]).arg(&log).spawn().expect("sh");
+    wait_until("it writes", || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0));
     let told = fleet.call().expect(75).stderr;
     assert!(told.contains("its writer rotates it and goes on with it"), "{told}");
     assert!(told.contains("web.log (7 bytes)"), "{told}");
     assert_eq!(fleet.api.told(), ["ABANDON"], "no hour is waited for what no time helps");
     assert_eq!(fleet.shipped("web"), "rotated\n");
     // The policy of the group has kept the instance; someone stops the writer.
-    drop(writer);
+    writer.kill().and_then(|()| writer.wait()).expect("it ends");
     fleet.call().quiet();
     assert_eq!(fleet.shipped("web"), "rotated\nin use\n");
 }

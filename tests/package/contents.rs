@@ -117,7 +117,7 @@ fn the_example_of_a_configuration_says_nothing_as_it_stands_and_is_sound_without
         .filter_map(|line| line.strip_prefix('#').filter(|key| !key.starts_with(' ')))
         .fold(String::new(), |keys, key| keys + key + "\n");
     let full = File::parse(path, keys.clone()).unwrap_or_else(|error| panic!("{error}\n{keys}"));
-    assert!(full.to.is_some() && full.sets.len() == 5, "{keys}");
+    assert!(full.to.is_some() && full.sets.len() == 6, "{keys}");
     let documented = documented_keys();
     assert!(documented.contains(&("[instance]".to_owned(), "zone".to_owned())), "{documented:?}");
     for (table, key) in documented {
