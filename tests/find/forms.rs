@@ -142,7 +142,7 @@ fn on_a_terminal_sums_have_bars_and_hours_of_silence_are_seen() {
             .to_owned(),
     ];
     assert_eq!(told.lines().collect::<Vec<_>>(), expected, "{told}");
-    assert!(told.lines().all(|line| line.chars().count() <= 100));
+    assert!(told.lines().filter(|line| !line.starts_with("total")).all(|line| line.chars().count() <= 100));
     // Between two that are far apart, silence is one line.
     shelves.segment("web cccccc-1 20270301T000000 20270301T010000");
     let told = on_a_terminal(&shelves.sandbox, "web --by day");
