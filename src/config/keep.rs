@@ -3,8 +3,8 @@
 use super::section::{Mistakes, Section};
 use crate::model::keep::{Keep, KeepTime, USUAL_SIZE};
 
-/// The least that is of any use to somebody who looks for a line, in bytes.
-const LEAST: u64 = 64 * 1024;
+/// The size of a gzip member that holds nothing, in bytes: no segment is smaller.
+const LEAST: u64 = 20;
 
 /// Reads both keys of the file's outermost table; `None` where nothing is to be kept.
 pub(super) fn read(top: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Keep> {
@@ -13,7 +13,7 @@ pub(super) fn read(top: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Kee
     let time = mistakes.or_default(time);
     let mut size = mistakes.or_default(top.size("keep_size"));
     if size.is_some_and(|size| size < LEAST) {
-        let error = top.error_at("keep_size", "`keep_size` keeps nothing: at least \"64KiB\"".to_owned());
+        let error = top.error_at("keep_size", "`keep_size` keeps nothing: no segment is as small as that".to_owned());
         mistakes.note(error.hint("leave out `keep` too where nothing is to be kept"));
         size = None;
     }

@@ -30,6 +30,9 @@ fn peak(sandbox: &Sandbox, bucket: &Bucket, args: &[&str]) -> u64 {
     kib.parse::<u64>().expect("KiB") * 1024
 }
 
+/// How many bytes `cat` reads ahead of its output at the most (docs/text.md): how many it does is a matter of time.
+const AHEAD: u64 = 22 << 20;
+
 #[test]
 fn ten_thousand_objects_are_listed_in_bounded_memory() {
     let (sandbox, archive) = (Sandbox::in_memory(), archive());
@@ -52,6 +55,6 @@ fn reading_thousands_of_objects_takes_no_more_memory_than_reading_a_hundred() {
     let [few, many] =
         services.map(|service| archive.of_service(service).map(|stream| stream.segments.len()).sum::<usize>());
     println!("cat: {of_few} bytes for {few} objects, {of_many} for {many}");
-    let each = of_many.saturating_sub(of_few) / (many - few) as u64;
-    assert!(many > 800 && each <= 4 * MOST_PER_OBJECT, "{each} bytes for each object");
+    let more = of_many.saturating_sub(of_few);
+    assert!(many > 800 && more <= AHEAD, "{more} bytes more for {} objects more", many - few);
 }
