@@ -1,7 +1,7 @@
 //! Segments of several streams by time, without ever breaking a line: what a segment leaves of a line that goes on in the
 //! stream's next one is held back until that one comes.
 //!
-//! Bytes that are held back are bounded ([`LONGEST`]); where a line is longer, the rest of it must follow at once, before
+//! Bytes that are held back are bounded (`LONGEST`); where a line is longer, the rest of it must follow at once, before
 //! anything of another stream: its next segment comes early then.
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 //!
 //! Objects are in the directory of the day on which they begin. What is asked for is what touches a time, and that may have
 //! begun long before: a window reaches back [`REACH`] days at first, and further where a stream shows that more is needed
-//! (see [`super::select`]).
+//! (see [`super::select()`]).
 
 use std::ops::ControlFlow;
 

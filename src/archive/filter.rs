@@ -30,7 +30,7 @@ pub struct Filter {
 /// Which days of the store are looked at where a time is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Days {
-    /// Those asked for, and as many before them as it takes to find what reaches into them (see [`super::select`]).
+    /// Those asked for, and as many before them as it takes to find what reaches into them (see [`super::select()`]).
     #[default]
     Near,
     /// All.

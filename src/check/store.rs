@@ -14,7 +14,7 @@ use crate::spool;
 use crate::store::{self, Kind, Probe, Put, StoreError};
 use crate::sys::signals::Stop;
 
-/// A request that takes longer counts as unanswered; a run is more patient ([s3] timeout).
+/// A request that takes longer counts as unanswered; a run is more patient (`timeout` in `[s3]`).
 const LONGEST_REQUEST: Duration = Duration::from_secs(4);
 
 /// Segments that wait for so many other stores are tried; who has more has changed his mind often.

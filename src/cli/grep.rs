@@ -22,7 +22,7 @@ service is there; wrong usage
 #[derive(Debug, Args)]
 #[command(after_help = GREP_HELP, mut_arg("verbose", |arg| arg.short(None)))]
 pub struct Grep {
-    /// A regular expression, as ripgrep has them (https://docs.rs/regex/latest/regex/#syntax); behind -- where it begins with a
+    /// A regular expression, as ripgrep has them (<https://docs.rs/regex/latest/regex/#syntax>); behind -- where it begins with a
     /// hyphen
     #[arg(value_name = "PATTERN")]
     pub pattern: String,
