@@ -4,8 +4,11 @@
 //! much. ext4 (with extents) and xfs have it. Both hold the inode's lock meanwhile (`i_rwsem`, which a write with `O_APPEND`
 //! takes too, and under which it finds out where the end is: `generic_write_checks` in Linux's `fs/read_write.c`,
 //! `Documentation/filesystems/locking.rst`). So no append is lost, torn, or put at a wrong place; one that has its place from
-//! anywhere else is, and so are mappings. No signal ends the call halfway; a power loss may, on xfs between any two extents and
-//! on ext4 where the extents need more than one transaction: see [`first_hole`].
+//! anywhere else is, and so are mappings. A power loss may end the call halfway, on xfs between any two extents and on ext4 where the
+//! extents need more than one transaction: see [`first_hole`]. On xfs a SIGKILL may, too: when the head is gone and all has moved up,
+//! the file is cut to its new length, and where its last block is to be filled with zeros for that, a process that is about to be
+//! killed gives up (`iomap_write_begin`, Linux's `fs/iomap/buffered-io.c`): the file keeps its old length then, with zeros at its
+//! end, and others append behind them. So the call is made by a process of its own, which a kill of this one does not reach.
 //!
 //! `FALLOC_FL_PUNCH_HOLE` only takes the blocks away: the file keeps its length, and reads as zeros there.
 
@@ -18,7 +21,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{Whence, lseek};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Whence, fork, lseek};
 
 use super::file::{self, Status};
 
@@ -155,8 +159,31 @@ pub fn collapse(file: &File, length: u64) -> io::Result<()> {
 /// # Errors
 /// As with [`collapse`].
 pub fn collapse_at(file: &File, at: u64, length: u64) -> io::Result<()> {
-    let call = || fallocate(file, FallocateFlags::FALLOC_FL_COLLAPSE_RANGE, offset(at)?, offset(length)?).map_err(into);
-    unless_interrupted(call)
+    let (at, length) = (offset(at)?, offset(length)?);
+    unless_interrupted(|| in_own_process(|| fallocate(file, FallocateFlags::FALLOC_FL_COLLAPSE_RANGE, at, length)))
+}
+
+/// Makes one system call in a process of its own, and waits for it. What this process has open and locked, that one has too: whoever
+/// waits for our lock waits for the call.
+#[allow(unsafe_code)]
+fn in_own_process(call: impl FnOnce() -> nix::Result<()>) -> io::Result<()> {
+    // SAFETY: in the child, which has this thread alone, nothing is allocated or locked: it makes the call and ends.
+    match unsafe { fork() }? {
+        ForkResult::Child => {
+            let code = call().err().map_or(0, |error| error as libc::c_int);
+            // SAFETY: it ends the process at once, and runs nothing that was registered for its end.
+            unsafe { libc::_exit(code) }
+        }
+        ForkResult::Parent { child } => loop {
+            match waitpid(child, None) {
+                Err(Errno::EINTR) => {}
+                Ok(WaitStatus::Exited(_, 0)) => return Ok(()),
+                Ok(WaitStatus::Exited(_, code)) => return Err(io::Error::from_raw_os_error(code)),
+                Ok(_) => return Err(io::Error::other("the process that takes the head of a file away was killed")),
+                Err(error) => return Err(error.into()),
+            }
+        },
+    }
 }
 
 /// Makes a hole of the first `length` bytes of a file, which keeps its length.
