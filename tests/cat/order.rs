@@ -41,6 +41,10 @@ fn by_time_segments_alternate_and_no_line_is_broken() {
     at(1, "i-2", "2a\n");
     at(2, "i-1", "n\n1b\nto");
     at(3, "i-2", "2b\nlong");
+    // Keys tell seconds: those that come now are of a later one than all before, however fast they came.
+    let second = || std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a time").as_secs();
+    let begun = second();
+    crate::support::wait_until("the next second", || second() > begun);
     at(4, "i-1", "rn again\n1c");
     at(5, "i-2", &format!("{long}\n2c\n{long}"));
     at(6, "i-1", "\n1d\n");

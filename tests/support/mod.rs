@@ -14,6 +14,7 @@ pub(crate) mod trace;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
@@ -98,6 +99,7 @@ impl Sandbox {
     /// Writes a log that nobody holds open.
     pub(crate) fn write_log(&self, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.log(name);
+        let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         std::fs::write(&path, bytes).expect("a log");
         path
     }
@@ -171,10 +173,18 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(length).collect()
 }
 
+/// What a test has open, a process that another one starts has open for a moment too, until it becomes its program. A log that is
+/// written while none is started is not seen to be in use.
+static STARTING: RwLock<()> = RwLock::new(());
+
 /// Runs a command to its end.
 pub(crate) fn finish(command: &mut Command) -> Ended {
     let begin = Instant::now();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = {
+        let _no_log_is_open = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+        command.spawn()
+    };
     ended(child.expect("the command starts"), begin)
 }
 
