@@ -44,14 +44,26 @@ pub(crate) fn start(dir: &Path) -> Child {
     command.spawn().expect("svlogd starts")
 }
 
-#[test]
-fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
-    let sandbox = Sandbox::in_memory();
+/// A directory for svlogd, whose rotated files are taken.
+fn directory(sandbox: &Sandbox) -> PathBuf {
     let dir = sandbox.log("web");
     std::fs::create_dir(&dir).expect("a directory");
     // 20 kB a file, and none is ever deleted by svlogd itself (svlogd(8), "LOG DIRECTORY").
     std::fs::write(dir.join("config"), "s20000\nn0\n").expect("svlogd's configuration");
     sandbox.config_file(&format!("[[logs]]\npaths = {:?}\nwriter = \"closed\"\n", dir.display().to_string()));
+    dir
+}
+
+fn starts_again(dir: &Path) {
+    let mut again = start(dir);
+    again.stdin.take().expect("a pipe").write_all(b"once more\n").expect("svlogd reads");
+    assert!(again.wait().expect("svlogd ends").success());
+}
+
+#[test]
+fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
+    let sandbox = Sandbox::in_memory();
+    let dir = directory(&sandbox);
     let mut svlogd = start(&dir);
     let mut input = svlogd.stdin.take().expect("a pipe");
     let (enough, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -89,19 +101,14 @@ fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
     assert!(objects.iter().all(|object| object.says("path").ends_with("/web/current")));
     assert!(objects.iter().all(|object| object.says("ended") == "released"));
     // It starts again where it ended.
-    let mut again = start(&dir);
-    again.stdin.take().expect("a pipe").write_all(b"once more\n").expect("svlogd reads");
-    assert!(again.wait().expect("svlogd ends").success());
+    starts_again(&dir);
     sandbox.nothing_left_behind();
 }
 
 #[test]
 fn a_flush_takes_the_log_in_use_once_its_writer_has_ended_and_names_it_before() {
     let sandbox = Sandbox::in_memory();
-    let dir = sandbox.log("web");
-    std::fs::create_dir(&dir).expect("a directory");
-    std::fs::write(dir.join("config"), "s20000\nn0\n").expect("svlogd's configuration");
-    sandbox.config_file(&format!("[[logs]]\npaths = {:?}\nwriter = \"closed\"\n", dir.display().to_string()));
+    let dir = directory(&sandbox);
     let mut svlogd = start(&dir);
     let mut input = svlogd.stdin.take().expect("a pipe");
     input.write_all(b"the last words\n").expect("svlogd reads");
@@ -116,9 +123,7 @@ fn a_flush_takes_the_log_in_use_once_its_writer_has_ended_and_names_it_before() 
     assert!(current.exists(), "a run leaves it to the writer, which may start again");
     sandbox.run(["flush", "--final"]).expect(0);
     assert!(!current.exists());
-    let mut again = start(&dir);
-    again.stdin.take().expect("a pipe").write_all(b"once more\n").expect("svlogd reads");
-    assert!(again.wait().expect("svlogd ends").success());
+    starts_again(&dir);
     sandbox.run(["flush"]).expect(0);
     // Nothing else is a log: without its `config` svlogd would throw away what is over ten files.
     sandbox.run(["run"]).quiet();
