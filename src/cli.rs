@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::install::schedule::Minute;
 use crate::model::destination::Destination;
 use crate::model::group::{Group, HookName};
-use crate::model::keep::KeepTime;
+use crate::model::keep::KeepWish;
 use crate::model::names::Instance;
 pub use cat::Cat;
 pub use fetch::Fetch;
@@ -260,9 +260,10 @@ pub struct Install {
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
-    /// Leave shipped segments on this machine until they are that old, for `logferry cat --local`: 24h, 7d
-    #[arg(long, value_name = "DURATION", value_parser = KeepTime::parse)]
-    pub keep: Option<KeepTime>,
+    /// Leave shipped segments on this machine until they are that old, for `logferry cat --local`, and so many bytes of
+    /// them at the most: 24h, 7d,5GiB [default: as configured, else nothing stays]
+    #[arg(long, value_name = "DURATION[,SIZE]", value_parser = KeepWish::parse)]
+    pub keep: Option<KeepWish>,
     /// Where the runs keep their spool [default: as installed, else /var/lib/logferry]
     #[arg(long, value_name = "DIR", env = "LOGFERRY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Shipped;
+use crate::model::metadata::WRITER;
 use crate::store::{Kind, Store, StoreError};
 
 /// How many requests are under way at once.
@@ -23,6 +24,8 @@ pub struct Details {
     pub lines: Option<u64>,
     /// How it ended.
     pub ended: Option<String>,
+    /// The way in which its log was taken; objects of the first versions don't say it.
+    pub writer: Option<String>,
     /// The machine's host name.
     pub host: Option<String>,
     /// The log.
@@ -40,6 +43,7 @@ impl Details {
             raw: number(text("length")),
             lines: number(text("lines")),
             ended: text("ended"),
+            writer: text(WRITER),
             host: text("host"),
             path: text("path"),
             notice: text("notice"),

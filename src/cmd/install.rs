@@ -60,7 +60,7 @@ fn change(host: &Host, Installation { plan, logs, .. }: &Installation) -> Result
 fn wanted(host: &Host, args: &Install) -> std::result::Result<Wanted, Trouble> {
     let backlog = Backlog::of_flag(args.backlog);
     let said = Wanted::said(host, args.to.clone(), &args.logs, args.instance.clone())?;
-    let said = Said { keep: args.keep, backlog, ..said };
+    let said = Said { keep: args.keep.clone(), backlog, ..said };
     let scheduler = args.scheduler.map(|scheduler| match scheduler {
         cli::Scheduler::Cron => Scheduler::Cron,
         cli::Scheduler::Systemd => Scheduler::Systemd,

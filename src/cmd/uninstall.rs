@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::install::host::Host;
 use crate::install::plan::{self, Purge, Uninstallation};
 use crate::install::purge::{self, StateDir};
-use crate::install::{Plan, Result, waiting};
+use crate::install::{Plan, Result, local_copy, waiting};
 use crate::model::path_text::{to_shell, to_text};
 
 /// What becomes of the program itself.
@@ -93,7 +93,7 @@ fn report(host: &Host, args: &Uninstall, plan: &Plan, state: Option<&StateDir>) 
     if let Some(state) = state {
         match args.purge {
             0 => report.notes(vec![kept(state, &program)]),
-            _ => report.also(format!("remove {} and all in it", to_text(state.path()))),
+            _ => report.also(removed(state)),
         }
     }
     // Where that can't be seen, what was done is done all the same.
@@ -105,6 +105,19 @@ fn report(host: &Host, args: &Uninstall, plan: &Plan, state: Option<&StateDir>) 
         )]);
     }
     report
+}
+
+/// What goes with the state directory.
+fn removed(state: &StateDir) -> String {
+    let lost = match state.unshipped().unwrap_or_default().len() {
+        0 => None,
+        1 => Some("1 segment that is not in the store, and is lost".to_owned()),
+        more => Some(format!("{more} segments that are not in the store, and are lost")),
+    };
+    let copies = local_copy::named(state.copies().unwrap_or_default());
+    let with: Vec<String> = lost.into_iter().chain(copies).collect();
+    let with = if with.is_empty() { String::new() } else { format!(": {}", with.join("; ")) };
+    format!("remove {} and all in it{with}", to_text(state.path()))
 }
 
 /// A word on the state directory that stays.
@@ -123,5 +136,9 @@ fn kept(state: &StateDir, program: &Program) -> String {
         }
         Program::GoesWithPackage => "a purge of the package removes it once all of it is in the store".to_owned(),
     };
-    format!("kept {path}: {waits}; {goes}")
+    // Without runs, none grows too old any more.
+    let copies = local_copy::named(state.copies().unwrap_or_default());
+    let copies = copies
+        .map_or(String::new(), |copies| format!("; {copies} (logferry cat --local), which no run removes any more"));
+    format!("kept {path}: {waits}{copies}; {goes}")
 }

@@ -1,10 +1,7 @@
 //! `keep` and `keep_size`: what of the shipped segments stays on the machine.
 
 use super::section::{Mistakes, Section};
-use crate::model::keep::{Keep, KeepTime, USUAL_SIZE};
-
-/// The size of a gzip member that holds nothing, in bytes: no segment is smaller.
-const LEAST: u64 = 20;
+use crate::model::keep::{Keep, KeepTime, LEAST_SIZE, USUAL_SIZE};
 
 /// Reads both keys of the file's outermost table; `None` where nothing is to be kept.
 pub(super) fn read(top: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Keep> {
@@ -12,7 +9,7 @@ pub(super) fn read(top: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Kee
     let is_wrong = time.is_err();
     let time = mistakes.or_default(time);
     let mut size = mistakes.or_default(top.size("keep_size"));
-    if size.is_some_and(|size| size < LEAST) {
+    if size.is_some_and(|size| size < LEAST_SIZE) {
         let error = top.error_at("keep_size", "`keep_size` keeps nothing: no segment is as small as that".to_owned());
         mistakes.note(error.hint("leave out `keep` too where nothing is to be kept"));
         size = None;

@@ -142,6 +142,26 @@ impl Keys {
         }))
     }
 
+    /// That writers are to get a signal and a command is to be run: whichever of the two was meant, the other does something
+    /// that was not. It is said at the key that is of no use to the value of `writer`.
+    fn both(&self, section: &Section<'_>, writer: Option<&str>) -> Option<ConfigError> {
+        let of_signal = [("process", self.process.is_some()), ("signal", self.signal.is_some())];
+        let (key, _) = of_signal.into_iter().find(|(_, set)| *set).filter(|_| self.command.is_some())?;
+        let what = format!(
+            "`{key}` is for writer = \"signal\", and `command` for writer = \"command\": these logs can't have both"
+        );
+        let (at, hint) = match writer {
+            Some("signal") => {
+                ("command", "remove `command`; or remove `signal` and `process`, and write writer = \"command\"")
+            }
+            _ => (
+                key,
+                "for the command, write writer = \"command\" and remove `signal` and `process`; else remove `command`",
+            ),
+        };
+        Some(section.error_at(at, what).hint(hint))
+    }
+
     /// Fails where a key is set that the value of `writer` has no use for: it was probably meant to do something.
     fn require_none_but(&self, section: &Section<'_>, writer: Option<&str>) -> Result<(), ConfigError> {
         let keys = [
@@ -153,6 +173,9 @@ impl Keys {
         ];
         let astray = keys.iter().find(|(_, set, of)| *set && !of.iter().any(|value| writer == Some(value)));
         let Some((key, _, of)) = astray else { return Ok(()) };
+        if let Some(both) = self.both(section, writer) {
+            return Err(both);
+        }
         let values = of.iter().map(|value| format!("writer = {value:?}")).collect::<Vec<_>>().join(" or ");
         let what = format!("`{key}` is for {values} only");
         Err(section.error_at(key, what).hint(format!("write {values} beside it, or remove it")))
@@ -226,6 +249,18 @@ mod tests {
             ("writer = \"holds\"\nholes = \"yes\"", 4, "true or false"),
             ("writer = \"reopens\"\nsignal = \"HUP\"", 4, "`signal` is for writer = \"signal\" only"),
             ("process = \"rsyslogd\"", 3, "`process` is for writer = \"signal\" only"),
+            ("writer = \"command\"\ncommand = [\"x\"]\nprocess = \"rsyslogd\"", 5, "these logs can't have both"),
+            ("command = [\"x\"]\nprocess = \"rsyslogd\"", 4, "hint: for the command, write writer = \"command\""),
+            (
+                "writer = \"command\"\ncommand = [\"x\"]\nsignal = \"HUP\"",
+                5,
+                "`signal` is for writer = \"signal\", and",
+            ),
+            (
+                "writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"x\"\ncommand = [\"x\"]",
+                6,
+                "hint: remove `command`; or remove `signal` and `process`",
+            ),
             ("writer = \"closed\"\nholes = true", 4, "`holes` is for writer = \"holds\" only"),
             ("timeout = \"3s\"", 3, "writer = \"signal\" or writer = \"command\""),
         ] {

@@ -10,9 +10,10 @@ use super::plan::{Asked, Trouble};
 use super::{Plan, Result, problem, signed};
 use crate::config::{self, Backlog, ConfigError, File, LogSet, Pattern};
 use crate::model::destination::Destination;
-use crate::model::keep::KeepTime;
+use crate::model::keep::{Keep, KeepWish};
 use crate::model::names::Instance;
 use crate::model::path_text::to_text;
+use crate::model::size;
 
 /// Where a configuration that set nothing is kept, such as the example of a package.
 const ASIDE: &str = "/etc/logferry.toml.before-install";
@@ -26,8 +27,8 @@ pub struct Said {
     pub logs: Vec<String>,
     /// This machine's name.
     pub instance: Option<Instance>,
-    /// For how long shipped segments stay on the machine too.
-    pub keep: Option<KeepTime>,
+    /// For how long shipped segments stay on the machine too, and how much of them.
+    pub keep: Option<KeepWish>,
     /// What becomes of the files that logrotate left.
     pub backlog: Backlog,
 }
@@ -37,6 +38,7 @@ pub(super) struct Configured {
     pub(super) plan: Plan,
     pub(super) sets: Vec<LogSet>,
     pub(super) splay: Option<Duration>,
+    pub(super) keep: Option<Keep>,
     pub(super) asked: Asked,
 }
 
@@ -60,7 +62,7 @@ pub(super) fn plan(host: &Host, said: &Said) -> std::result::Result<Configured, 
     complete(host, file.to.is_some(), &file.sets)?;
     let plan = kept(host, said, &file);
     let asked = if plan.notes.is_empty() { Asked::Met } else { Asked::NotMet };
-    Ok(Configured { plan, sets: file.sets, splay: file.splay, asked })
+    Ok(Configured { plan, sets: file.sets, splay: file.splay, keep: file.keep, asked })
 }
 
 fn write(host: &Host, said: &Said, mut plan: Plan) -> std::result::Result<Configured, Trouble> {
@@ -70,7 +72,7 @@ fn write(host: &Host, said: &Said, mut plan: Plan) -> std::result::Result<Config
     let file = parse(host, text.as_bytes())?;
     let after = signed::sign(&text);
     plan.edits.push(Edit::Write { path: config::DEFAULT_FILE.into(), before: None, after });
-    Ok(Configured { plan, sets: file.sets, splay: None, asked: Asked::Met })
+    Ok(Configured { plan, sets: file.sets, splay: None, keep: file.keep, asked: Asked::Met })
 }
 
 fn parse(host: &Host, bytes: &[u8]) -> std::result::Result<File, ConfigError> {
@@ -126,10 +128,7 @@ fn kept(host: &Host, said: &Said, file: &File) -> Plan {
         let there = file.machine.instance.as_ref().map_or("not set".to_owned(), Instance::to_string);
         differs.push(differ("`instance.id`", there, instance.to_string()));
     }
-    let keeps = file.keep.map(|keep| keep.time);
-    if let Some(time) = said.keep.filter(|asked| keeps != Some(*asked)) {
-        differs.push(differ("`keep`", keeps.map_or("not set".to_owned(), |time| time.to_string()), time.to_string()));
-    }
+    differs.extend(keeps_otherwise(said, file.keep).into_iter().map(|(what, there, asked)| differ(what, there, asked)));
     if said.backlog == Backlog::Taken && file.sets.iter().any(|set| set.backlog == Backlog::Left) {
         differs.push(differ("`backlog`", "not true for all logs".to_owned(), "true".to_owned()));
     }
@@ -143,17 +142,32 @@ fn kept(host: &Host, said: &Said, file: &File) -> Plan {
     }
 }
 
+/// What of the local copy is not as asked for: the key, what it is there, what was asked for.
+fn keeps_otherwise(said: &Said, there: Option<Keep>) -> Vec<(&'static str, String, String)> {
+    let Some(KeepWish { time, size }) = &said.keep else { return Vec::new() };
+    let shown = |there: Option<String>| there.unwrap_or("not set".to_owned());
+    let other_time = there.is_none_or(|there| there.time != time.value);
+    let time = other_time.then(|| ("`keep`", shown(there.map(|there| there.time.to_string())), time.text.clone()));
+    let other_size = size.as_ref().filter(|asked| there.is_none_or(|there| there.size != asked.value));
+    let shown_size = shown(there.map(|there| size::show(there.size)));
+    time.into_iter().chain(other_size.map(|asked| ("`keep_size`", shown_size, asked.text.clone()))).collect()
+}
+
+/// The keys of a local copy, as the person has worded them.
+fn render_keep(KeepWish { time, size }: &KeepWish) -> String {
+    let size = size.as_ref().map_or(String::new(), |size| format!("keep_size = {}\n", quoted(&size.text)));
+    format!(
+        "\n# Shipped segments stay here until they are that old: logferry cat --local\nkeep = {}\n{size}",
+        quoted(&time.text)
+    )
+}
+
 fn render(said: &Said) -> String {
     let to = said.to.as_ref().map_or(String::new(), Destination::to_string);
     let paths: String = said.logs.iter().map(|log| format!("    {},\n", quoted(log))).collect();
     let instance =
         said.instance.as_ref().map_or(String::new(), |id| format!("\n[instance]\nid = {}\n", quoted(id.as_str())));
-    let keep = said.keep.map_or(String::new(), |time| {
-        format!(
-            "\n# Shipped segments stay here until they are that old: logferry cat --local\nkeep = {}\n",
-            quoted(&time.to_string())
-        )
-    });
+    let keep = said.keep.as_ref().map_or(String::new(), render_keep);
     let backlog = match said.backlog {
         Backlog::Taken => "backlog = true\n",
         Backlog::Left => "",
@@ -219,12 +233,14 @@ mod tests {
                 if path.contains("[[") { Pattern::Literal(path.into()).text().expect("text") } else { path.to_owned() };
             let to = Destination::parse("file:///srv/a%22b").expect("a directory");
             let instance = Instance::parse("web-1").ok();
-            let keep = KeepTime::parse("36h").ok();
+            let keep = KeepWish::parse("2d,3GiB").ok();
             let (logs, backlog) = (vec![path.clone(), "/second".to_owned()], Backlog::Taken);
             let said = Said { to: Some(to), logs, instance, keep, backlog };
-            let file = File::parse(Path::new("x"), render(&said)).expect(&path);
+            let text = render(&said);
+            assert!(text.contains("\nkeep = \"2d\"\nkeep_size = \"3GiB\"\n"), "as it was worded: {text}");
+            let file = File::parse(Path::new("x"), text).expect(&path);
             assert_eq!((file.to, file.machine.instance), (said.to, said.instance));
-            assert_eq!(file.keep.map(|keep| keep.time), said.keep);
+            assert!(keeps_otherwise(&said, file.keep).is_empty() && file.keep.is_some());
             let texts: Vec<_> = file.sets[0].paths.iter().filter_map(Pattern::text).collect();
             assert_eq!((texts, file.sets[0].backlog), (said.logs, Backlog::Taken));
         }

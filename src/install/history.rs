@@ -23,7 +23,7 @@ pub(super) fn note(host: &Host, logs: &Logs) -> Option<String> {
             Some(format!("the first run also takes the {files} {noun} with {bytes} of what was logged so far"))
         }
         (_, false) => Some(format!(
-            "{files} {noun} with {bytes} of what was logged so far stay where they are; to ship them too, before the first run: logferry run --backlog"
+            "{files} {noun} with {bytes} of what was logged so far stay where they are; it must be before the first run that they are shipped too, or they no longer go before the logs in their streams: logferry run --backlog"
         )),
     }
 }

@@ -23,6 +23,7 @@ pub mod environment;
 mod files;
 mod history;
 pub mod host;
+pub mod local_copy;
 pub mod logrotate;
 mod logs;
 pub mod plan;

@@ -10,7 +10,7 @@ use super::environment::Environment;
 use super::files::{self, Found};
 use super::host::Host;
 use super::schedule::{self, CommandPath, Lifecycle, Minute, Schedule};
-use super::{Logs, Plan, Result, cron, history, logrotate, problem, program, systemd};
+use super::{Logs, Plan, Result, cron, history, local_copy, logrotate, problem, program, systemd};
 use crate::config::{self, ConfigError};
 use crate::model::problem::Problem;
 
@@ -116,7 +116,7 @@ pub fn install(
     wanted: &Wanted,
     get: impl Fn(&str) -> Option<String>,
 ) -> std::result::Result<Installation, Trouble> {
-    let Configured { mut plan, sets, splay, asked } = configuration::plan(host, &wanted.said)?;
+    let Configured { mut plan, sets, splay, keep, asked } = configuration::plan(host, &wanted.said)?;
     let program = program::find(host)?;
     let by_hand = entries_by_hand(host)?;
     let (schedule, notes) = schedule(host, wanted, splay, &by_hand, &get)?;
@@ -129,7 +129,10 @@ pub fn install(
         plan.notes.push(format!("LOGFERRY_CONFIG is set here; the hourly run reads {}", config::DEFAULT_FILE));
     }
     // Who installs once more, and changes nothing, was told.
-    plan.notes.extend(history::note(host, &logs).filter(|_| !plan.edits.is_empty()));
+    if !plan.edits.is_empty() {
+        plan.notes.extend(history::note(host, &logs));
+        plan.notes.extend(local_copy::offer(host, keep));
+    }
     plan.notes.extend(single_logs(&wanted.said.logs));
     let asked = if by_hand.is_empty() { asked } else { Asked::NotMet };
     Ok(Installation { plan, logs, asked })

@@ -10,7 +10,7 @@ use super::host::Host;
 use super::{Result, problem};
 use crate::model::path_text::to_text;
 use crate::model::problem::Problem;
-use crate::spool;
+use crate::spool::{self, Copies};
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::file::Kind;
 use crate::sys::lock::{self, Lock};
@@ -92,6 +92,14 @@ impl StateDir {
         lost.extend(survey.damaged.iter().map(|path| format!("{} (put aside as damaged)", to_text(path))));
         lost.extend(self.without_record(&lost)?);
         Ok(lost)
+    }
+
+    /// The copies of what was shipped: they stay or go with it, and the store has them.
+    ///
+    /// # Errors
+    /// Where they can't be looked at.
+    pub fn copies(&self) -> Result<Copies> {
+        Ok(spool::copies(&self.path)?)
     }
 
     /// Bytes in the spool whose record can't be read, so that nobody knows what they are of.

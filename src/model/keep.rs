@@ -3,10 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::size;
 use super::time::Moment;
 
 /// How much is kept where no one says otherwise, in bytes.
 pub const USUAL_SIZE: u64 = 1 << 30;
+
+/// The least that can be kept, in bytes: a gzip member that holds nothing has so many, and no segment is smaller.
+pub const LEAST_SIZE: u64 = 20;
 
 /// The longest time that anything is kept: whoever wants more wants an archive, and that is the store.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -46,6 +50,44 @@ impl fmt::Display for KeepTime {
     }
 }
 
+/// What a person asks to be kept, in the words in which it is written down: `24h`, `2d,5GiB`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeepWish {
+    /// For how long.
+    pub time: Worded<KeepTime>,
+    /// How much at the most, in bytes; the usual where it is not said.
+    pub size: Option<Worded<u64>>,
+}
+
+/// A value with the text that stands for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Worded<T> {
+    /// The text, without spaces around it.
+    pub text: String,
+    /// What it says.
+    pub value: T,
+}
+
+impl KeepWish {
+    /// Reads a time, and perhaps a size behind a comma.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (time, size) = match text.split_once(',') {
+            Some((time, size)) => (time.trim(), Some(size.trim())),
+            None => (text.trim(), None),
+        };
+        let time = Worded { text: time.to_owned(), value: KeepTime::parse(time)? };
+        let size = size.map(|size| {
+            let value = size::parse(size)?;
+            let too_little = || format!("{size:?} keeps nothing: no segment is as small as that");
+            if value < LEAST_SIZE { Err(too_little()) } else { Ok(Worded { text: size.to_owned(), value }) }
+        });
+        Ok(Self { time, size: size.transpose()? })
+    }
+}
+
 /// What of the confirmed segments stays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Keep {
@@ -76,6 +118,19 @@ mod tests {
         assert_eq!(KeepTime::parse("2d").expect("a time").to_string(), "48h");
         for text in ["", "0s", "soon", "24", "367d", "-1h"] {
             assert!(KeepTime::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wish_stays_in_the_words_of_who_has_it() {
+        let wish = KeepWish::parse("2d, 5GiB").expect("a time and a size");
+        assert_eq!((wish.time.text.as_str(), wish.time.value), ("2d", KeepTime::parse("48h").expect("a time")));
+        assert_eq!(wish.size, Some(Worded { text: "5GiB".to_owned(), value: 5 << 30 }));
+        assert_eq!(KeepWish::parse("90m").expect("a time").size, None);
+        for (text, why) in
+            [("5GiB", "not a time"), ("24h,", "not a size"), ("24h,19B", "no segment"), (",1GiB", "time")]
+        {
+            assert!(KeepWish::parse(text).is_err_and(|error| error.contains(why)), "{text}");
         }
     }
 

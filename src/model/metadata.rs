@@ -17,6 +17,9 @@ const LONGEST_VALUE: usize = 256;
 /// The name of what a segment tells of what may be missing ([`super::notice`]).
 pub const NOTICE: &str = "notice";
 
+/// The name of the way in which the log was taken, as `writer` in a configuration has it: what `auto` has chosen.
+pub const WRITER: &str = "writer";
+
 /// Values are header values: no control characters, nothing beyond ASCII, no space at the ends.
 const IN_HEADERS: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
 
@@ -43,6 +46,7 @@ pub fn of(sealed: &SealedSegment) -> Metadata {
         ("last", seal.last.to_string()),
         ("sha256", seal.sha256.to_string()),
         ("ended", seal.ended.to_string()),
+        (WRITER, segment.way.name().to_owned()),
     ]);
     if let Some(previous) = segment.previous {
         metadata.insert("previous", previous.to_string());
@@ -71,7 +75,7 @@ mod tests {
     use crate::model::notice::{Kind, Noted};
     use crate::model::segment::{Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
     use crate::model::time::Moment;
-    use crate::model::way::Way;
+    use crate::model::way::{DEFAULT_TIMEOUT, Way};
 
     fn sealed(path: &str, service: &str) -> SealedSegment {
         let first = Moment::from_nanos(1);
@@ -114,5 +118,14 @@ mod tests {
         assert_eq!(metadata["path"], "/var/log/my%20web%25.log");
         assert_eq!(metadata["service"], "web");
         assert_eq!(metadata["ended"], "interrupted");
+    }
+
+    #[test]
+    fn the_way_is_named_without_what_belongs_to_one_machine() {
+        let command = vec!["/usr/sbin/nginx".to_owned(), "-s".to_owned(), "s3cret".to_owned()];
+        let way = Way::Command { argv: command.try_into().expect("a command"), timeout: DEFAULT_TIMEOUT };
+        let SealedSegment { segment, seal } = sealed("/var/log/web.log", "web");
+        assert_eq!(of(&SealedSegment { segment: segment.clone(), seal })[WRITER], "reopens");
+        assert_eq!(of(&SealedSegment { segment: Segment { way, ..segment }, seal })[WRITER], "command");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::size;
+use super::size::{self, NoSize};
 
 /// So many bytes a second.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,7 +30,12 @@ impl ByteRate {
             let meant = size::parse(text).ok().map(|_| format!(": write \"{text}/s\"")).unwrap_or_default();
             return Err(wrong() + &meant);
         };
-        let bytes = size::parse(amount).map_err(|_| wrong())?;
+        let bytes = size::read(amount).map_err(|why| match why {
+            NoSize::Form => wrong(),
+            NoSize::TooMuch => {
+                format!("{text:?} is too much: at most \"{}/s\"; leave it out for no limit", size::LARGEST)
+            }
+        })?;
         Self::new(bytes).ok_or_else(|| format!("{text:?} would never get anywhere: leave it out for no limit"))
     }
 
@@ -71,6 +76,8 @@ mod tests {
         {
             assert!(ByteRate::parse(text).is_err(), "{text}");
         }
+        let too_much = ByteRate::parse("99999999999999999999/s").expect_err("more than there are numbers for");
+        assert!(too_much.contains("is too much: at most \"16777215TiB/s\"; leave it out"), "{too_much}");
         assert!(ByteRate::parse("20MiB").expect_err("no time").ends_with("write \"20MiB/s\""));
         assert!(ByteRate::parse("100Mbit/s").expect_err("bits").contains("12500kB/s"));
     }

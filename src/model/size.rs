@@ -14,19 +14,42 @@ const UNITS: [(&str, u64); 10] = [
     ("B", 1),
 ];
 
+/// Why a text is no size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoSize {
+    /// It has another form.
+    Form,
+    /// It is more than the largest number of bytes, 2^64 - 1.
+    TooMuch,
+}
+
+/// The largest size in whole units, as people write it.
+pub const LARGEST: &str = "16777215TiB";
+
 /// Reads a whole number of bytes, with or without a unit.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is not a size such as \"500MB\" or \"2GiB\"");
+    read(text).map_err(|why| match why {
+        NoSize::Form => format!("{text:?} is not a size such as \"500MB\" or \"2GiB\""),
+        NoSize::TooMuch => format!("{text:?} is too much: at most \"{LARGEST}\""),
+    })
+}
+
+/// As [`parse`], for those who have their own words for what is wrong.
+///
+/// # Errors
+/// What kind of mistake it is.
+pub fn read(text: &str) -> Result<u64, NoSize> {
     let (number, unit) =
         UNITS.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?.trim_end(), *bytes))).unwrap_or((text, 1));
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
+        return Err(NoSize::Form);
     }
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).ok_or_else(|| format!("{text:?} is more bytes than there are numbers for"))
+    // Nothing but digits: what can't be read is too large.
+    let number = number.parse::<u64>().map_err(|_| NoSize::TooMuch)?;
+    number.checked_mul(unit).ok_or(NoSize::TooMuch)
 }
 
 /// A number of bytes as people read it, rounded down: `3.4 MiB`.
@@ -40,7 +63,7 @@ pub fn show(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, show};
+    use super::{LARGEST, NoSize, parse, read, show};
 
     #[test]
     fn sizes_are_shown_in_their_largest_unit() {
@@ -48,6 +71,17 @@ mod tests {
             assert_eq!(show(bytes), shown);
         }
         assert_eq!(show(u64::MAX), "16777215.9 TiB");
+    }
+
+    #[test]
+    fn what_there_is_no_number_for_is_said_to_be_too_much() {
+        for text in ["16777216TiB", "18446744073709551616", "99999999999999999999999B"] {
+            assert_eq!(read(text), Err(NoSize::TooMuch), "{text}");
+        }
+        assert_eq!(read("5 potatoes"), Err(NoSize::Form));
+        assert_eq!(parse(LARGEST), Ok(16_777_215 << 40));
+        assert_eq!(parse("18446744073709551615"), Ok(u64::MAX));
+        assert!(parse("16777216TiB").is_err_and(|why| why == "\"16777216TiB\" is too much: at most \"16777215TiB\""));
     }
 
     #[test]

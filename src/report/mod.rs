@@ -112,6 +112,8 @@ pub struct Item {
     lines: u64,
     bytes: u64,
     ended: Ended,
+    /// The way in which its log was taken.
+    writer: &'static str,
 }
 
 impl Item {
@@ -131,6 +133,7 @@ impl Item {
             lines: sealed.seal.lines,
             bytes: sealed.seal.packed,
             ended: sealed.seal.ended,
+            writer: sealed.segment.way.name(),
         }
     }
 }

@@ -93,7 +93,7 @@ struct Kept {
 impl Status {
     /// What an overview tells.
     pub fn of(overview: Overview, now: Moment) -> Self {
-        let Overview { survey, runs, streams, newest, kept, kept_bytes } = overview;
+        let Overview { survey, runs, streams, newest, kept } = overview;
         let cut_short = runs.cut_short();
         let Runs { history, unread, skipped, at_work } = runs;
         let (last_run, last_success) = history.map_or((None, None), |History { last, success, .. }| (last, success));
@@ -120,7 +120,7 @@ impl Status {
             damaged: damaged.iter().map(|path| to_text(path)).collect(),
             doubts,
             streams: Streams { count: streams, newest: newest.as_ref().map(Newest::of) },
-            kept: Kept { segments: kept, bytes: kept_bytes },
+            kept: Kept { segments: kept.count, bytes: kept.bytes },
         }
     }
 

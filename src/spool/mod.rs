@@ -38,7 +38,7 @@ pub use earlier::{Earlier, Search};
 pub use held::Held;
 pub use history::Runs;
 pub use local::{Local, Locals, Stays};
-pub use overview::{Overview, overview};
+pub use overview::{Copies, Overview, copies, overview};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};

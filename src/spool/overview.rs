@@ -24,10 +24,17 @@ pub struct Overview {
     pub streams: usize,
     /// The newest segment that was shipped, by the last change of its log.
     pub newest: Option<SealedSegment>,
-    /// How many shipped segments stay here.
-    pub kept: usize,
-    /// Their bytes.
-    pub kept_bytes: u64,
+    /// The shipped segments that stay here.
+    pub kept: Copies,
+}
+
+/// Shipped segments that stay on the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Copies {
+    /// How many.
+    pub count: usize,
+    /// Their bytes, compressed.
+    pub bytes: u64,
 }
 
 /// Looks at a state directory, which need not be there.
@@ -45,15 +52,24 @@ pub fn overview(state_dir: &Path) -> Result<Overview> {
         let kept = tags.iter().filter_map(|tag| streams.kept(tag).ok().flatten());
         overview.newest = kept.max_by_key(|sealed| sealed.seal.last);
     }
-    if let Some(dir) = dir(&state_dir.join("kept"))? {
-        for name in dir.names()?.into_iter().filter(|name| is_kept(name)) {
-            // It may be removed at any time.
-            let Some(entry) = dir.look(&name)? else { continue };
-            overview.kept += 1;
-            overview.kept_bytes += entry.status.size;
-        }
-    }
+    overview.kept = copies(state_dir)?;
     Ok(overview)
+}
+
+/// Counts the shipped segments that stay in a state directory, which need not be there.
+///
+/// # Errors
+/// Where it is there and can't be read.
+pub fn copies(state_dir: &Path) -> Result<Copies> {
+    let mut copies = Copies::default();
+    let Some(dir) = dir(&state_dir.join("kept"))? else { return Ok(copies) };
+    for name in dir.names()?.into_iter().filter(|name| is_kept(name)) {
+        // It may be removed at any time.
+        let Some(entry) = dir.look(&name)? else { continue };
+        copies.count += 1;
+        copies.bytes += entry.status.size;
+    }
+    Ok(copies)
 }
 
 fn is_kept(name: &OsStr) -> bool {

@@ -133,11 +133,9 @@ impl Sandbox {
         self.run([OsString::from("run"), self.path("log").into()])
     }
 
-    /// Gives this sandbox's configuration that text; where it says nothing of writers, they are those that reopen their
-    /// logs at a link count of 0: the tests' own writer does, and what nobody writes may be taken like that too.
+    /// Gives this sandbox's configuration that text.
     pub(crate) fn config_file(&self, text: &str) {
-        let writer = if text.contains("writer = ") { "" } else { "writer = \"reopens\"\n" };
-        self.config_file_verbatim(&format!("{writer}{text}"));
+        self.config_file_verbatim(text);
     }
 
     /// Gives this sandbox's configuration just that text, for tests in which lines count.

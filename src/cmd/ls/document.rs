@@ -44,6 +44,7 @@ struct Said<'e> {
     host: Option<&'e str>,
     path: Option<&'e str>,
     notice: Option<&'e str>,
+    writer: Option<&'e str>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +113,7 @@ impl Document {
             host: details.host.as_deref(),
             path: details.path.as_deref(),
             notice: details.notice.as_deref(),
+            writer: details.writer.as_deref(),
         });
         let segment = Segment {
             service: &leaf.service,

@@ -119,8 +119,8 @@ impl Table {
 fn write_details(details: &Details, to: &mut impl Write) -> io::Result<()> {
     let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
     let text = |text: &'_ Option<String>| text.clone().unwrap_or("-".to_owned());
-    let Details { raw, lines, ended, host, path, notice } = details;
-    write!(to, "  {:>12}  {:>9}  {:<11}", number(*raw), number(*lines), text(ended))?;
+    let Details { raw, lines, ended, writer, host, path, notice } = details;
+    write!(to, "  {:>12}  {:>9}  {:<11}  {:<7}", number(*raw), number(*lines), text(ended), text(writer))?;
     write!(to, "  {}  {}", text(host), text(path))?;
     notice.as_ref().map_or(Ok(()), |notice| write!(to, "  notice: {notice}"))
 }
