@@ -54,7 +54,7 @@ impl Drop for Place {
 
 impl Place {
     fn new(store: Store) -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         sandbox.config_file(SETTLE);
         let bucket = (store == Store::S3).then(|| Bucket::new(&sandbox));
         Self { mounts: RefCell::default(), sandbox, bucket }

@@ -50,7 +50,7 @@ fn killed(sandbox: &Sandbox, log: &str, point: &str) {
 
 /// A state directory with something in each state, whose logs are all written and in nobody's hands.
 fn everything() -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"20ms\"\n");
     for service in ["dropped", "sealed", "unlinked", "claimed", "shipped"] {
         sandbox.write_log(format!("{service}.log"), format!("first of {service}\n"));
@@ -164,7 +164,7 @@ fn each_file_of_the_state_directory_damaged_in_each_way() {
 
 #[test]
 fn the_record_of_a_stream_that_a_later_version_wrote_stays_and_its_log_waits() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "one\n");
     sandbox.run_all().quiet();
     let record = sandbox.files("state/streams").remove(0);

@@ -35,7 +35,7 @@ fn claimed(sandbox: &Sandbox, log: &str) -> PathBuf {
 
 #[test]
 fn a_full_disk_lets_smaller_logs_pass_and_keeps_the_large_one_for_later() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let mount = Mount::in_memory(&sandbox.path("state"), "size=14m");
     let large = noise(20_000_000);
     sandbox.write_log("large.log", &large);
@@ -57,7 +57,7 @@ fn a_full_disk_lets_smaller_logs_pass_and_keeps_the_large_one_for_later() {
 
 #[test]
 fn no_inode_is_left_at_any_of_the_files_that_a_run_makes() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let mount = Mount::in_memory(&sandbox.path("state"), "size=64m,nr_inodes=8");
     let (mut waited, mut times, mut slowest) = (0, 0, Duration::ZERO);
     let (mut web, mut job) = (String::new(), String::new());
@@ -89,7 +89,7 @@ fn append(path: &Path, text: &str) {
 
 #[test]
 fn a_spool_that_has_reached_its_limit_leaves_logs_where_they_are() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("max_spool = \"3MB\"\n");
     let mut contents = Vec::new();
     for n in 0..5 {
@@ -114,7 +114,7 @@ fn a_spool_that_has_reached_its_limit_leaves_logs_where_they_are() {
 
 #[test]
 fn what_must_stay_free_stays_free() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _mount = Mount::in_memory(&sandbox.path("state"), "size=40m");
     sandbox.config_file("min_free = \"30MiB\"\n");
     let large = noise(12_000_000);
@@ -132,7 +132,7 @@ fn what_must_stay_free_stays_free() {
 #[test]
 fn a_disk_that_fills_up_while_a_log_is_copied_leaves_the_log_claimed() {
     // What its writer still writes behind the unlink has no other place: without room for it there is no unlink.
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _mount = Mount::in_memory(&sandbox.path("state"), "size=64m");
     sandbox.config_file("min_free = \"32MiB\"\n");
     sandbox.write_log("web.log", "first\nsecond\n");
@@ -155,7 +155,7 @@ fn a_disk_that_fills_up_while_a_log_is_copied_leaves_the_log_claimed() {
 
 #[test]
 fn the_largest_number_to_stay_free_leaves_every_log_where_it_is() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file(&format!("min_free = \"{}\"\n", u64::MAX));
     let log = sandbox.write_log("web.log", "x\n");
     let ended = sandbox.run_all().expect(75);
@@ -164,7 +164,7 @@ fn the_largest_number_to_stay_free_leaves_every_log_where_it_is() {
 
 #[test]
 fn a_limit_that_makes_no_sense_is_a_mistake_in_the_configuration() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "x\n");
     for wrong in ["max_spool = \"much\"", "min_free = -1", "max_spool = 1.5"] {
         sandbox.config_file(&format!("{wrong}\n"));
@@ -231,7 +231,7 @@ const MEDDLING: &[Meddling] = &[
 ];
 
 fn meddle(meddling: &Meddling, point: Point) -> Ended {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "first line\nsecond line\n");
     // It comes second, so that the first to be stopped at is the other one.
     sandbox.write_log("zebra.log", "fine\n");
@@ -266,7 +266,7 @@ fn a_log_that_someone_else_handles_while_it_is_copied() {
 
 #[test]
 fn a_log_directory_that_is_read_only_is_named_and_the_others_are_taken() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let mount = Mount::in_memory(&sandbox.path("frozen"), "size=8m");
     std::fs::write(sandbox.path("frozen/web.log"), "frozen\n").expect("a log");
     sandbox.write_log("fine.log", "fine\n");
@@ -286,7 +286,7 @@ fn a_log_directory_that_is_read_only_is_named_and_the_others_are_taken() {
 #[test]
 fn a_log_directory_that_becomes_read_only_in_the_middle_of_a_run() {
     for point in [Point::RecordsDurable, Point::Claimed, Point::Copied, Point::CopiesDurable] {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         let mount = Mount::in_memory(&sandbox.path("frozen"), "size=8m");
         std::fs::write(sandbox.path("frozen/web.log"), "frozen\n").expect("a log");
         let mut run = sandbox.logferry();
@@ -307,7 +307,7 @@ fn a_log_directory_that_becomes_read_only_in_the_middle_of_a_run() {
 fn a_log_directory_that_is_unmounted_in_the_middle_of_a_run() {
     // After the claim a lazy unmount leaves the run its open directory; a run that was killed must wait for the mount.
     for point in [Point::Claimed, Point::Copied, Point::ToppedUp, Point::Unlinked, Point::Drained] {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         let image = sandbox.path("image");
         let mounted = sandbox.path("mounted");
         std::fs::create_dir(&mounted).expect("a mount point");

@@ -24,7 +24,7 @@ fn killed_behind_the_unlink(sandbox: &Sandbox) {
 
 #[test]
 fn an_interrupted_segment_whose_writer_has_gone_is_doubted_until_it_was_told() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let writer = Writer::start(&sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
     killed_behind_the_unlink(&sandbox);
@@ -52,7 +52,7 @@ fn an_interrupted_segment_whose_writer_has_gone_is_doubted_until_it_was_told() {
 
 #[test]
 fn an_interrupted_segment_whose_writer_still_holds_the_file_is_complete() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let log = sandbox.log("web.log");
     let script = format!("exec >> '{}'; echo one; read go; echo two; read go", log.display());
@@ -77,7 +77,7 @@ fn an_interrupted_segment_whose_writer_still_holds_the_file_is_complete() {
 #[test]
 fn what_is_lost_behind_the_unlink_is_told_with_the_segment_that_it_followed() {
     use std::io::Write;
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     for service in ["other", "web"] {
         sandbox.write_log(format!("{service}.log"), format!("one of {service}\n"));
     }
@@ -112,7 +112,7 @@ const NOTHING: &str = "last run: none has ended yet\nnothing waits, and nothing 
 
 #[test]
 fn status_says_what_waits_and_since_when() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     assert_eq!(sandbox.run(["status"]).expect(0).text(), NOTHING);
     sandbox.write_log("web.log", "x\n");
     let missing = format!("file://{}", sandbox.path("missing").display());
@@ -146,7 +146,7 @@ fn untold(sandbox: &Sandbox) {
 
 #[test]
 fn a_doubt_that_could_not_be_told_is_told_by_the_next_run() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     untold(&sandbox);
     let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
     let mut run = sandbox.logferry();
@@ -158,7 +158,7 @@ fn a_doubt_that_could_not_be_told_is_told_by_the_next_run() {
 
 #[test]
 fn a_doubt_is_told_by_the_run_that_is_at_work_and_by_no_other() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     untold(&sandbox);
     sandbox.write_log("other.log", "x\n");
     let mut run = sandbox.logferry();

@@ -34,7 +34,7 @@ fn assert_all(sandbox: &Sandbox, contents: &[Content]) {
 
 #[test]
 fn a_spool_that_is_full_while_a_log_is_drained_gets_the_rest_when_there_is_room_again() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let mount = Mount::in_memory(&sandbox.path("state"), "size=20m");
     let mut log = writer_of(&sandbox, "web.log");
     log.write_all(b"begin\n").expect("it is written");
@@ -60,7 +60,7 @@ const HOLE: u64 = 1 << 42;
 
 #[test]
 fn a_log_that_is_all_hole_holds_up_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("ok.log", "ok\n");
     sandbox.write_log("web.log", "x\n");
     File::options().write(true).open(sandbox.log("web.log")).expect("a log").set_len(HOLE).expect("a hole");
@@ -74,7 +74,7 @@ fn a_log_that_is_all_hole_holds_up_nothing() {
 #[test]
 fn a_log_that_becomes_all_hole_while_it_is_taken_holds_up_nothing() {
     for point in [Point::Claimed, Point::Copied, Point::ToppedUp, Point::Unlinked, Point::UnlinksDurable] {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         sandbox.config_file("settle = \"30ms\"\n");
         sandbox.write_log("ok.log", "ok\n");
         let mut log = writer_of(&sandbox, "web.log");
@@ -97,7 +97,7 @@ fn a_log_that_becomes_all_hole_while_it_is_taken_holds_up_nothing() {
 
 #[test]
 fn a_segment_whose_unlink_is_not_durable_is_not_sealed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "web\n");
     // The claim is synced first, then the unlink, then again before the seal.
     let command = run(&sandbox);
@@ -136,7 +136,7 @@ fn run_in_namespace(sandbox: &Sandbox) -> Ended {
 
 #[test]
 fn where_not_all_processes_are_to_be_seen_a_held_file_is_not_forgotten() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (mut log, mark) = settled(&sandbox);
     run_in_namespace(&sandbox);
     assert!(mark.exists(), "it is remembered");
@@ -149,7 +149,7 @@ fn where_not_all_processes_are_to_be_seen_a_held_file_is_not_forgotten() {
 
 #[test]
 fn where_not_all_processes_are_to_be_seen_a_held_file_is_looked_for_during_a_week() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (_log, mark) = settled(&sandbox);
     let aged = |days: u64| {
         let then = std::time::SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60);

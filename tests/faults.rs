@@ -33,7 +33,7 @@ fn once(fault: Fault) -> FaultHook {
 
 #[test]
 fn a_store_that_is_down_leaves_the_segment_in_the_spool_and_the_next_run_ships_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     // A port that nobody listens on any more.
     let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
@@ -51,7 +51,7 @@ fn a_store_that_is_down_leaves_the_segment_in_the_spool_and_the_next_run_ships_i
 
 #[test]
 fn a_storm_of_errors_ends_in_the_spool_after_a_bounded_number_of_tries() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (on, hook) = switched(Fault::Status(503, "SlowDown"));
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     for n in 0..30 {
@@ -68,7 +68,7 @@ fn a_storm_of_errors_ends_in_the_spool_after_a_bounded_number_of_tries() {
 
 #[test]
 fn a_bucket_that_does_not_exist() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     sandbox.write_log("web.log", "x\n");
     let args: [OsString; 4] = ["run".into(), sandbox.path("log").into(), "--to".into(), "s3://nowhere/x".into()];
@@ -79,7 +79,7 @@ fn a_bucket_that_does_not_exist() {
 
 #[test]
 fn wrong_credentials() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     sandbox.write_log("web.log", "x\n");
     for (name, value) in [("AWS_SECRET_ACCESS_KEY", "wrong"), ("AWS_ACCESS_KEY_ID", "UNKNOWN")] {
@@ -100,7 +100,7 @@ fn wrong_credentials() {
 
 #[test]
 fn a_put_whose_answer_was_lost_counts_as_shipped_once() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(once(Fault::CloseAfterHandling)));
     sandbox.write_log("web.log", "once\n");
     bucket.run_all(&sandbox).quiet();
@@ -110,7 +110,7 @@ fn a_put_whose_answer_was_lost_counts_as_shipped_once() {
 
 #[test]
 fn a_second_run_at_the_same_time_has_nothing_to_do() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (on, hook) = switched(Fault::Stall(Duration::from_secs(5)));
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     sandbox.write_log("web.log", "x\n");
@@ -128,7 +128,7 @@ fn a_second_run_at_the_same_time_has_nothing_to_do() {
 
 #[test]
 fn a_signal_ends_a_run_soon_and_the_next_one_goes_on() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (on, hook) = switched(Fault::Stall(Duration::from_secs(60)));
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
@@ -156,7 +156,7 @@ fn a_signal_ends_a_run_soon_and_the_next_one_goes_on() {
 
 #[test]
 fn a_claimed_file_is_found_again_even_when_the_state_directory_was_lost() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log(".web.log.20261120T115959Z-abc123.claimed", "older\n");
     sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "old\n");
     sandbox.write_log("web.log", "new\n");
@@ -167,7 +167,7 @@ fn a_claimed_file_is_found_again_even_when_the_state_directory_was_lost() {
 
 #[test]
 fn a_segment_that_was_changed_in_the_spool_is_never_shipped() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "x\n");
     let nowhere = format!("file://{}", sandbox.path("nowhere").display());
     let args: [OsString; 4] = ["run".into(), sandbox.path("log").into(), "--to".into(), nowhere.into()];
@@ -188,7 +188,7 @@ fn a_segment_that_was_changed_in_the_spool_is_never_shipped() {
 
 #[test]
 fn a_mistake_in_the_configuration_touches_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.write_log("web.log", "x\n");
     sandbox.config_file_verbatim("to = \"s3://logs\"\n[[logs]]\npatsh = [\"/var/log/*.log\"]\npaths = [\"/a\"]\n");
     let ended = sandbox.run_all().expect(78);
@@ -205,7 +205,7 @@ fn a_mistake_in_the_configuration_touches_nothing() {
 
 #[test]
 fn wrong_usage() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.run(["run", "--to", "http://example.com", "x"]).expect(2);
     sandbox.run(["run", "--splay", "soon", "x"]).expect(2);
     sandbox.run(["fly"]).expect(2);
@@ -214,7 +214,7 @@ fn wrong_usage() {
 
 #[test]
 fn a_dry_run_prints_the_plan_and_touches_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.write_log("web.log", "four\n");
     sandbox.write_log(".old.log.20261121T005959Z-k3f9a2.claimed", "left\n");
     let args: [OsString; 3] = ["run".into(), "--dry-run".into(), sandbox.path("log").into()];
@@ -229,7 +229,7 @@ fn a_dry_run_prints_the_plan_and_touches_nothing() {
 
 #[test]
 fn the_report_for_programs() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "a\nb\n");
     std::os::unix::fs::symlink("web.log", sandbox.log("link.log")).expect("a link");
     let args: [OsString; 3] = ["run".into(), "--json".into(), sandbox.path("log").into()];
@@ -245,7 +245,7 @@ fn the_report_for_programs() {
 
 #[test]
 fn a_splay_is_the_same_each_time_and_a_signal_ends_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "x\n");
     let mut said = Vec::new();
     for _ in 0..2 {
@@ -265,7 +265,7 @@ fn a_splay_is_the_same_each_time_and_a_signal_ends_it() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "a line of some length, many times over\n".repeat(200_000));
     sandbox.run_all().quiet();
     let script = format!("'{}' cat web | head -n 1", env!("CARGO_BIN_EXE_logferry"));
@@ -277,7 +277,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 
 #[test]
 fn a_connection_that_breaks_before_the_body_is_tried_again() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(once(Fault::CloseBeforeBody)));
     sandbox.write_log("web.log", "once\n");
     bucket.run_all(&sandbox).quiet();
@@ -286,7 +286,7 @@ fn a_connection_that_breaks_before_the_body_is_tried_again() {
 
 #[test]
 fn a_large_segment_whose_run_was_killed_leaves_no_parts_behind() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     // The upload stalls at its second part.
     let (on, hook) = switched(Fault::Stall(Duration::from_secs(60)));
     let second_part: FaultHook = Arc::new(move |parts| {

@@ -102,6 +102,7 @@ fn a_spool_that_the_first_version_wrote_is_shipped_byte_for_byte() {
     for object in &shipped {
         let (log, count) = if object.says("service") == "open" { ("open.log", 12_000) } else { ("sealed.log", 50) };
         assert!(object.raw == lines(log, count).as_bytes(), "{}", object.key);
+        assert_eq!(object.says("writer"), "reopens", "{}: the only way that the first version knew", object.key);
         assert!(log == "open.log" || object.sha256.starts_with("05d6337b"), "the very object that was sealed");
     }
     goes_on(&sandbox);

@@ -93,7 +93,8 @@ fn nothing_stays_unless_it_is_asked_for_and_what_stayed_goes_when_it_is_not_any_
 
 #[test]
 fn a_segment_that_is_old_when_the_store_confirms_it_does_not_stay() {
-    let sandbox = sandbox("keep = \"1h\"\n");
+    let sandbox = Sandbox::reopening();
+    sandbox.config_file("keep = \"1h\"\n");
     let log = sandbox.write_log("web.log", "two hours old\n");
     let then = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
     let file = File::options().write(true).open(log).expect("a log");

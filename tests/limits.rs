@@ -10,7 +10,7 @@ use crate::support::{Bucket, Ended, Sandbox, Writer, finish};
 
 /// A sandbox whose logs have these limits.
 fn limited(limits: &str) -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let logs = sandbox.path("log");
     sandbox.config_file(&format!("settle = \"30ms\"\n[[logs]]\npaths = \"{}\"\n{limits}\n", logs.display()));
     sandbox
@@ -86,9 +86,14 @@ fn a_flood_is_taken_in_slices_and_none_of_it_is_lost() {
 
 /// A run at a time that is that far from now.
 fn run_at(sandbox: &Sandbox, offset: &str) -> Ended {
+    at(sandbox, offset, &["run", "--json"])
+}
+
+/// A command at a time that is that far from now.
+fn at(sandbox: &Sandbox, offset: &str, args: &[&str]) -> Ended {
     let binary = sandbox.logferry();
     let mut run = Command::new("faketime");
-    run.args(["-f", offset]).arg(binary.get_program()).args(["run", "--json"]).env_clear();
+    run.args(["-f", offset]).arg(binary.get_program()).args(args).env_clear();
     run.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("NO_FAKE_STAT", "1");
     let found = Command::new("faketime").arg("--version").output();
     found.expect("faketime is there: apt-get install faketime");
@@ -151,7 +156,7 @@ fn a_log_without_line_ends_is_cut_at_the_limit() {
 
 #[test]
 fn the_limits_of_one_log_are_none_of_another() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (noisy, others) = (sandbox.log("noisy.log"), sandbox.path("log"));
     sandbox.config_file(&format!(
         "[[logs]]\npaths = \"{}\"\nmax_bytes_per_run = \"64KiB\"\n[[logs]]\npaths = \"{}\"\n",
@@ -219,7 +224,7 @@ fn without_limits_any_more_the_rest_is_taken_behind_the_slices() {
 
 #[test]
 fn small_logs_do_not_wait_for_a_large_one() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\nlevel = 1\n");
     let bucket = Bucket::new(&sandbox);
     let block = lines("the large log", 1_000_000);
@@ -264,4 +269,94 @@ fn a_log_that_stays_in_its_place_has_limits_too() {
     assert!(bytes.len() == 3 && bytes.iter().all(|bytes| *bytes <= LIMIT), "{taken:?}");
     assert!(bytes[..2].iter().all(|bytes| *bytes > LIMIT - 100), "{taken:?}");
     assert_all(&sandbox, &[Content::new("web", text)]);
+}
+
+/// The logs that lag, as a report or the status tells it.
+fn lagging(told: &Ended) -> Vec<serde_json::Value> {
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    told["lagging"].as_array().expect("a list").clone()
+}
+
+fn append(sandbox: &Sandbox, bytes: usize) {
+    let mut log = File::options().append(true).create(true).open(sandbox.log("web.log")).expect("a log");
+    log.write_all(lines("web", bytes).as_bytes()).expect("it is written");
+}
+
+/// A log that is given 200 kB an hour, of which its limits let 64 KiB be taken, after so many hourly runs and one more; the last
+/// run, and a file of metrics.
+fn behind(hours: u32) -> (Sandbox, Ended, String) {
+    let sandbox = limited("max_bytes_per_run = \"64KiB\"");
+    let metrics = sandbox.path("metrics.prom").display().to_string();
+    let mut last = None;
+    for hour in 0..=hours {
+        append(&sandbox, 200_000);
+        last = Some(at(&sandbox, &format!("+{hour}h"), &["run", "--json", "--metrics", &metrics]).expect(0));
+    }
+    (sandbox, last.expect("a run"), metrics)
+}
+
+#[test]
+fn what_lags_behind_its_limits_is_told_with_its_bytes_and_since_when() {
+    let (sandbox, first, metrics) = behind(0);
+    let [lag]: [_; 1] = lagging(&first).try_into().expect("one log");
+    let bytes = lag["bytes"].as_u64().expect("a number");
+    let size = std::fs::metadata(sandbox.log("web.log")).expect("it stays").len();
+    assert_eq!(bytes, size - sealed(&first)[0].0);
+    assert_eq!((&lag["falls_behind"], &lag["given_an_hour"]), (&false.into(), &().into()), "of one run, nobody knows");
+    let since = lag["since"].clone();
+    let status = sandbox.run(["status", "--json"]).expect(0);
+    assert_eq!(lagging(&status), [lag]);
+    let text = sandbox.run(["status"]).expect(0).text();
+    assert!(text.contains("lagging: ") && text.contains("web.log: its limits leave 1"), "{text}");
+    let prom = std::fs::read_to_string(&metrics).expect("metrics");
+    for line in [format!("logferry_lagging_bytes {bytes}"), "logferry_lagging_logs 1".to_owned()] {
+        assert!(prom.lines().any(|is| is == line), "{line}: {prom}");
+    }
+    // A run for another log knows nothing new of it.
+    let other = sandbox.write_log("other.txt", "x\n").display().to_string();
+    let [lag]: [_; 1] = lagging(&at(&sandbox, "+1h", &["run", "--json", &other]).expect(0)).try_into().expect("one");
+    assert_eq!((&lag["bytes"], &lag["since"]), (&bytes.into(), &since));
+    // What is refused meanwhile lags still.
+    std::fs::hard_link(sandbox.log("web.log"), sandbox.path("link")).expect("a link");
+    let refused = at(&sandbox, "+2h", &["run", "--json"]).expect(1);
+    assert_eq!(lagging(&refused)[0]["since"], since);
+    std::fs::remove_file(sandbox.path("link")).expect("it was there");
+    // It is over when all is taken, as by a flush.
+    let flushed = at(&sandbox, "+3h", &["flush", "--json", "--metrics", &metrics]).expect(0);
+    assert_eq!((lagging(&flushed).len(), lagging(&sandbox.run(["status", "--json"])).len()), (0, 0));
+    let prom = std::fs::read_to_string(&metrics).expect("metrics");
+    assert!(prom.contains("\nlogferry_lagging_logs 0\n") && !prom.contains("lagging_since"), "{prom}");
+}
+
+#[test]
+fn a_log_that_never_catches_up_is_told_once_with_both_figures() {
+    let (sandbox, second, _) = behind(1);
+    assert!(!second.stderr.contains("never catches up"), "two runs are no pace: {}", second.stderr);
+    let (sandbox, third, metrics) = {
+        drop(sandbox);
+        behind(2)
+    };
+    let said = "are below what is written to it: since 20";
+    assert!(third.stderr.contains(said) && third.stderr.contains("so it never catches up"), "{}", third.stderr);
+    let [lag]: [_; 1] = lagging(&third).try_into().expect("one log");
+    let (given, taken) = (lag["given_an_hour"].as_u64(), lag["taken_an_hour"].as_u64());
+    assert!(given.is_some_and(|given| (190_000..=200_000).contains(&given)), "{lag}");
+    assert!(taken.is_some_and(|taken| (62_000..=65_536).contains(&taken)), "{lag}");
+    assert_eq!(lag["falls_behind"], true);
+    let prom = std::fs::read_to_string(&metrics).expect("metrics");
+    assert!(prom.contains("\nlogferry_falling_behind_logs 1\n"), "{prom}");
+    append(&sandbox, 200_000);
+    at(&sandbox, "+3h", &["run"]).quiet();
+    let text = sandbox.run(["status"]).expect(0).text();
+    let figures = "it was given 19";
+    assert!(
+        text.contains(figures) && text.contains("let 6") && text.contains("an hour be taken, so it never"),
+        "{text}"
+    );
+    // With less to take, it catches up in the end.
+    for hour in 4..9 {
+        at(&sandbox, &format!("+{hour}h"), &["run"]).quiet();
+    }
+    let text = sandbox.run(["status"]).expect(0).text();
+    assert!(text.contains("so it catches up"), "{text}");
 }

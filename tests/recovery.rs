@@ -65,7 +65,7 @@ fn segments(sandbox: &Sandbox, store: &str) -> Vec<String> {
 
 #[test]
 fn a_part_whose_log_was_unlinked_is_salvaged_and_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let written = killed_in_drain(&sandbox);
     let ended = sandbox.run_all().expect(0);
     assert!(
@@ -80,7 +80,7 @@ fn a_part_whose_log_was_unlinked_is_salvaged_and_named() {
 
 #[test]
 fn what_a_writer_still_writes_to_the_unlinked_file_follows_the_salvaged_part() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.log("web.log");
     let script = format!("exec >> '{}'; echo one; read go; echo two; read go", log.display());
     let mut writer = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh");
@@ -103,7 +103,7 @@ fn what_a_writer_still_writes_to_the_unlinked_file_follows_the_salvaged_part() {
 fn what_is_written_while_other_logs_are_copied_is_durable_before_the_unlink() {
     // A busy log beside large ones: while those are copied it grows on under its claimed name. All of it must be in the
     // spool when it is unlinked, and what comes behind the unlink must not wait for the large logs that follow.
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let line = |n: u64| format!("{n:>9} a line of a large log, {}\n", n * 7919 % 10_007);
     let text: String = (0..1_500_000).map(line).collect();
     for name in ["x.log", "y.log", "z.log"] {
@@ -135,7 +135,7 @@ fn what_is_written_while_other_logs_are_copied_is_durable_before_the_unlink() {
 #[test]
 fn a_part_waits_while_the_directory_of_its_log_is_another_one() {
     // A lost mount: the empty mount point has neither the log nor the claimed file.
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let written = killed_in_drain(&sandbox);
     std::fs::rename(sandbox.path("log"), sandbox.path("unmounted")).expect("a rename");
     std::fs::create_dir(sandbox.path("log")).expect("a directory");
@@ -150,7 +150,7 @@ fn a_part_waits_while_the_directory_of_its_log_is_another_one() {
 
 #[test]
 fn a_part_that_has_lost_what_it_held_is_named_and_leaves_a_gap() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     killed_in_drain(&sandbox);
     let part = spool(&sandbox, "part").remove(0);
     std::fs::write(&part, "").expect("a file");
@@ -165,7 +165,7 @@ fn a_part_that_has_lost_what_it_held_is_named_and_leaves_a_gap() {
 
 #[test]
 fn a_claimed_file_that_two_paths_lead_to_is_shipped_once() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     symlink(sandbox.path("log"), sandbox.path("link")).expect("a link");
     sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "once\n");
     sandbox.write_log("new.log", "once too\n");
@@ -178,7 +178,7 @@ fn a_claimed_file_that_two_paths_lead_to_is_shipped_once() {
 
 #[test]
 fn two_state_directories_do_not_take_the_same_claimed_file() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     // The first run is still copying when the second one finds its claimed file.
     let line = |n: u64| format!("{n:>9} a line of a large log, {}\n", n * 7919 % 10_007);
     let text: String = (0..2_000_000).map(line).collect();
@@ -196,7 +196,7 @@ fn two_state_directories_do_not_take_the_same_claimed_file() {
 
 #[test]
 fn a_stranger_who_locks_the_log_directory_stops_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "x\n");
     let directory = std::fs::File::open(sandbox.path("log")).expect("it can be read");
     let _lock = nix::fcntl::Flock::lock(directory, nix::fcntl::FlockArg::LockExclusiveNonblock).expect("a lock");
@@ -206,7 +206,7 @@ fn a_stranger_who_locks_the_log_directory_stops_nothing() {
 
 #[test]
 fn a_stream_stays_with_its_store() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     std::fs::create_dir(sandbox.path("elsewhere")).expect("a directory");
     for (round, to) in ["store", "elsewhere", "store", "elsewhere"].into_iter().enumerate() {
         sandbox.write_log("web.log", format!("{round}\n"));
@@ -221,7 +221,7 @@ fn a_stream_stays_with_its_store() {
 
 #[test]
 fn the_number_of_a_damaged_segment_is_never_used_again() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "first\n");
     run_to(&sandbox, "store").quiet();
     for (round, extension) in ["gz", "json"].into_iter().enumerate() {
@@ -249,7 +249,7 @@ fn the_number_of_a_damaged_segment_is_never_used_again() {
 
 #[test]
 fn one_bad_file_in_the_spool_does_not_stop_the_others() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "fine\n");
     run_to(&sandbox, "missing").expect(75);
     let record = spool(&sandbox, "json").remove(0);
@@ -271,7 +271,7 @@ fn one_bad_file_in_the_spool_does_not_stop_the_others() {
 
 #[test]
 fn an_empty_claimed_file_does_not_keep_its_log_from_being_taken() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "");
     sandbox.write_log("web.log", "new\n");
     sandbox.run_all().quiet();
@@ -282,7 +282,7 @@ fn an_empty_claimed_file_does_not_keep_its_log_from_being_taken() {
 
 #[test]
 fn our_own_directories_are_not_shipped_whatever_path_leads_there() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     // Empty, it is no log.
     sandbox.config_file_verbatim("");
     sandbox.write_log("web.log", "x\n");
@@ -302,7 +302,7 @@ fn our_own_directories_are_not_shipped_whatever_path_leads_there() {
 
 /// A sandbox that belongs to an ordinary user.
 fn sandbox_of_nobody() -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     for path in ["", "log", "store"] {
         std::os::unix::fs::chown(sandbox.path(path), Some(NOBODY), Some(NOBODY)).expect("chown, as root");
     }
@@ -344,7 +344,7 @@ fn a_second_writer_is_not_forgotten_where_leases_do_not_work() {
 
 #[test]
 fn a_log_that_a_power_loss_cut_short_is_taken_from_its_durable_part() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "one\ntwo\nthree\n");
     sandbox.write_log("other.log", "a\nb\n");
     let mut run = sandbox.logferry();
@@ -397,7 +397,7 @@ fn a_user_who_may_not_look_into_the_writer_keeps_the_mark_of_its_file() {
 
 #[test]
 fn another_file_by_the_claimed_name_is_left_alone_and_the_segment_waits() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "one\ntwo\n");
     let mut run = sandbox.logferry();
     run.arg("run").arg(sandbox.path("log"));
@@ -433,7 +433,7 @@ fn a_damaged_part_beside_a_sealed_record_is_salvaged_up_to_the_damage() {
     let line = |n: u64| format!("{n:>9} a line of the log, {}\n", n * 7919 % 10_007);
     let text: String = (0..20_000).map(line).collect();
     for (damage, spoil) in damages {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         sandbox.write_log("web.log", &text);
         let mut run = sandbox.logferry();
         run.arg("run").arg(sandbox.path("log"));
@@ -460,7 +460,7 @@ fn a_damaged_part_beside_a_sealed_record_is_salvaged_up_to_the_damage() {
 
 #[test]
 fn what_turns_out_not_to_have_grown_is_not_forgotten_while_it_is_held() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let log = sandbox.log("web.log");
     let script = format!("exec >> '{}'; echo one; read go; echo two; read go; echo three; read go", log.display());

@@ -64,7 +64,7 @@ fn a_second_hard_link() {
 
 #[test]
 fn a_log_that_may_not_be_read() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let secret = sandbox.write_log("secret.log", "s\n");
     sandbox.write_log("web.log", "fine\n");
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o000)).expect("chmod");

@@ -36,7 +36,7 @@ fn tally(what: &str, rotations: usize, written: &[Written]) {
 
 #[test]
 fn a_hundred_rotations_under_a_writer_at_full_speed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     // Writes of many sizes, in bursts as fast as the disk takes them; between two bursts a moment of silence, so that
     // the volume stays bounded where the machine is busy with other things.
@@ -55,7 +55,7 @@ fn a_hundred_rotations_under_a_writer_at_full_speed() {
 
 #[test]
 fn a_write_that_lands_after_the_unlink_is_drained() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     // Between the writer's look at the link count and its write lie 30 ms: often the unlink falls into them.
     let args = ["--writes-of", "20000", "--every", "5", "--pause-before-write", "30"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
@@ -75,7 +75,7 @@ fn a_write_that_lands_after_the_unlink_is_drained() {
 
 #[test]
 fn huge_buffered_writes_come_back_whole() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let args = ["--writes-of", "16777216,300", "--every", "400", "--pause-before-write", "3"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
     for _ in 0..10 {
@@ -89,7 +89,7 @@ fn huge_buffered_writes_come_back_whole() {
 
 #[test]
 fn a_silent_writer_is_not_waited_for_and_goes_on_later() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let writer = Writer::start(&sandbox, &["--idle-after", "50000"], &[sandbox.log("quiet.log")]);
     let begin = Instant::now();
     sandbox.run_all().quiet();
@@ -112,7 +112,7 @@ fn a_silent_writer_is_not_waited_for_and_goes_on_later() {
 
 #[test]
 fn growth_of_an_inode_that_its_writer_never_reopens_is_shipped_by_the_next_run() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.log("stubborn.log");
     // A plain `>>` redirect: it opens once and never looks at the link count.
     let script = format!("exec >> '{}'; echo one; read go; echo two; read go; echo three; read go", log.display());
@@ -145,7 +145,7 @@ fn growth_of_an_inode_that_its_writer_never_reopens_is_shipped_by_the_next_run()
 
 #[test]
 fn two_hundred_logs_settle_side_by_side() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     let logs: Vec<_> = (0..200).map(|n| sandbox.log(format!("job-{n:03}.log"))).collect();
     let writer = Writer::start(&sandbox, &["--idle-after", "30000"], &logs);
@@ -164,7 +164,7 @@ fn two_hundred_logs_settle_side_by_side() {
 
 #[test]
 fn few_open_files_are_enough_for_many_logs() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     for n in 0..300 {
         sandbox.write_log(format!("job-{n:03}.log"), format!("line of {n}\n"));
     }
@@ -179,7 +179,7 @@ fn few_open_files_are_enough_for_many_logs() {
 
 #[test]
 fn an_empty_directory_and_empty_logs_are_nothing_to_do_without_any_request() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     bucket.run_all(&sandbox).quiet();
     for n in 0..1000 {
@@ -192,7 +192,7 @@ fn an_empty_directory_and_empty_logs_are_nothing_to_do_without_any_request() {
 
 #[test]
 fn shipping_takes_one_request_for_a_segment() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     for n in 0..5 {
         sandbox.write_log(format!("{n}.log"), "a line\n");
@@ -206,7 +206,7 @@ fn shipping_takes_one_request_for_a_segment() {
 
 #[test]
 fn a_bucket_behind_https_with_a_certificate_of_its_own_authority() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::with(&sandbox, crate::s3_server::Transport::Https(sandbox.path("")), None);
     sandbox.write_log("web.log", "over https\n");
     bucket.run_all(&sandbox).quiet();
@@ -215,7 +215,7 @@ fn a_bucket_behind_https_with_a_certificate_of_its_own_authority() {
 
 #[test]
 fn the_same_log_by_two_names_is_taken_once() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "once\n");
     let (path, pattern) = (sandbox.log("web.log"), sandbox.log("*.log"));
     let args: [OsString; 4] = ["run".into(), path.into(), pattern.into(), sandbox.path("log").into()];
@@ -244,7 +244,7 @@ fn keep_up_with(part: impl Fn() -> Option<PathBuf>, mut log: File, piece: &[u8],
 #[test]
 fn a_writer_that_is_as_fast_as_the_compressor_does_not_keep_a_run_at_one_log() {
     const PIECE: usize = 1 << 20;
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\nwriter = \"reopens\"\n");
     let first = noise(4 * PIECE);
     let path = sandbox.write_log("web.log", &first);

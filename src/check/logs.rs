@@ -12,6 +12,8 @@ use crate::model::problem::Problem;
 use crate::model::size;
 use crate::rotate::discover::{Discovery, Found};
 use crate::rotate::families::Family;
+use crate::rotate::moved::{self, Left};
+use crate::spool;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
 use crate::sys::filesystem::{FileSystem, Place};
@@ -30,7 +32,28 @@ pub(super) fn look(subject: &Subject) -> Vec<Finding> {
     for (path, logs) in directories(subject, settings) {
         findings.extend(at_most(directory(&path, &logs), "directory"));
     }
+    findings.extend(moved(settings));
     findings
+}
+
+/// The files beside the logs that the next run takes, since a part of them was taken while they were the logs.
+fn moved(settings: &Settings) -> Vec<Finding> {
+    // What is wrong with the state directory is a finding of the spool's.
+    let (Ok(standings), Ok(continued)) = (spool::standings(&settings.state_dir), spool::continued(&settings.state_dir))
+    else {
+        return Vec::new();
+    };
+    let left = moved::left(settings, &standings, &continued).into_iter();
+    let finding = |Left { path, bytes, log, refused, .. }| match refused {
+        Some((why, hint)) => Finding::fail(Bars::Logs, to_text(&path), why).hint(hint),
+        None => {
+            let (log, bytes) = (to_text(&log), size::show(bytes));
+            let so =
+                format!("was {log} until it was renamed, and is taken by the next run: {bytes} are in no segment yet");
+            Finding::ok(to_text(&path), so)
+        }
+    };
+    at_most(left.map(finding).collect(), "moved files")
 }
 
 /// What a pattern found.

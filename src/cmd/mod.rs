@@ -8,6 +8,7 @@ pub mod flush;
 pub mod grep;
 mod host;
 pub mod install;
+mod lagging;
 pub mod lifecycle;
 pub mod ls;
 pub mod plan;

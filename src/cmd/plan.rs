@@ -1,21 +1,24 @@
 //! `logferry run --dry-run`: what a run would do, without touching anything.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::config::Settings;
 use crate::exit::Exit;
+use crate::model::path_text::to_text;
 use crate::model::plan::Step;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{SealedSegment, Segment};
+use crate::model::segment::{Identity, SealedSegment, Segment};
 use crate::model::way::Way;
 use crate::report::{self, steps};
 use crate::rotate::choose::{self, Chosen};
 use crate::rotate::discover::{self, ClaimedFile, Discovery};
 use crate::rotate::families::{Family, RotatedFile};
+use crate::rotate::moved::{self, Left};
 use crate::rotate::outlook::{self, Against};
-use crate::spool::{Survey, survey};
+use crate::spool::{self, Survey, survey};
 use crate::sys::procfs;
 
 /// How the plan is printed.
@@ -55,6 +58,28 @@ fn rotated(Family { service, left_by, files, .. }: Family, settings: &Settings) 
     })
 }
 
+/// What would be taken of files that are beside their logs since a run has taken a part of them, and what not; of those
+/// that are not `listed` anyway.
+fn moved(settings: &Settings, listed: &HashSet<Identity>) -> (Vec<Step>, Vec<Problem>) {
+    let (mut steps, mut problems) = (Vec::new(), Vec::new());
+    // What can't be read of the state directory was told.
+    let standings = spool::standings(&settings.state_dir).unwrap_or_default();
+    let continued = spool::continued(&settings.state_dir).unwrap_or_default();
+    for left in moved::left(settings, &standings, &continued) {
+        let Left { path, file, bytes, log, service, refused } = left;
+        match refused {
+            _ if listed.contains(&file) => {}
+            Some((why, hint)) => problems.push(Problem::new(Effect::Failed, path, why).hint(hint)),
+            None => {
+                let since =
+                    format!("it was {} until it was renamed, and so much of it is in no segment", to_text(&log));
+                steps.push(Step::Take { path, bytes, service, to: settings.to.clone(), way: Way::Closed, since });
+            }
+        }
+    }
+    (steps, problems)
+}
+
 fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
     let Discovery { found, families, claimed, current, mut problems, .. } = discover::discover(settings, avoid);
     let Survey { unfinished, sealed, .. } = survey(&settings.state_dir).unwrap_or_else(|failure| {
@@ -71,6 +96,10 @@ fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
         to: segment.to,
     });
     let mut steps: Vec<Step> = finish.chain(ship).collect();
+    let listed = families.iter().flat_map(|family| &family.files).map(|file| file.status.identity).collect();
+    let (taken, refused) = moved(settings, &listed);
+    steps.extend(taken);
+    problems.extend(refused);
     steps.extend(families.into_iter().flat_map(|family| rotated(family, settings)));
     let rotated_away = current
         .into_iter()

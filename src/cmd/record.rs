@@ -12,7 +12,7 @@ const HINT: &str = "all else was done; see that the directory of `metrics` (--me
 
 /// Remembers how a command ended, and writes its metrics. That these can't be written is told, and no failure.
 pub(super) fn ended(spool: &Spool, settings: &Settings, command: Command, report: &mut Report) {
-    let history = spool.command_ended(report.as_run(command), &report.shipped_by_service());
+    let history = spool.command_ended(report.as_run(command), &report.shipped_by_service(), report.lagging.clone());
     // Without what was before, what grows would begin at 0: the file stays as it is, and becomes old.
     let (Some(history), Some(path)) = (history, &settings.metrics) else { return };
     let written = || -> Result<()> {

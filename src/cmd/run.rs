@@ -1,8 +1,8 @@
 //! `logferry run`: the hourly job. Recover, claim, seal, ship; what is common with other commands is in `work`.
 
 use super::plan::Form;
-use super::record;
 use super::work::{self, Doubts, Work};
+use super::{lagging, record};
 use crate::cli;
 use crate::config::{Backlog, Settings};
 use crate::ec2;
@@ -52,6 +52,7 @@ pub fn run(args: cli::Run) -> Exit {
         Ok(Some(lock)) => {
             spool.command_begins(Command::Run);
             let report = work.in_passes(&mut spool).unwrap_or_else(|failure| work.failed(&failure));
+            let report = lagging::settled(report, &spool, &settings);
             let mut report = work::tell(report, &spool, Doubts::Noted, &Told::default());
             record::ended(&spool, &settings, Command::Run, &mut report);
             (report, Some(lock))

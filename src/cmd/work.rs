@@ -236,9 +236,10 @@ impl Work<'_> {
         let machine = machine.get_or_insert_with(found).clone();
         report.instance = Some(machine.name(&host::name()));
         let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room, stopped, mut more, .. } =
+        let Outcome { sealed, mut problems, no_room, stopped, mut more, limited, .. } =
             Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
         report.sealed.extend(items(&sealed));
+        report.limited.extend(limited);
         problems.extend(stopped.problem(stop.why(), &settings.state_dir));
         report.found(&mut problems);
         to_ship.extend(sealed);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lag::{self, Lag};
 use super::names::Service;
 use super::problem::{Cause, Effect, Problem};
 use super::time::Moment;
@@ -222,6 +223,9 @@ pub struct History {
     /// The last one whose exit code was 0.
     #[serde(default)]
     pub success: Option<Success>,
+    /// The logs that lag behind their limits, the most bytes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lagging: Vec<Lag>,
     /// All of them.
     #[serde(default)]
     pub totals: Totals,
@@ -230,8 +234,8 @@ pub struct History {
 impl History {
     /// Before anything was run.
     pub fn new(now: Moment) -> Self {
-        let (begun, last, success, totals) = Default::default();
-        Self { version: VERSION, since: now, begun, cut_short: 0, last, success, totals }
+        let (begun, last, success, lagging, totals) = Default::default();
+        Self { version: VERSION, since: now, begun, cut_short: 0, last, success, lagging, totals }
     }
 
     /// Reads what was written.
@@ -255,8 +259,9 @@ impl History {
         self.begun = Some(begun);
     }
 
-    /// The command has ended, and has shipped this of each service.
-    pub fn end(&mut self, run: Run, shipped: &BTreeMap<Service, Amount>) {
+    /// The command has ended, and has shipped this of each service; these logs lag behind their limits now.
+    pub fn end(&mut self, run: Run, shipped: &BTreeMap<Service, Amount>, lagging: Vec<Lag>) {
+        self.lagging = lag::most(lagging);
         self.begun = None;
         self.cut_short = 0;
         *self.totals.runs.entry(run.exit_code).or_default() += 1;
@@ -326,13 +331,13 @@ mod tests {
     fn runs_that_never_end_are_counted_and_don_t_look_like_success() {
         let mut history = History::new(at(0));
         history.begin(begun(1));
-        history.end(run(0, 2), &BTreeMap::new());
+        history.end(run(0, 2), &BTreeMap::new(), Vec::new());
         for second in 3..6 {
             history.begin(begun(second));
         }
         assert_eq!((history.cut_short, history.totals.cut_short), (2, 2));
         assert_eq!(history.success.map(|success| success.at), Some(at(2)));
-        history.end(run(75, 9), &BTreeMap::new());
+        history.end(run(75, 9), &BTreeMap::new(), Vec::new());
         assert_eq!(
             (history.cut_short, history.begun, history.success.map(|success| success.at)),
             (0, None, Some(at(2)))
@@ -346,11 +351,11 @@ mod tests {
         let one = Amount { segments: 1, raw_bytes: 10, bytes: 2 };
         let mut history = History::new(at(0));
         let all = (0..150).map(|number| (service(number), one)).collect();
-        history.end(Run { shipped: one, ..run(0, 2) }, &all);
+        history.end(Run { shipped: one, ..run(0, 2) }, &all, Vec::new());
         assert_eq!(history.totals.services.len(), MOST_SERVICES);
         assert_eq!(history.totals.other_services.segments, 50);
         let later = 2 + FORGOTTEN_AFTER / 1_000_000_000 + 1;
-        history.end(run(0, later), &BTreeMap::from([(service(999), one)]));
+        history.end(run(0, later), &BTreeMap::from([(service(999), one)]), Vec::new());
         assert_eq!(history.totals.services.len(), MOST_SERVICES);
         assert!(history.totals.services.contains_key(&service(999)));
         assert_eq!(history.totals.other_services.segments, 51);
@@ -361,7 +366,7 @@ mod tests {
         let mut history = History::new(at(0));
         history.begin(begun(1));
         let problems = [Problem::new(Effect::Failed, "/var/log/a.log", "x".repeat(9000)).because(Cause::Refused)];
-        history.end(Run::of_problems(Command::Flush, at(1), at(2), &problems), &BTreeMap::new());
+        history.end(Run::of_problems(Command::Flush, at(1), at(2), &problems), &BTreeMap::new(), Vec::new());
         let json = serde_json::to_vec(&history).expect("JSON");
         assert!(json.len() < 3000, "{}", json.len());
         assert_eq!(History::parse(&json), Ok(history));

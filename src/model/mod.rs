@@ -16,6 +16,7 @@ pub mod history;
 pub mod in_place;
 pub mod keep;
 pub mod key;
+pub mod lag;
 pub mod left;
 pub mod metadata;
 pub mod meter;

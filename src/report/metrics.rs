@@ -7,6 +7,7 @@
 use std::fmt::{Display, Write};
 
 use crate::model::history::{Amount, History, Run};
+use crate::model::lag::Lag;
 use crate::model::problem::Cause;
 use crate::model::time::Moment;
 use crate::spool::Survey;
@@ -41,6 +42,7 @@ pub fn text(Facts { history, survey }: &Facts<'_>) -> String {
     }
     of_all_runs(&mut text, history);
     of_spool(&mut text, survey);
+    of_lagging(&mut text, &history.lagging);
     of_services(&mut text, history);
     text.0
 }
@@ -92,6 +94,20 @@ fn of_spool(text: &mut Text, survey: &Survey) {
     text.gauge("damaged_files", "How many files were put aside as damaged.", survey.damaged.len());
     let doubts = "Behind how many segments bytes may be missing, as far as it was found in the last month.";
     text.gauge("doubtful_segments", doubts, survey.doubts.len());
+}
+
+fn of_lagging(text: &mut Text, lagging: &[Lag]) {
+    text.gauge("lagging_logs", "How many logs their limits have left something in.", lagging.len());
+    let bytes: u64 = lagging.iter().map(|lag| lag.bytes).sum();
+    text.gauge("lagging_bytes", "The bytes that limits have left in logs.", bytes);
+    // None is older than any limit: where nothing lags, there is no such number.
+    if let Some(since) = lagging.iter().map(|lag| lag.since).min() {
+        let help = "Since when the log lags that does so longest; missing where none does.";
+        text.gauge("lagging_since_timestamp_seconds", help, seconds(since));
+    }
+    let behind = lagging.iter().filter(|lag| lag.falls_behind()).count();
+    let help = "How many logs are given more than their limits let be taken, so that they never catch up.";
+    text.gauge("falling_behind_logs", help, behind);
 }
 
 fn of_services(text: &mut Text, history: &History) {

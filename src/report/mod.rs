@@ -2,6 +2,7 @@
 
 pub mod checklist;
 mod history;
+mod lagging;
 pub mod metrics;
 pub mod page;
 pub mod progress;
@@ -13,13 +14,15 @@ pub mod style;
 pub mod textfile;
 pub mod told;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::model::destination::Destination;
+use crate::model::lag::Lag;
 use crate::model::left::Left;
 use crate::model::names::{Instance, Service};
 use crate::model::path_text;
@@ -50,6 +53,12 @@ pub struct Report {
     pub waiting: Vec<Item>,
     /// What could not be done.
     pub problems: Vec<Problem>,
+    /// Logs that lag behind their limits, those included that this command was not for.
+    #[serde(serialize_with = "lagging::shown")]
+    pub lagging: Vec<Lag>,
+    /// Logs of which their limits left so many bytes in this run.
+    #[serde(skip)]
+    pub limited: BTreeMap<PathBuf, u64>,
     /// What is not in the store, with its bytes where it is; only a flush looks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<Vec<Left>>,
@@ -65,6 +74,7 @@ impl Report {
         let (sealed, shipped, waiting) = (Vec::new(), Vec::new(), Vec::new());
         let version = env!("CARGO_PKG_VERSION");
         let (instance, left, empty, other_run) = (None, None, 0, false);
+        let (lagging, limited) = Default::default();
         let exit_code = exit(&problems) as u8;
         let finished = started;
         Self {
@@ -77,6 +87,8 @@ impl Report {
             shipped,
             waiting,
             problems,
+            lagging,
+            limited,
             left,
             other_run,
             exit_code,
@@ -120,6 +132,11 @@ impl Item {
     /// How many bytes of its log it holds.
     pub fn raw_bytes(&self) -> u64 {
         self.raw_bytes
+    }
+
+    /// How many bytes it holds of that log; none of another one.
+    pub fn raw_bytes_of(&self, log: &Path) -> u64 {
+        if self.path == path_text::to_text(log) { self.raw_bytes } else { 0 }
     }
 
     /// The report's line on a segment.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::lagging;
 use crate::model::doubt::Doubt;
 use crate::model::history::{Begun, History, Run, Skipped, Success, Trouble};
+use crate::model::lag::Lag;
 use crate::model::path_text::to_text;
 use crate::model::probe::rough;
 use crate::model::segment::{SealedSegment, SegmentName};
@@ -40,6 +42,9 @@ pub struct Status {
     waiting: Vec<Waiting>,
     /// Logs that a run took and did not come to the end with.
     unfinished: Vec<Unfinished>,
+    /// Logs that lag behind their limits.
+    #[serde(serialize_with = "lagging::shown")]
+    lagging: Vec<Lag>,
     /// Deleted logs that a writer may still have open.
     held: usize,
     /// Files that made no sense and were put aside.
@@ -96,7 +101,8 @@ impl Status {
         let Overview { survey, runs, streams, newest, kept } = overview;
         let cut_short = runs.cut_short();
         let Runs { history, unread, skipped, at_work } = runs;
-        let (last_run, last_success) = history.map_or((None, None), |History { last, success, .. }| (last, success));
+        let (last_run, last_success, lagging) =
+            history.map_or_else(Default::default, |History { last, success, lagging, .. }| (last, success, lagging));
         let Survey { unfinished, sealed, doubts, held, damaged, used, .. } = survey;
         Self {
             now,
@@ -116,6 +122,7 @@ impl Status {
                     since: segment.claimed_at,
                 })
                 .collect(),
+            lagging,
             held,
             damaged: damaged.iter().map(|path| to_text(path)).collect(),
             doubts,
@@ -207,6 +214,7 @@ impl Status {
         for Unfinished { path, since, .. } in &self.unfinished {
             lines.push(format!("unfinished: {path}, begun at {}; the next run goes on with it", since.to_second()));
         }
+        lines.extend(lagging::lines(&self.lagging));
         if self.held > 0 {
             let logs = super::count(self.held, "deleted log");
             lines.push(format!("watched: {logs} that a writer may still have open"));

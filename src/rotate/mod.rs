@@ -58,7 +58,7 @@ mod undecided;
 pub mod untaken;
 pub mod watch;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -102,6 +102,8 @@ pub struct Outcome {
     pub nothing_new: Vec<Identity>,
     /// Logs of which a slice was taken, and that go on when the others, and shipping, have had their turn.
     pub more: Vec<PathBuf>,
+    /// Logs of which their limits leave so many bytes for later runs.
+    pub limited: BTreeMap<PathBuf, u64>,
 }
 
 /// How many items of one log a run takes, one after another. Each may take the settle time and more, and nothing is

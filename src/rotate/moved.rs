@@ -27,7 +27,7 @@ use super::families::{self, Family, LeftBy, RotatedFile};
 use super::leftovers::split;
 use super::queues::{Item, Queues};
 use super::{Rotation, known, untaken};
-use crate::config::Settings;
+use crate::config::{ServiceTemplate, Settings};
 use crate::model::doubt::Why;
 use crate::model::family;
 use crate::model::in_place::Known;
@@ -81,6 +81,27 @@ pub struct Left {
     pub file: Identity,
     /// How many of its bytes are in no segment; of a compressed one, how many it has.
     pub bytes: u64,
+    /// The log that it was, or came after.
+    pub log: PathBuf,
+    /// What that is about.
+    pub service: Service,
+    /// Why no run can take it, and what to do.
+    pub refused: Option<(String, String)>,
+}
+
+impl Left {
+    fn of_rotated(file: RotatedFile, log: &Path, service: &Service, continued: &Continued) -> Self {
+        let refused = families::refusal(&file.entry(), file.path.file_name().unwrap_or_default());
+        let bytes = untaken::of_moved(continued, log, &file.path, &file.status);
+        let (log, service) = (log.to_owned(), service.clone());
+        Self { path: file.path, file: file.status.identity, bytes, log, service, refused }
+    }
+
+    fn of_renamed(renamed: Renamed, continued: &Continued) -> Self {
+        let Renamed { log, service, path, status } = renamed;
+        let bytes = untaken::of_moved(continued, &log, &path, &status);
+        Self { path, file: status.identity, bytes, log, service, refused: None }
+    }
 }
 
 /// What a run would look for and find in these directories: for those who only look, without the lock. What can't be looked at is
@@ -89,12 +110,9 @@ pub fn left(settings: &Settings, standings: &Standings, continued: &Continued) -
     let (mut dirs, mut left) = (Directories::default(), Vec::new());
     for (log, sought) in logs(standings, settings, None) {
         let Ok(Some(found)) = look(settings, standings, &mut dirs, &log, &sought) else { continue };
-        let rotated = found.files.into_iter().map(|file| (file.path, file.status));
-        let files = rotated.chain(found.renamed.into_iter().map(|renamed| (renamed.path, renamed.status)));
-        left.extend(files.map(|(path, status)| {
-            let bytes = untaken::of_moved(continued, &log, &path, &status);
-            Left { path, file: status.identity, bytes }
-        }));
+        let service = service_of(settings, &log).unwrap_or_else(|| ServiceTemplate::default().service(&log));
+        left.extend(found.files.into_iter().map(|file| Left::of_rotated(file, &log, &service, continued)));
+        left.extend(found.renamed.into_iter().map(|renamed| Left::of_renamed(renamed, continued)));
     }
     left.retain(|left| left.bytes > 0);
     left
@@ -210,8 +228,7 @@ fn sort(
     moved: Vec<&SealedSegment>,
     search: &mut Sighted,
 ) -> Result<()> {
-    let service =
-        settings.set_of(log).map(|set| set.service.service(log)).unwrap_or_else(|| newest.segment.service.clone());
+    let service = service_of(settings, log).unwrap_or_else(|| newest.segment.service.clone());
     let mut known: HashSet<usize> = HashSet::new();
     for sealed in moved {
         let is_it = |file: &RotatedFile| is_file_of(sealed, &file.status.identity);
@@ -240,6 +257,11 @@ fn sort(
         }
     }
     Ok(())
+}
+
+/// What a log is about, as the set says that names it.
+fn service_of(settings: &Settings, log: &Path) -> Option<Service> {
+    settings.set_of(log).map(|set| set.service.service(log))
 }
 
 /// Whether a log that is at its path holds still what was taken of it.

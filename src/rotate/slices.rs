@@ -220,6 +220,7 @@ pub(super) fn say_limited(rotation: &mut Rotation<'_>, path: &Path, left: u64) {
          run takes them",
         size::show(left)
     );
+    rotation.outcome.limited.insert(path.to_owned(), left);
     let tally = rotation.spool.tally(path);
     rotation.spool.tally_told(path);
     match tally {

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::model::history::{Amount, Begun, Command, History, Run, Skipped};
+use crate::model::lag::Lag;
 use crate::model::names::Service;
 use crate::model::problem;
 use crate::model::time::Moment;
@@ -60,12 +61,18 @@ pub(super) fn begin(root: &Dir, command: Command, now: Moment) {
 
 /// Takes note of how it ended; gives what all of them came to, whether that could be written or not. `None` where what there
 /// was before can't be read now.
-pub(super) fn end(root: &Dir, run: Run, shipped: &BTreeMap<Service, Amount>) -> Option<History> {
+pub(super) fn end(root: &Dir, run: Run, shipped: &BTreeMap<Service, Amount>, lagging: Vec<Lag>) -> Option<History> {
     let mut history = known(root, run.started)?;
-    history.end(run, shipped);
+    history.end(run, shipped, lagging);
     write(root, LAST, &history);
     fault::reached(Point::EndNotedOfRun);
     Some(history)
+}
+
+/// The logs that lagged after the command before; none where that is not known.
+pub(super) fn lagged(root: &Dir) -> Vec<Lag> {
+    let json = read(root, LAST).ok().flatten();
+    json.and_then(|json| History::parse(&json).ok()).map_or_else(Vec::new, |history| history.lagging)
 }
 
 /// Takes note that a command found another one at work. Several may do so at once: the last one counts.

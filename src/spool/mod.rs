@@ -53,6 +53,7 @@ use crate::model::doubt::Doubt;
 use crate::model::history::{Amount, Command, History, Run};
 use crate::model::in_place::InPlace;
 use crate::model::keep::Keep;
+use crate::model::lag::Lag;
 use crate::model::names::Service;
 use crate::model::notice::Kind;
 use crate::model::problem::{self, Problem};
@@ -146,10 +147,15 @@ impl Spool {
         history::begin(&self.root, command, clock::now());
     }
 
-    /// Takes note of how that command ended, and of what it has shipped of each service. Gives what all commands came to;
+    /// Takes note of how that command ended, of what it has shipped of each service, and of the logs that lag now. Gives what all commands came to;
     /// `None` where what is known of those before can't be read now.
-    pub fn command_ended(&self, run: Run, shipped: &BTreeMap<Service, Amount>) -> Option<History> {
-        history::end(&self.root, run, shipped)
+    pub fn command_ended(&self, run: Run, shipped: &BTreeMap<Service, Amount>, lagging: Vec<Lag>) -> Option<History> {
+        history::end(&self.root, run, shipped, lagging)
+    }
+
+    /// The logs that lagged behind their limits after the command before; none where that can't be read.
+    pub fn lagged(&self) -> Vec<Lag> {
+        history::lagged(&self.root)
     }
 
     /// Takes note that a command found another one at work.

@@ -184,7 +184,7 @@ fn turncoat(log: &Path, other: &Path, done: &Path) -> Child {
 fn a_file_that_a_writer_puts_in_the_place_of_its_log_is_not_read() {
     // Of two logs the first one's writer has gone when the run looks. It takes note of that, and stops there: it has seen
     // who holds the second one, and has not opened it yet.
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let (secret, done) = (sandbox.path("secret"), sandbox.path("done"));
     std::fs::write(&secret, format!("{SECRET}\n").repeat(20)).expect("a secret");

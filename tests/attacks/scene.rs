@@ -28,7 +28,7 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new() -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         let scene = Self { sandbox };
         std::fs::set_permissions(scene.path(""), PermissionsExt::from_mode(0o711)).expect("chmod");
         for dir in ["srv", "srv/site", "srv/site/log", "honest", "outside", "outside/log", "outside/site/log"] {

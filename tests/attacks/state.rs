@@ -14,7 +14,7 @@ fn mode(path: &Path, mode: u32) {
 
 /// A sandbox whose state directory has been used, and holds a segment that waits for its store.
 fn used() -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("old.log", "waits\n");
     std::fs::rename(sandbox.path("store"), sandbox.path("store.away")).expect("a rename");
     sandbox.run_all().expect(75);
@@ -134,7 +134,7 @@ fn what_is_known_of_the_instance_is_not_read_from_a_file_of_somebody_elses() {
 
 #[test]
 fn a_state_directory_that_others_could_replace_is_refused_before_it_is_made() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.write_log("web.log", "x\n");
     std::fs::create_dir(sandbox.path("loose")).expect("a directory");
     let run = |under: &str| {
@@ -162,7 +162,7 @@ fn a_state_directory_that_others_could_replace_is_refused_before_it_is_made() {
 #[test]
 fn all_that_is_made_is_closed_to_others_whatever_the_umask() {
     use std::os::unix::fs::MetadataExt;
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "x\n");
     let script = format!("umask 000; exec '{}' run {}", env!("CARGO_BIN_EXE_logferry"), sandbox.path("log").display());
     let environment = sandbox.logferry();
@@ -194,7 +194,7 @@ fn all_that_is_made_is_closed_to_others_whatever_the_umask() {
 #[test]
 fn links_within_the_store_are_not_followed() {
     for (link, file) in [("service=web", "nowhere"), ("service=web/dt=", "elsewhere")] {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         sandbox.write_log("web.log", "x\n");
         let outside = sandbox.path(file);
         std::fs::create_dir(&outside).expect("a directory");
@@ -218,7 +218,7 @@ fn links_within_the_store_are_not_followed() {
 
 #[test]
 fn another_users_program_of_our_name_keeps_nobody_from_a_claimed_file() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     mode(&sandbox.path(""), 0o711);
     let claimed = sandbox.write_log(".web.log.20261121T005959Z-k3f9a2.claimed", "left\n");
     // Anyone may call his program logferry, and may open what he may read.

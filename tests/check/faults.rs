@@ -128,7 +128,7 @@ fn a_full_file_system_of_logs_is_told_of() {
 
 #[test]
 fn an_ordinary_user_is_told_what_he_may_not_do_and_what_he_can_not_see() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     fs::set_permissions(sandbox.path(""), Permissions::from_mode(0o755)).expect("chmod");
     let secret = sandbox.write_log("secret.log", "x\n");
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("chmod");

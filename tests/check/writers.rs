@@ -63,7 +63,7 @@ impl Drop for Init {
 
 #[test]
 fn a_log_that_nobody_holds_is_fine() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "x\n");
     check(&sandbox).ends(0).has("writers", "web.log", "ok", "as reopens; nobody has it open for writing");
     sandbox.config_file("writer = \"auto\"\n");
@@ -72,7 +72,7 @@ fn a_log_that_nobody_holds_is_fine() {
 
 #[test]
 fn a_writer_that_keeps_upstarts_contract_is_known_by_its_name() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _init = Init::start(&sandbox, &["a.log", "b.log", "c.log"]);
     check(&sandbox).ends(0).has("writers", "a.log and 2 more logs", "ok", "as reopens; init (pid");
     sandbox.config_file("writer = \"auto\"\n");
@@ -81,7 +81,7 @@ fn a_writer_that_keeps_upstarts_contract_is_known_by_its_name() {
 
 #[test]
 fn a_program_that_holds_its_log_is_warned_of() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _holder = Holder::start(&sandbox, "rsyslogd", "messages.log", 0);
     sandbox.write_log("web.log", "x\n");
     let checked = check(&sandbox);
@@ -91,21 +91,21 @@ fn a_program_that_holds_its_log_is_warned_of() {
 
 #[test]
 fn a_program_that_nobody_knows_is_named_as_such() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _holder = Holder::start(&sandbox, "something", "web.log", 0);
     check(&sandbox).ends(0).has("writers", "web.log", "warn", "it is not known whether");
 }
 
 #[test]
 fn another_users_process_is_not_believed_to_be_init() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _impostor = Holder::start(&sandbox, "init", "web.log", NOBODY);
     check(&sandbox).ends(0).has("writers", "web.log", "warn", "it is not known whether");
 }
 
 #[test]
 fn a_way_that_no_run_could_go_is_a_fault() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _holder = Holder::start(&sandbox, "something", "web.log", 0);
     sandbox.config_file("writer = \"signal\"\nsignal = \"HUP\"\nprocess = \"rsyslogd\"\n");
     check(&sandbox).ends(1).has("writers", "web.log", "fail", "none of them is called rsyslogd");

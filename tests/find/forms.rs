@@ -19,6 +19,8 @@ fn shelves() -> Shelves {
         let directory = format!("service={service}/dt={}", super::day(first));
         let mut metadata =
             vec![("length", "100"), ("lines", "3"), ("ended", "released"), ("host", "web-1"), ("path", "/var/log/x")];
+        // Objects of the first versions don't say it.
+        metadata.extend((place != "aaaaaa-3").then_some(("writer", "signal")));
         if place == "aaaaaa-2" {
             metadata.push(("notice", "truncated@20261121T005959Z"));
         }
@@ -45,8 +47,9 @@ fn a_long_line_tells_what_objects_say_of_themselves_for_a_request_each() {
     let found = shelves().ls("web --long --total");
     let text = found.ended.text();
     let lines: Vec<_> = text.lines().collect();
-    assert!(lines[0].ends_with("  5           100          3  released     web-1  /var/log/x"), "{text}");
+    assert!(lines[0].ends_with("  5           100          3  released     signal   web-1  /var/log/x"), "{text}");
     assert!(lines[1].ends_with("/var/log/x  notice: truncated@20261121T005959Z"), "{text}");
+    assert!(lines[2].ends_with("  released     -        web-1  /var/log/x"), "{text}");
     assert!(lines[3].contains("15 B compressed, 300 B raw in 9 lines, "), "{text}");
     assert_eq!(found.asked.iter().filter(|asked| **asked == Asked::Object).count(), 3);
 }

@@ -71,7 +71,7 @@ fn assert_order(put: &[String], wanted: &[Content]) {
 
 #[test]
 fn when_there_is_not_time_for_all_the_urgent_logs_go_first_and_then_the_smallest() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (hangs, hook) = spoiled_after(9, Fault::Silence);
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     let contents = many_sizes(&sandbox);
@@ -90,7 +90,7 @@ fn when_there_is_not_time_for_all_the_urgent_logs_go_first_and_then_the_smallest
 
 #[test]
 fn what_waited_in_the_spool_goes_by_the_same_order_and_a_stream_by_its_numbers() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (fails, hook) = spoiled_after(0, Fault::Status(403, "AccessDenied"));
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     let mut contents = many_sizes(&sandbox);
@@ -113,7 +113,7 @@ fn what_waited_in_the_spool_goes_by_the_same_order_and_a_stream_by_its_numbers()
 
 #[test]
 fn a_log_that_is_too_large_for_the_time_stays_and_the_others_are_complete() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::reopening_in_memory();
     let log = sandbox.path("log").display().to_string();
     sandbox.config_file(&format!("level = 9\n[[logs]]\npaths = \"{log}/*.log\"\n"));
     let small: Vec<Content> = (0..8).map(|n| Content::new(&format!("s{n}"), noise(5_000 * (n + 1)))).collect();
@@ -139,7 +139,7 @@ fn a_log_that_is_too_large_for_the_time_stays_and_the_others_are_complete() {
 
 #[test]
 fn logs_for_which_there_is_no_time_are_told_of_together() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::reopening_in_memory();
     let logs = sandbox.path("log").display().to_string();
     sandbox.config_file(&format!("level = 9\n[[logs]]\npaths = \"{logs}/*.log\"\n"));
     let bytes = noise(1_000_000).repeat(40);
@@ -151,7 +151,7 @@ fn logs_for_which_there_is_no_time_are_told_of_together() {
 
 #[test]
 fn a_store_that_is_away_is_tried_again_until_it_is_there() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (fails, hook) = spoiled_after(0, Fault::Status(403, "AccessDenied"));
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     sandbox.write_log("web.log", "one\n");
@@ -166,7 +166,7 @@ fn a_store_that_is_away_is_tried_again_until_it_is_there() {
 
 #[test]
 fn without_a_deadline_a_store_that_is_away_ends_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (_, hook) = spoiled_after(0, Fault::Status(403, "AccessDenied"));
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     sandbox.write_log("web.log", "one\n");
@@ -177,7 +177,7 @@ fn without_a_deadline_a_store_that_is_away_ends_it() {
 
 #[test]
 fn a_large_upload_that_hangs_is_given_up_in_time_and_leaves_no_parts_for_long() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (hangs, hook) = spoiled_after(1, Fault::Silence);
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     let bytes = noise(20_000_000);
@@ -192,7 +192,7 @@ fn a_large_upload_that_hangs_is_given_up_in_time_and_leaves_no_parts_for_long() 
 
 #[test]
 fn it_is_over_in_time_even_where_nobody_takes_its_messages() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "one\n");
     let (unread, full) = std::io::pipe().expect("a pipe");
     let flags = nix::fcntl::OFlag::O_NONBLOCK;
@@ -212,7 +212,7 @@ fn it_is_over_in_time_even_where_nobody_takes_its_messages() {
 
 #[test]
 fn a_signal_ends_it_at_a_safe_point_and_the_next_one_goes_on() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let (hangs, hook) = spoiled_after(0, Fault::Silence);
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
     let mut expected = String::new();

@@ -21,7 +21,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let sandbox = Sandbox::in_memory();
+        let sandbox = Sandbox::reopening_in_memory();
         let log = sandbox.path("log").display().to_string();
         sandbox.config_file(&format!(
             "settle = \"30ms\"\n[[logs]]\npaths = \"{log}/urgent.log\"\npriority = \"high\"\n[[logs]]\npaths = \"{log}\"\n"
@@ -111,7 +111,7 @@ fn killed_at_any_point_the_next_one_brings_all_to_its_end() {
 
 #[test]
 fn a_flush_goes_on_where_a_run_was_killed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "web\n");
     for point in ["records-durable", "claims-durable", "copies-durable", "marked-shipped"] {
         sandbox.write_log("job.log", format!("{point}\n"));

@@ -19,7 +19,7 @@ fn opened(sandbox: &Sandbox) -> File {
 
 #[test]
 fn what_a_silent_writer_says_before_it_lets_go_is_shipped_and_then_it_is_over() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let mut log = opened(&sandbox);
     let mut waiting = Beside::start(&mut flush(&sandbox, &["-v", "--final", "--deadline", "100s"]));
     waiting.until_it_says("waiting for writers that still hold");
@@ -35,7 +35,7 @@ fn what_a_silent_writer_says_before_it_lets_go_is_shipped_and_then_it_is_over() 
 
 #[test]
 fn a_writer_that_holds_its_log_to_the_end_is_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let _log = opened(&sandbox);
     let ended = flushed(&sandbox, &["--final", "--deadline", "8s"]).expect(0);
     assert!(ended.took < Duration::from_secs(8), "it took {:?}", ended.took);
@@ -48,7 +48,7 @@ fn a_writer_that_holds_its_log_to_the_end_is_named() {
 
 #[test]
 fn what_is_behind_a_segment_that_the_store_does_not_take_is_not_left_for_a_run_that_never_comes() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let refused: FaultHook = Arc::new(|parts| match parts.uri.path().contains("-00000001-") {
         true => Fault::Status(403, "AccessDenied"),
         false => Fault::Pass,
@@ -66,7 +66,7 @@ fn what_is_behind_a_segment_that_the_store_does_not_take_is_not_left_for_a_run_t
 
 #[test]
 fn what_was_put_aside_as_damaged_goes_with_the_machine_and_so_it_is_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     flushed(&sandbox, &[]).expect(0);
     std::fs::write(sandbox.path("state/spool/k3f9a2-00000001.gz"), "not all of it").expect("a file");
     flushed(&sandbox, &[]).expect(1);

@@ -10,7 +10,7 @@ use crate::support::{Ended, Sandbox, Stopped};
 
 #[test]
 fn a_log_that_had_no_room_is_not_forgotten_when_the_time_to_take_it_is_over() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("min_free = \"10000GiB\"\n");
     let log = sandbox.write_log("web.log", "web\n");
     for (kind, deadline) in [("--final", "1500ms"), ("--json", "4500ms")] {
@@ -50,7 +50,7 @@ fn a_log_that_someone_else_renames_deletes_or_empties_meanwhile_is_named() {
         ("emptied", &empty),
     ];
     for (said, disturb) in cases {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         let ended = disturbed(&sandbox, disturb).expect(1);
         assert!(ended.stderr.contains("web.log: ") && ended.stderr.contains(said), "{said}: {}", ended.stderr);
         assert_eq!(ended.stderr.matches("web.log: ").count(), 1, "once: {}", ended.stderr);
@@ -62,7 +62,7 @@ fn a_log_that_someone_else_renames_deletes_or_empties_meanwhile_is_named() {
 
 #[test]
 fn a_record_that_nobody_can_read_at_the_end_is_no_empty_spool() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "web\n");
     let stopped = Stopped::at(Point::Discovered, 2, flush(&sandbox, &[]));
     std::fs::write(sandbox.path("state/spool/k3f9a2-00000001.json"), "{}").expect("a record");

@@ -21,7 +21,7 @@ fn assert_stored(sandbox: &Sandbox, contents: &[Content]) {
 
 #[test]
 fn all_that_writers_wrote_is_in_the_store_whether_they_hold_their_logs_or_not() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"50ms\"\n");
     let logs: Vec<_> = (0..20).map(|n| sandbox.log(format!("held-{n}.log"))).collect();
     let silent = Writer::start(&sandbox, &["--idle-after", "300000"], &logs);
@@ -41,7 +41,7 @@ fn all_that_writers_wrote_is_in_the_store_whether_they_hold_their_logs_or_not() 
 
 #[test]
 fn a_writer_that_never_stops_does_not_keep_it_and_what_it_wrote_before_is_in_the_store() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let args = ["--writes-of", "80,4096", "--burst", "60000", "--every", "20"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log"), sandbox.log("job.log")]);
     let before: u64 =
@@ -58,7 +58,7 @@ fn a_writer_that_never_stops_does_not_keep_it_and_what_it_wrote_before_is_in_the
 
 #[test]
 fn what_a_writer_wrote_to_a_file_that_was_taken_from_it_long_ago_is_shipped_too() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let writer = Writer::start(&sandbox, &["--idle-after", "70000", "--never-reopens"], &[sandbox.log("web.log")]);
     sandbox.run_all().expect(0);
@@ -72,7 +72,7 @@ fn what_a_writer_wrote_to_a_file_that_was_taken_from_it_long_ago_is_shipped_too(
 
 #[test]
 fn what_waited_in_the_spool_is_shipped_whatever_logs_are_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "web\n");
     std::fs::rename(sandbox.path("store"), sandbox.path("away")).expect("a rename");
     sandbox.run_all().expect(75);
@@ -86,7 +86,7 @@ fn what_waited_in_the_spool_is_shipped_whatever_logs_are_named() {
 
 #[test]
 fn a_log_that_can_not_be_taken_is_named_and_the_rest_is_shipped() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("web.log", "web\n");
     symlink("web.log", sandbox.log("link.log")).expect("a link");
     let ended = flushed(&sandbox, &[]).expect(1);
@@ -97,7 +97,7 @@ fn a_log_that_can_not_be_taken_is_named_and_the_rest_is_shipped() {
 
 #[test]
 fn a_spool_that_has_room_for_one_log_at_a_time_is_no_obstacle() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("max_spool = \"60kB\"\n");
     let contents: Vec<Content> = (0..6)
         .map(|n| {
@@ -113,7 +113,7 @@ fn a_spool_that_has_room_for_one_log_at_a_time_is_no_obstacle() {
 
 #[test]
 fn where_bytes_may_be_missing_it_does_not_say_that_all_is_there() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let writer = Writer::start(&sandbox, &["--idle-after", "70000"], &[sandbox.log("web.log")]);
     let mut run = super::run_of(&sandbox);
@@ -134,7 +134,7 @@ fn flushed_in_namespace(sandbox: &Sandbox) -> Ended {
 
 #[test]
 fn where_nobody_can_see_whether_a_writer_wrote_more_it_says_so() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     let log = sandbox.log("web.log");
     let mut writer = File::options().create(true).append(true).open(&log).expect("a log");
@@ -153,7 +153,7 @@ fn where_nobody_can_see_whether_a_writer_wrote_more_it_says_so() {
 
 #[test]
 fn with_nothing_to_do_it_says_nothing() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log("empty.log", "");
     flushed(&sandbox, &["--deadline", "90s", "--final"]).quiet();
     sandbox.write_log("web.log", "web\n");
@@ -163,7 +163,7 @@ fn with_nothing_to_do_it_says_nothing() {
 
 #[test]
 fn wrong_usage_is_told_before_anything_is_touched() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.write_log("web.log", "web\n");
     for deadline in ["soon", "0s", "900ms", "25h", "-5s"] {
         flushed(&sandbox, &[&format!("--deadline={deadline}")]).expect(2);

@@ -247,3 +247,39 @@ fn a_copy_that_copytruncate_made_gives_back_what_it_cut_off_and_one_that_a_perso
     assert!(told.contains("was truncated"), "{told}");
     scene.assert_all(&content);
 }
+
+#[test]
+fn what_the_next_run_takes_of_moved_files_is_told_before_by_a_dry_run_and_by_check() {
+    let scene = scene();
+    let (mut content, log) = (String::new(), scene.log());
+    let writer = Holds::open(">>", &log);
+    append_lines(&log, &mut content, 0..2000);
+    scene.run().quiet();
+    let before = content.len();
+    append_lines(&log, &mut content, 2000..2100);
+    let bytes = content.len() - before;
+    rename(&scene, "web.log", "web.log.1");
+    drop(writer);
+    append_lines(&log, &mut content, 2100..2110);
+    let logs = scene.sandbox.path("log").display().to_string();
+    let moved = scene.sandbox.log("web.log.1").display().to_string();
+    let planned = scene.sandbox.run(["run", "--dry-run", &logs]).expect(0).text();
+    let step = format!("would take {moved} ({bytes} bytes) as service web and ship it to ");
+    assert!(planned.contains(&step) && planned.contains(&format!("since it was {}", log.display())), "{planned}");
+    // What it is of comes before what is at its path now.
+    assert!(planned.find(&moved) < planned.find(&format!("would take {} (", log.display())), "{planned}");
+    let checked = scene.sandbox.run(["check", &logs]).text();
+    let line = checked.lines().find(|line| line.contains(&moved)).unwrap_or_else(|| panic!("{checked}"));
+    assert!(line.contains("is taken by the next run") && line.contains("are in no segment yet"), "{line}");
+    // A second link to it is in the way, and both say that too.
+    std::fs::hard_link(scene.sandbox.log("web.log.1"), scene.sandbox.log(".link")).expect("a link");
+    let refused = scene.sandbox.run(["run", "--dry-run", &logs]).expect(1).stderr;
+    assert!(refused.contains("web.log.1: refused: it has 2 hard links"), "{refused}");
+    let checked = scene.sandbox.run(["check", &logs]).text();
+    assert!(checked.contains("refused: it has 2 hard links"), "{checked}");
+    std::fs::remove_file(scene.sandbox.log(".link")).expect("it was there");
+    scene.run().quiet();
+    scene.assert_all(&content);
+    let planned = scene.sandbox.run(["run", "--dry-run", &logs]).expect(0).text();
+    assert!(!planned.contains("web.log.1"), "{planned}");
+}

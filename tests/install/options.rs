@@ -132,8 +132,10 @@ fn a_local_copy_is_kept_where_it_is_asked_for() {
     assert!(configuration.contains("\nkeep = \"24h\"\n"), "{configuration}");
     // Asked for as it is, there is nothing to say; otherwise, what is there stays, and that is said.
     assert!(!install_with(&image, &[], &["--keep", "1d"]).contains("kept"));
-    let said = install_with(&image, &[], &["--keep", "7d"]);
-    assert!(said.contains("`keep` is 24h there, 168h was asked for"), "{said}");
+    let said = install_with(&image, &[], &["--keep", "7d,5GiB"]);
+    for part in ["`keep` is 24h there, 7d was asked for", "`keep_size` is 1.0 GiB there, 5GiB was asked for"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
     let wrong = finish(image.command("install", ["--keep", "for ever"]).args(["--to", super::image::TO])).expect(2);
     assert!(wrong.stderr.contains("is not a time such as"), "{}", wrong.stderr);
 }
@@ -152,7 +154,12 @@ fn what_logrotate_has_left_is_offered_or_asked_for() {
     let image = Image::new();
     history(&image);
     let said = install_with(&image, &[], &[]);
-    assert!(said.contains("2 rotated files with 8 B") && said.contains("logferry run --backlog"), "{said}");
+    assert!(
+        said.contains("2 rotated files with 8 B")
+            && said.contains("before the first run")
+            && said.contains("logferry run --backlog"),
+        "{said}"
+    );
     assert!(!image.read("etc/logferry.toml").contains("backlog"));
     let said = install_with(&image, &[], &["--backlog"]);
     assert!(said.contains("`backlog` is not true for all logs there"), "{said}");
@@ -163,4 +170,32 @@ fn what_logrotate_has_left_is_offered_or_asked_for() {
     assert!(said.contains("the first run also takes the 2 rotated files"), "{said}");
     assert!(image.read("etc/logferry.toml").ends_with("]\nbacklog = true\n"));
     assert!(install_with(&image, &[], &["--backlog"]).starts_with("nothing to change"));
+}
+
+#[test]
+fn a_local_copy_is_offered_and_is_written_down_as_it_was_worded() {
+    let image = Image::new();
+    let planned = install_with(&image, &[], &["--dry-run"]);
+    assert!(planned.contains("# note: nothing that was shipped stays on this machine"), "{planned}");
+    assert!(!image.has("etc/logferry.toml"));
+    let said = install_with(&image, &[], &[]);
+    assert!(said.contains("write keep = \"24h\" at the top of ") && said.contains("--keep 24h"), "{said}");
+    // Who changes nothing was told.
+    assert!(!install_with(&image, &[], &[]).contains("stays on this machine"));
+
+    let image = Image::new();
+    let before = image.state();
+    let planned = install_with(&image, &[], &["--keep", "2d,5GiB", "--dry-run"]);
+    assert!(planned.contains("\n+keep = \"2d\"\n+keep_size = \"5GiB\"\n"), "{planned}");
+    super::image::assert_same(&before, &image.state(), "a dry run");
+    let said = install_with(&image, &[], &["--keep", "2d,5GiB"]);
+    assert!(!said.contains("stays on this machine"), "{said}");
+    let configuration = image.read("etc/logferry.toml");
+    assert!(configuration.contains("\nkeep = \"2d\"\nkeep_size = \"5GiB\"\n"), "{configuration}");
+    let again = install_with(&image, &[], &["--keep", "48h,5GiB"]);
+    assert!(again.contains("nothing to change: all is installed as asked for"), "{again}");
+    image.uninstall(&[]).expect(0);
+    super::image::assert_same(&before, &image.state(), "uninstalled");
+    let wrong = finish(image.command("install", ["--keep", "24h,19B"]).args(["--to", super::image::TO])).expect(2);
+    assert!(wrong.stderr.contains("no segment is as small as that"), "{}", wrong.stderr);
 }

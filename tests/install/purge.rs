@@ -41,7 +41,8 @@ fn what_was_not_shipped_is_named_and_goes_only_when_told_twice() {
     image.uninstall(&["--purge", "--dry-run"]).expect(1);
     assert_same(&installed, &image.state(), "a purge that was refused");
     let planned = image.uninstall(&["--purge", "--purge", "--dry-run"]).expect(0).text();
-    assert!(planned.contains("var/lib/logferry and all in it"), "{planned}");
+    let lost = "var/lib/logferry and all in it: 1 segment that is not in the store, and is lost";
+    assert!(planned.contains(lost), "{planned}");
     assert_same(&installed, &image.state(), "a dry run");
     image.uninstall(&["--purge", "--purge"]).expect(0);
     assert_same(&before, &image.state(), "purged");
@@ -56,6 +57,30 @@ fn without_purge_the_spool_stays_and_what_waits_is_said() {
     finish(&mut run(&image, &image.sandbox.directory())).quiet();
     assert_eq!(image.uninstall(&["--purge"]).expect(0).text().lines().count(), 1);
     assert!(!image.has(STATE));
+}
+
+#[test]
+fn the_copies_that_stay_are_named_and_those_that_go_too() {
+    let image = Image::new();
+    let before = image.state();
+    image.install(&["--keep", "24h"]).expect(0);
+    image.sandbox.config_file("keep = \"24h\"\n");
+    for text in ["one\n", "two\n"] {
+        image.sandbox.write_log("web.log", text);
+        finish(&mut run(&image, &image.sandbox.directory())).quiet();
+    }
+    let copies = image.sandbox.files(&format!("root/{STATE}/kept"));
+    let bytes: u64 = copies.iter().map(|copy| copy.metadata().expect("a copy").len()).sum();
+    let named = format!("2 copies of what was shipped ({bytes} B), in kept/");
+    let said = image.uninstall(&[]).expect(0).text();
+    assert!(said.contains("nothing waits in it") && said.contains(&named), "{said}");
+    assert!(said.contains("no run removes any more") && image.has(STATE), "{said}");
+    let planned = image.uninstall(&["--purge", "--dry-run"]).expect(0).text();
+    assert!(planned.contains(&format!("{STATE} and all in it: {named}")), "{planned}");
+    assert_eq!(image.sandbox.files(&format!("root/{STATE}/kept")), copies);
+    let said = image.uninstall(&["--purge"]).expect(0).text();
+    assert!(said.contains(&named) && !image.has(STATE), "{said}");
+    assert_same(&before, &image.state(), "purged");
 }
 
 #[test]

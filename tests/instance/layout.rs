@@ -119,7 +119,7 @@ fn what_a_deleted_log_has_grown_by_gets_the_directory_of_its_own_time() {
 
 #[test]
 fn an_older_program_leaves_a_segment_with_a_directory_of_its_own_alone() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let nowhere = format!("file://{}", sandbox.path("nowhere").display());
     for (layout, version) in [("service={service}/dt={date}", 1), ("{service}", 2)] {
         sandbox.config_file(&format!("layout = \"{layout}\"\n"));

@@ -35,6 +35,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Directories of a test's own: `log`, `state`, `store`.
 pub(crate) struct Sandbox {
     dir: TempDir,
+    writers: Writers,
+}
+
+/// What a configuration means that says nothing of writers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writers {
+    /// As for users: each run finds it out.
+    Auto,
+    /// They reopen their logs at a link count of 0, as Upstart's init and the tests' own writer do.
+    Reopen,
+}
+
+/// A directory in memory, where there is such a file system.
+fn memory() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
 }
 
 /// How a command ended.
@@ -68,22 +84,32 @@ impl Ended {
 }
 
 impl Sandbox {
+    /// A sandbox for what does not depend on how a log is taken, or is about what `auto` does.
     pub(crate) fn new() -> Self {
-        Self::in_dir(&std::env::temp_dir())
+        Self::in_dir(&std::env::temp_dir(), Writers::Auto)
+    }
+
+    /// A sandbox for the protocol of DESIGN.md: its logs are claimed, unlinked and drained, whoever has them open.
+    pub(crate) fn reopening() -> Self {
+        Self::in_dir(&std::env::temp_dir(), Writers::Reopen)
     }
 
     /// A sandbox in memory, where there is such a file system: for thousands of runs, whose fsyncs would take long.
     pub(crate) fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Self::in_dir(memory) } else { Self::new() }
+        Self::in_dir(&memory(), Writers::Auto)
     }
 
-    fn in_dir(parent: &Path) -> Self {
+    /// The same for the protocol of DESIGN.md.
+    pub(crate) fn reopening_in_memory() -> Self {
+        Self::in_dir(&memory(), Writers::Reopen)
+    }
+
+    fn in_dir(parent: &Path, writers: Writers) -> Self {
         let dir = tempfile::Builder::new().prefix("logferry-test-").tempdir_in(parent).expect("a temporary directory");
         for name in ["log", "store"] {
             std::fs::create_dir(dir.path().join(name)).expect("a directory");
         }
-        let sandbox = Self { dir };
+        let sandbox = Self { dir, writers };
         sandbox.config_file("");
         sandbox
     }
@@ -133,9 +159,11 @@ impl Sandbox {
         self.run([OsString::from("run"), self.path("log").into()])
     }
 
-    /// Gives this sandbox's configuration that text.
+    /// Gives this sandbox's configuration that text; where it says nothing of writers, they are those of the sandbox.
     pub(crate) fn config_file(&self, text: &str) {
-        self.config_file_verbatim(text);
+        let is_said = self.writers == Writers::Auto || text.contains("writer = ");
+        let writer = if is_said { "" } else { "writer = \"reopens\"\n" };
+        self.config_file_verbatim(&format!("{writer}{text}"));
     }
 
     /// Gives this sandbox's configuration just that text, for tests in which lines count.

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use super::asked::Holder;
+use crate::support::mount::{Format, Mount};
 use crate::support::proof::{self, Content};
 use crate::support::{Ended, Sandbox, example_called, finish, wait_until};
 
@@ -240,4 +241,29 @@ fn a_program_and_what_it_has_started_are_one() {
     shell.wait().expect("it ends");
     let told = ended.expect(1).stderr;
     assert!(told.contains("do not all open it with O_APPEND") && told.contains("hint: have it append"), "{told}");
+}
+
+/// What was chosen is known from the objects alone, years later and without the machine.
+#[test]
+fn what_auto_has_chosen_stands_in_each_object() {
+    let sandbox = Sandbox::new();
+    let _mount = Mount::formatted(Format::Ext4, &sandbox.path("image"), &sandbox.path("log"));
+    fs::remove_dir(sandbox.log("lost+found")).expect("there are only logs");
+    let _init = Called::start(&sandbox, "init", &[], "upstart.log");
+    let _daemon = Called::start(&sandbox, "rsyslogd", &["--reopens-at-hup"], "syslog.log");
+    let held = sandbox.write_log("held.log", "one\ntwo\n");
+    let _holder = Holder::of(std::slice::from_ref(&held), ">>");
+    sandbox.write_log("closed.log", "one\ntwo\n");
+    auto(&sandbox, &[]).quiet();
+    let objects = proof::of_directory(&sandbox.path("store"));
+    let said: Vec<_> = objects.iter().map(|object| (object.says("service"), object.says("writer"))).collect();
+    let expected = [("closed", "closed"), ("held", "holds"), ("syslog", "signal"), ("upstart", "reopens")];
+    assert_eq!(said, expected);
+    let listed = sandbox.run(["ls", "--long", "--json"]).expect(0);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    let segments = listed["segments"].as_array().expect("a list").iter();
+    let shown: Vec<_> = segments.map(|it| (it["service"].as_str(), it["writer"].as_str())).collect();
+    assert_eq!(shown, expected.map(|(service, writer)| (Some(service), Some(writer))));
+    let text = sandbox.run(["ls", "--long", "syslog"]).expect(0).text();
+    assert!(text.contains("  signal   "), "{text}");
 }

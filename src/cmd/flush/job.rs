@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::again::{self, Next};
 use super::pass::Passes;
 use super::{Flushed, Kind, left, lock};
-use crate::cmd::record;
 use crate::cmd::work::{self, Doubts, Work};
+use crate::cmd::{lagging, record};
 use crate::config::Settings;
 use crate::exit::Exit;
 use crate::model::history::Command;
@@ -73,6 +73,7 @@ impl Job {
         drop(progress);
         match done {
             Ok((report, _lock)) => {
+                let report = lagging::settled(report, &spool, &self.settings);
                 let mut report = work::tell(report, &spool, Doubts::Grave, &self.told);
                 record::ended(&spool, &self.settings, self.command, &mut report);
                 self.come_to(report)

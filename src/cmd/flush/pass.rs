@@ -260,7 +260,8 @@ impl<'a> Passes<'a> {
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
             let outcome = rotation.run(&mut recovered, discovery);
             self.discharge(&outcome);
-            let Outcome { sealed, problems, no_room, stopped, blocked, more, current, nothing_new: _ } = outcome;
+            let Outcome { sealed, problems, no_room, stopped, blocked, more, current, nothing_new: _, limited: _ } =
+                outcome;
             taken.took |= !sealed.is_empty();
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);
