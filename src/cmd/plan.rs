@@ -14,7 +14,7 @@ use crate::model::segment::{Identity, SealedSegment, Segment};
 use crate::model::way::Way;
 use crate::report::{self, steps};
 use crate::rotate::choose::{self, Chosen};
-use crate::rotate::discover::{self, ClaimedFile, Discovery};
+use crate::rotate::discover::{self, ClaimedFile, Discovery, Found};
 use crate::rotate::families::{Family, RotatedFile};
 use crate::rotate::moved::{self, Left};
 use crate::rotate::outlook::{self, Against};
@@ -105,26 +105,34 @@ fn plan(settings: &Settings, avoid: &[PathBuf]) -> Plan {
         .into_iter()
         .map(|found| Step::Leave { path: found.path, why: "its writer rotates it and goes on with it".to_owned() });
     steps.extend(rotated_away);
-    // Also who writes logs of which a run knows the way, and finds it out when it takes them.
-    let logs: Vec<_> = found.iter().map(|found| (found.path.as_path(), found.identity)).collect();
-    let holders = procfs::holders_in_use(&logs);
-    for found in found {
-        match choose::choose(&found, &holders) {
-            Ok(Chosen { way, why }) => {
-                let writers = holders.by_file.get(&found.identity).map_or(&[][..], Vec::as_slice);
-                let (to, bytes) = (settings.to.clone(), found.size);
-                match outlook::against(&way, &found, writers) {
-                    None => {
-                        steps.push(Step::Take { path: found.path, bytes, service: found.service, to, way, since: why })
-                    }
-                    Some(Against::Left { why, .. }) => steps.push(Step::Leave { path: found.path, why }),
-                    Some(Against::Refused { why, hint }) => {
-                        problems.push(Problem::new(Effect::Failed, &found.path, format!("refused: {why}")).hint(hint));
-                    }
-                }
-            }
-            Err(undecided) => problems.push(undecided.problem(&found.path)),
+    for step in in_use(settings, found) {
+        match step {
+            Ok(step) => steps.push(step),
+            Err(problem) => problems.push(problem),
         }
     }
     Plan { steps, problems }
+}
+
+/// What would become of the logs themselves.
+fn in_use(settings: &Settings, found: Vec<Found>) -> Vec<Result<Step, Problem>> {
+    // Also who writes logs of which a run knows the way, and finds it out when it takes them.
+    let logs: Vec<_> = found.iter().map(|found| (found.path.as_path(), found.identity)).collect();
+    let holders = procfs::holders_in_use(&logs);
+    let step = |found: Found| {
+        let Chosen { way, why } =
+            choose::choose(&found, &holders).map_err(|undecided| undecided.problem(&found.path))?;
+        let writers = holders.by_file.get(&found.identity).map_or(&[][..], Vec::as_slice);
+        match outlook::against(&way, &found, writers) {
+            None => {
+                let (Found { path, size: bytes, service, .. }, to) = (found, settings.to.clone());
+                Ok(Step::Take { path, bytes, service, to, way, since: why })
+            }
+            Some(Against::Left { why, .. }) => Ok(Step::Leave { path: found.path, why }),
+            Some(Against::Refused { why, hint }) => {
+                Err(Problem::new(Effect::Failed, &found.path, format!("refused: {why}")).hint(hint))
+            }
+        }
+    };
+    found.into_iter().map(step).collect()
 }

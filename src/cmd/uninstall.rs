@@ -136,9 +136,11 @@ fn kept(state: &StateDir, program: &Program) -> String {
         }
         Program::GoesWithPackage => "a purge of the package removes it once all of it is in the store".to_owned(),
     };
-    // Without runs, none grows too old any more.
     let copies = local_copy::named(state.copies().unwrap_or_default());
-    let copies = copies
-        .map_or(String::new(), |copies| format!("; {copies} (logferry cat --local), which no run removes any more"));
+    let copies = copies.map_or(String::new(), |copies| match program {
+        // Without runs, none grows too old any more.
+        Program::Stays => format!("; {copies} (logferry cat --local), which no run removes any more"),
+        Program::GoesWithPackage => format!("; {copies}"),
+    });
     format!("kept {path}: {waits}{copies}; {goes}")
 }
