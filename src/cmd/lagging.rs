@@ -37,9 +37,9 @@ fn fallen_behind(lag: &mut Lag) -> Option<Problem> {
     if !lag.to_be_told() {
         return None;
     }
-    let (since, bytes, outlook) = (lag.since.to_second(), size::show(lag.bytes), lag.outlook()?);
+    let (bytes, outlook) = (size::show(lag.bytes), lag.outlook()?);
     let what = format!(
-        "its limits (max_rate, max_bytes_per_run) are below what is written to it: since {since} {outlook}; {bytes} are left in its \
+        "its limits (max_rate, max_bytes_per_run) are below what is written to it: {outlook}; {bytes} are left in its \
          file, which grows"
     );
     let problem = Problem::new(Effect::Noted, &lag.path, what).because(Cause::Limited);

@@ -2,7 +2,8 @@
 //! whether they can ever catch up.
 //!
 //! Pure. Nothing is guessed: what a log is given is what is left in it now, and what was taken of it meanwhile, less what was
-//! left in it before. So both figures hold for the time since it lags, whatever its limits are and however often runs start.
+//! left in it before. So both figures hold whatever the limits are and however often runs start. They are measured from when it
+//! began to lag, and over the last twelve hours to a day where it lags longer.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,10 @@ const LEAST_RUNS: u64 = 2;
 /// More than what is taken by a share of 1 in so many is more: nothing is written evenly.
 const TOLERANCE: u64 = 20;
 
+/// How far back is measured, at the least, where it lags longer than that; at the most it is twice that, so that a day with its
+/// night is in it.
+const WINDOW: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// A log that lags behind its limits.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Lag {
@@ -34,17 +39,30 @@ pub struct Lag {
     pub bytes: u64,
     /// When a run left some first.
     pub since: Moment,
-    /// When the last run began that has left some.
-    at: Moment,
-    /// How many bytes the first one left.
-    first: u64,
-    /// How many were taken by the runs after it.
-    taken: u64,
-    /// How many runs these were.
-    runs: u64,
+    /// How it stands.
+    now: Mark,
+    /// How it stood where the measure begins.
+    from: Mark,
+    /// How it stood where the measure begins later.
+    next: Mark,
+    /// Whether the last run has left more than the one before.
+    grows: bool,
     /// Whether it was told that it does not catch up.
     #[serde(default)]
     told: bool,
+}
+
+/// How a log stood at a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Mark {
+    /// When the run began.
+    at: Moment,
+    /// How many bytes it left.
+    left: u64,
+    /// How many were taken since the log lags.
+    taken: u64,
+    /// How many runs that were.
+    runs: u64,
 }
 
 /// What a log is given, and what of it runs take within its limits, in bytes an hour.
@@ -56,52 +74,68 @@ pub struct Pace {
     pub taken: u64,
 }
 
+impl Pace {
+    fn is_too_much(self) -> bool {
+        self.given > self.taken.saturating_add(self.taken / TOLERANCE)
+    }
+}
+
 impl Lag {
     /// A log of which the run that began at `at` is the first to leave something.
     pub fn new(path: PathBuf, bytes: u64, at: Moment) -> Self {
-        Self { path, bytes, since: at, at, first: bytes, taken: 0, runs: 0, told: false }
+        let now = Mark { at, left: bytes, taken: 0, runs: 0 };
+        Self { path, bytes, since: at, now, from: now, next: now, grows: false, told: false }
     }
 
     /// The same after another run, which has taken so many bytes, and left some again.
     #[must_use]
     pub fn after(self, bytes: u64, taken: u64, at: Moment) -> Self {
-        let (taken, runs) = (self.taken.saturating_add(taken), self.runs.saturating_add(1));
-        Self { bytes, at, taken, runs, ..self }
+        let (taken, runs) = (self.now.taken.saturating_add(taken), self.now.runs.saturating_add(1));
+        let now = Mark { at, left: bytes, taken, runs };
+        let is_due = at.since(self.next.at) >= WINDOW && runs - self.next.runs.min(runs) >= LEAST_RUNS;
+        let (from, next) = if is_due { (self.next, now) } else { (self.from, self.next) };
+        Self { bytes, now, from, next, grows: bytes > self.bytes, ..self }
     }
 
     /// What it is given and what is taken; `None` as long as that can't be told.
     pub fn pace(&self) -> Option<Pace> {
-        let time = self.at.since(self.since);
-        if self.runs < LEAST_RUNS || time < LEAST_TIME {
+        let (from, now) = (self.from, self.now);
+        let time = now.at.since(from.at);
+        if now.runs.saturating_sub(from.runs) < LEAST_RUNS || time < LEAST_TIME {
             return None;
         }
         let an_hour = |bytes: u64| {
             let bytes = u128::from(bytes) * 3_600_000 / time.as_millis();
             u64::try_from(bytes).unwrap_or(u64::MAX)
         };
-        let given = self.bytes.saturating_add(self.taken).saturating_sub(self.first);
-        Some(Pace { given: an_hour(given), taken: an_hour(self.taken) })
+        let taken = now.taken.saturating_sub(from.taken);
+        let given = now.left.saturating_add(taken).saturating_sub(from.left);
+        Some(Pace { given: an_hour(given), taken: an_hour(taken) })
     }
 
-    /// Whether it is given more than is taken of it, so that it never catches up.
+    /// Whether it is given more than is taken of it, in all of the time that is measured and now: so it never catches up.
     pub fn falls_behind(&self) -> bool {
-        self.pace().is_some_and(|Pace { given, taken }| given > taken.saturating_add(taken / TOLERANCE))
+        self.grows && self.pace().is_some_and(Pace::is_too_much)
     }
 
-    /// Whether it falls behind and nobody was told; from then on it counts as told. Once it keeps up for a while, it is told
-    /// anew when it does not any more.
+    /// Whether it falls behind and nobody was told; from then on it counts as told, until it keeps up for as long as is
+    /// measured.
     pub fn to_be_told(&mut self) -> bool {
         let tell = self.falls_behind() && !self.told;
-        self.told = self.falls_behind();
+        self.told = tell || self.told && self.pace().is_none_or(Pace::is_too_much);
         tell
     }
 
-    /// How it goes on, as the second part of a sentence; `None` as long as that can't be told.
+    /// What it is given and how it goes on, as a part of a sentence; `None` as long as that can't be told.
     pub fn outlook(&self) -> Option<String> {
-        let Pace { given, taken } = self.pace()?;
-        let so = if self.falls_behind() { "so it never catches up" } else { "so it catches up" };
-        let (given, taken) = (size::show(given), size::show(taken));
-        Some(format!("it was given {given} an hour, and its limits let {taken} an hour be taken, {so}"))
+        let pace = self.pace()?;
+        let so = match () {
+            () if self.falls_behind() => "so it never catches up",
+            () if pace.is_too_much() => "but less is left in it than before",
+            () => "so it catches up",
+        };
+        let (given, taken, from) = (size::show(pace.given), size::show(pace.taken), self.from.at.to_second());
+        Some(format!("from {from} on it was given {given} an hour, and its limits let {taken} an hour be taken, {so}"))
     }
 }
 
@@ -144,6 +178,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_long_ago_says_nothing_of_now() {
+        // A large backlog is worked off for two days; then it is given more than is taken.
+        let mut lag = Lag::new("/a".into(), 100_000, at(0));
+        for hour in 1..=48 {
+            lag = lag.after(100_000 - 1000 * hour, 1000, at(i64::try_from(hour).expect("small") * 60));
+            assert!(!lag.falls_behind());
+        }
+        for hour in 49..=96 {
+            lag = lag.after(52_000 + 500 * (hour - 48), 1000, at(i64::try_from(hour).expect("small") * 60));
+        }
+        assert_eq!(lag.pace(), Some(Pace { given: 1500, taken: 1000 }));
+        assert!(lag.falls_behind());
+        // Its writer stops: what it was given still was more, but it is not said that it never catches up.
+        lag = lag.after(75_000, 1000, at(97 * 60));
+        assert!(!lag.falls_behind());
+        assert!(lag.outlook().is_some_and(|said| said.ends_with("but less is left in it than before")));
+    }
+
+    #[test]
     fn neither_one_run_nor_a_few_by_hand_are_a_pace() {
         let first = Lag::new("/a".into(), 100, at(0));
         assert_eq!(first.pace(), None);
@@ -157,9 +210,15 @@ mod tests {
     fn that_it_falls_behind_is_told_once_as_long_as_it_does() {
         let mut lag = Lag::new("/a".into(), 100, at(0)).after(400, 100, at(60)).after(900, 100, at(120));
         assert!(lag.to_be_told() && !lag.to_be_told());
-        lag = lag.after(50, 9000, at(180));
+        // A quiet hour changes nothing.
+        lag = lag.after(800, 100, at(180));
+        assert!(!lag.falls_behind() && !lag.to_be_told());
+        lag = lag.after(1200, 100, at(240));
+        assert!(lag.falls_behind() && !lag.to_be_told());
+        // It has kept up; that it doesn't any more is told anew.
+        lag = lag.after(50, 9000, at(300));
         assert!(!lag.to_be_told());
-        lag = lag.after(90_000, 100, at(240));
+        lag = lag.after(90_000, 100, at(360));
         assert!(lag.to_be_told());
         let json = serde_json::to_string(&lag).expect("JSON");
         assert_eq!(serde_json::from_str::<Lag>(&json).expect("as it was written"), lag);

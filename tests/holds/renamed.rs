@@ -278,6 +278,7 @@ fn what_the_next_run_takes_of_moved_files_is_told_before_by_a_dry_run_and_by_che
     let checked = scene.sandbox.run(["check", &logs]).text();
     assert!(checked.contains("refused: it has 2 hard links"), "{checked}");
     std::fs::remove_file(scene.sandbox.log(".link")).expect("it was there");
+    std::fs::remove_dir_all(scene.sandbox.path("store/.logferry")).expect("what check has put");
     scene.run().quiet();
     scene.assert_all(&content);
     let planned = scene.sandbox.run(["run", "--dry-run", &logs]).expect(0).text();

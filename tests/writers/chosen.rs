@@ -256,7 +256,8 @@ fn what_auto_has_chosen_stands_in_each_object() {
     sandbox.write_log("closed.log", "one\ntwo\n");
     auto(&sandbox, &[]).quiet();
     let objects = proof::of_directory(&sandbox.path("store"));
-    let said: Vec<_> = objects.iter().map(|object| (object.says("service"), object.says("writer"))).collect();
+    let mut said: Vec<_> = objects.iter().map(|object| (object.says("service"), object.says("writer"))).collect();
+    said.sort_unstable();
     let expected = [("closed", "closed"), ("held", "holds"), ("syslog", "signal"), ("upstart", "reopens")];
     assert_eq!(said, expected);
     let listed = sandbox.run(["ls", "--long", "--json"]).expect(0);
