@@ -186,7 +186,7 @@ fn moto_keeps_what_is_stated() {
 #[track_caller]
 fn hold_against_table(server: &str, arguments: &[OsString]) {
     let column = SERVERS.iter().position(|name| *name == server).expect("a server of the table");
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let ended = finish(&mut suite(&sandbox.path(""), server.ends_with("https"), arguments));
     assert_eq!(ended.code, 0, "{server}: {}\n{}", ended.text(), ended.stderr);
     let lines = ended.text();

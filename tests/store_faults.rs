@@ -28,7 +28,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         sandbox.config_file("[s3]\ntimeout = \"1s\"\n");
         let hook = Arc::new(Mutex::new(None::<FaultHook>));
         let slot = Arc::clone(&hook);

@@ -239,8 +239,8 @@ mod tests {
             let text = render(&said);
             assert!(text.contains("\nkeep = \"2d\"\nkeep_size = \"3GiB\"\n"), "as it was worded: {text}");
             let file = File::parse(Path::new("x"), text).expect(&path);
-            assert_eq!((file.to, file.machine.instance), (said.to, said.instance));
             assert!(keeps_otherwise(&said, file.keep).is_empty() && file.keep.is_some());
+            assert_eq!((file.to, file.machine.instance), (said.to, said.instance));
             let texts: Vec<_> = file.sets[0].paths.iter().filter_map(Pattern::text).collect();
             assert_eq!((texts, file.sets[0].backlog), (said.logs, Backlog::Taken));
         }

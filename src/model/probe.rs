@@ -224,7 +224,7 @@ mod tests {
     fn ended(history: &mut History, exit_code: u8, finished: i64) {
         history.begin(begun(finished));
         let run = Run::of_problems(Command::Run, at(finished), at(finished), &[]);
-        history.end(Run { exit_code, ..run }, &Default::default());
+        history.end(Run { exit_code, ..run }, &Default::default(), Vec::new());
     }
 
     fn verdict(history: Option<&History>, spool: u64, now: i64) -> Verdict {

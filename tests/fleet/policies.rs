@@ -149,7 +149,7 @@ fn anywhere(mut policy: Value) -> Value {
 
 /// A sandbox with a small log and one that goes up in parts, each named after the test.
 fn logs(name: &str) -> Sandbox {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     sandbox.write_log(format!("{name}.log"), "one\n");
     sandbox.write_log(format!("{name}-large.log"), noise(9 << 20));
     sandbox
@@ -279,7 +279,7 @@ fn without_a_permission_to_read_the_message_names_it() {
 /// The condition of the policy to read (`StringLike` with a star at its end) holds for every listing that is asked for.
 #[test]
 fn every_listing_begins_with_the_prefix_that_the_policy_to_read_allows() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = Bucket::new(&sandbox);
     sandbox.write_log("web.log", "one\n");
     bucket.run_all(&sandbox).quiet();

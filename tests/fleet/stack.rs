@@ -50,7 +50,7 @@ pub(super) fn stack() -> &'static Stack {
 
 /// A template as cfn-lint finds it: every kind of finding, in regions that have not all the same.
 fn judged(template: &str) -> crate::support::Ended {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     std::fs::write(sandbox.path("fleet.yaml"), template).expect("a template");
     let mut lint = tool("cfn-lint");
     lint.args(["--include-checks", "I", "--regions", "eu-west-1", "us-east-1", "--"]).arg(sandbox.path("fleet.yaml"));
@@ -204,7 +204,7 @@ fn the_instances_may_do_what_the_documented_policies_allow_and_nothing_else() {
 /// of the tests' own records them.)
 #[test]
 fn every_request_that_creates_an_object_has_the_condition_that_the_bucket_asks_for() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let bucket = crate::support::Bucket::new(&sandbox);
     sandbox.write_log("small.log", "one\n");
     sandbox.write_log("large.log", crate::support::noise(9 << 20));

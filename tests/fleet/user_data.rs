@@ -108,7 +108,7 @@ fn the_user_data_is_a_sound_script_of_which_nothing_is_left_to_fill_in() {
 
 #[test]
 fn the_user_data_sets_up_a_machine_whose_log_is_shipped_to_its_last_line() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let machine = Machine::booted(&sandbox);
     machine.starts();
     let unit = machine.root.read("/etc/systemd/system/logferry.service");

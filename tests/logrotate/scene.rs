@@ -56,7 +56,7 @@ pub(super) const FRAGMENT: &str = "/etc/logrotate.d/00-logferry";
 
 impl Scene {
     pub(super) fn new(release: &Release) -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         let root = sandbox.path("root");
         finish(Command::new("cp").args(["-a", "--reflink=auto"]).arg(template()).arg(&root)).quiet();
         let host = Host::at(&root).expect("a root");

@@ -40,7 +40,7 @@ fn run_all(root: &Root, checksum: &str) -> Vec<Ended> {
 
 #[test]
 fn the_user_data_for_cloud_init_installs_what_was_meant_and_switches_it_on() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = Root::new(&sandbox);
     root.put(&packages().first, "/mnt/logferry.deb");
     root.write("/var/log/upstart/web.log", "one\n");

@@ -88,7 +88,7 @@ fn assert_same(before: &BTreeMap<String, String>, after: &BTreeMap<String, Strin
 
 #[test]
 fn an_installed_package_ships_nothing_until_a_destination_is_set() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     let said = installed(&root);
     assert!(said.text().contains("nothing is shipped until"), "{}", said.text());
@@ -114,7 +114,7 @@ fn an_installed_package_ships_nothing_until_a_destination_is_set() {
 
 #[test]
 fn the_packaged_entry_never_starts_a_run_beside_what_install_has_set_up() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     let before = snapshot(&root, &["/etc"]);
@@ -145,7 +145,7 @@ fn the_packaged_entry_never_starts_a_run_beside_what_install_has_set_up() {
 
 #[test]
 fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_nor_schedule_nor_spool() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     root.run("logferry", ["install", "--to", "file:///srv/missing", "--at", "20", LOG]).expect(0);
@@ -175,7 +175,7 @@ fn install_works_over_the_package_and_an_upgrade_changes_neither_configuration_n
 
 #[test]
 fn a_removal_gives_logrotate_its_logs_back_and_keeps_configuration_and_spool() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     let rotation = snapshot(&root, &["/etc/logrotate.d"]);
     installed(&root);
@@ -204,7 +204,7 @@ fn a_removal_gives_logrotate_its_logs_back_and_keeps_configuration_and_spool() {
 
 #[test]
 fn a_schedule_that_was_never_switched_on_by_install_survives_a_removal() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     let before = snapshot(&root, &["/etc/cron.d"]);
@@ -221,7 +221,7 @@ const NOTES: &str = "# Notes on what is shipped from here.\n#to = \"s3://my-logs
 
 #[test]
 fn a_removal_keeps_what_install_has_put_aside() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     root.write(CONFIGURATION, NOTES);
@@ -251,7 +251,7 @@ fn a_removal_keeps_what_install_has_put_aside() {
 #[test]
 fn a_state_directory_elsewhere_is_not_forgotten() {
     const SPOOL: &str = "/srv/my spool";
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     let switch_on = ["install", "--to", "file:///srv/missing", "--state-dir", SPOOL, LOG];
     installed(&root);
@@ -291,7 +291,7 @@ fn a_state_directory_elsewhere_is_not_forgotten() {
 
 #[test]
 fn check_tells_that_the_packaged_entry_ships_without_keeping_logrotate_off() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     let told = |root: &Root| root.run("logferry", ["check"]).text();
@@ -310,7 +310,7 @@ fn check_tells_that_the_packaged_entry_ships_without_keeping_logrotate_off() {
 
 #[test]
 fn after_a_purge_the_system_is_as_it_was() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     let before = snapshot(&root, &["/etc"]);
     let mut list = std::process::Command::new("dpkg-deb");
@@ -343,7 +343,7 @@ fn assert_kept(root: &Root, why: &str) {
 
 #[test]
 fn a_purge_keeps_a_spool_that_holds_what_is_not_in_the_store() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     root.run("logferry", ["install", "--to", "file:///srv/missing", LOG]).expect(0);
@@ -360,7 +360,7 @@ fn a_purge_keeps_a_spool_that_holds_what_is_not_in_the_store() {
 
 #[test]
 fn a_purge_keeps_a_state_directory_that_is_not_as_logferry_makes_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     let elsewhere = root.path("/srv/precious");
     std::fs::create_dir(&elsewhere).expect("a directory");
@@ -384,7 +384,7 @@ fn a_purge_keeps_a_state_directory_that_is_not_as_logferry_makes_it() {
 
 #[test]
 fn a_schedule_that_was_changed_by_hand_keeps_the_package_until_it_is_removed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     switched_on(&root);
@@ -401,7 +401,7 @@ fn a_schedule_that_was_changed_by_hand_keeps_the_package_until_it_is_removed() {
 
 #[test]
 fn on_a_system_without_cron_install_takes_systemd_although_the_package_has_an_entry_for_cron() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     installed(&root);
     for cron in ["/usr/sbin/cron", "/usr/sbin/crond"] {
@@ -416,7 +416,7 @@ fn on_a_system_without_cron_install_takes_systemd_although_the_package_has_an_en
 
 #[test]
 fn the_tests_leave_this_machine_as_it_is() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let root = system(&sandbox);
     let database = || std::fs::read("/var/lib/dpkg/status").expect("dpkg's database");
     let before = database();

@@ -150,7 +150,7 @@ fn the_rules_of_the_guide_are_sound() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), &rules).expect("rules");
     promtool(&["check", "rules", file.path().to_str().expect("a text")], "");
-    assert_eq!(rules.matches("- alert:").count(), 3);
+    assert_eq!(rules.matches("- alert:").count(), 4);
     // They are about metrics that there are.
     let (sandbox, metrics_file) = sandbox();
     sandbox.write_log("web.log", "one\n");

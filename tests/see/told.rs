@@ -58,7 +58,7 @@ fn journal(sandbox: &Sandbox, args: &[&str], is_journal: impl Fn(u64, u64) -> St
 
 #[test]
 fn each_line_has_its_priority_where_the_journal_reads_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.write_log("web.log", "one\n");
     std::fs::hard_link(&log, sandbox.path("other")).expect("a link");
     sandbox.write_log("job.log", "two\n");
