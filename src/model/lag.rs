@@ -161,10 +161,8 @@ mod tests {
         assert!(lag.falls_behind());
         assert_eq!((lag.bytes, lag.since), (900, at(0)));
         let said = lag.outlook().expect("it is known");
-        assert_eq!(
-            said,
-            "it was given 600 B an hour, and its limits let 200 B an hour be taken, so it never catches up"
-        );
+        let paces = "it was given 600 B an hour, and its limits let 200 B an hour be taken, so it never catches up";
+        assert_eq!(said, format!("from {} on {paces}", at(0).to_second()));
     }
 
     #[test]
