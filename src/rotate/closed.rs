@@ -12,7 +12,9 @@
 
 mod error;
 mod in_place;
+mod proofs;
 mod protocol;
+mod rest;
 mod stream;
 mod twins;
 
