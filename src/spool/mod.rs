@@ -17,6 +17,7 @@ mod doubts;
 mod dropping;
 mod earlier;
 mod file_names;
+mod given;
 mod held;
 mod history;
 mod kept;
@@ -65,8 +66,8 @@ use streams::Streams;
 use tally::Tallies;
 
 /// What is in a state directory, in the order in which it is made.
-const SUBDIRECTORIES: [&str; 9] =
-    ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept", "notices", "earlier"];
+const SUBDIRECTORIES: [&str; 10] =
+    ["spool", "held", "damaged", "gaps", "streams", "doubts", "kept", "notices", "earlier", "given"];
 
 /// The spool of a state directory.
 pub struct Spool {
@@ -77,6 +78,7 @@ pub struct Spool {
     gaps: Dir,
     doubts: Doubts,
     earlier: Dir,
+    given: Dir,
     streams: Streams,
     kept: Kept,
     notices: Notices,
@@ -91,13 +93,28 @@ impl Spool {
     /// Where the directory can't be made, isn't ours, or others may enter it.
     pub fn open(state_dir: &Path) -> Result<Self> {
         let root = Dir::open_private(state_dir)?;
-        let [segments, held, damaged, gaps, streams, doubts, kept, notices, earlier] =
+        let [segments, held, damaged, gaps, streams, doubts, kept, notices, earlier, given] =
             SUBDIRECTORIES.map(|name| root.private_subdir(name));
-        let (segments, held, damaged, gaps, earlier) = (segments?, held?, damaged?, gaps?, earlier?);
+        let (segments, held, damaged, gaps) = (segments?, held?, damaged?, gaps?);
+        let (earlier, given) = (earlier?, given?);
         let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
         let (segments, notices) = (Arc::new(segments), Notices::new(notices?));
         let (tallies, damage) = Default::default();
-        Ok(Self { root, segments, held, damaged, gaps, doubts, earlier, streams, kept, notices, tallies, damage })
+        Ok(Self {
+            root,
+            segments,
+            held,
+            damaged,
+            gaps,
+            doubts,
+            earlier,
+            given,
+            streams,
+            kept,
+            notices,
+            tallies,
+            damage,
+        })
     }
 
     /// Fails where [`Self::open`] would, without making anything; gives the state directory, or the one that it is going to

@@ -4,7 +4,7 @@
 //! names of the files alone (the parent's header has the diagram).
 
 use super::file_names::{part_file, record_file, sealed_file};
-use super::{Part, Record, Spool, held};
+use super::{Part, Record, Spool, given, held};
 use crate::model::in_place::InPlace;
 use crate::model::segment::{Ended, SealedSegment, Segment, SegmentName};
 use crate::model::time::Moment;
@@ -109,6 +109,18 @@ impl Spool {
         self.segments.sync()?;
         self.streams.replace(sealed.clone());
         Ok(())
+    }
+
+    /// Takes note that what was planned with the seal was given back of the log, to its end. It holds until the system is started
+    /// anew.
+    pub fn note_given(&self, sealed: &SealedSegment) {
+        given::note(&self.given, sealed);
+    }
+
+    /// Whether it is known that what was planned with the seal was given back of the log, to its end. Else that may have been cut
+    /// short.
+    pub fn is_given(&self, sealed: &SealedSegment) -> bool {
+        given::is_noted(&self.given, sealed)
     }
 
     fn seal_as(&mut self, sealed: SealedSegment) -> Result<SealedSegment> {

@@ -13,6 +13,7 @@ pub mod fault;
 pub mod file;
 pub mod filesystem;
 pub mod hearing;
+pub mod holes;
 pub mod host;
 pub mod journal;
 pub mod lease;

@@ -308,14 +308,24 @@ pub fn roots_processes_named(names: &[&str]) -> Vec<Process> {
 /// The process that holds the lock ([`super::lock`]) of a file, by `/proc/locks`: nothing is locked for that, so that no
 /// run finds the lock taken.
 pub fn holder_of_lock(file: Identity) -> Option<u32> {
+    holder_by_locks("FLOCK", file)
+}
+
+/// The process that holds a lease on a file, or lets go of one, by `/proc/locks`: what to call it in a message.
+pub(super) fn holder_of_lease(file: Identity) -> Option<String> {
+    let pid = holder_by_locks("LEASE", file)?;
+    Some(format!("{} (pid {pid})", comm(&Path::new("/proc").join(pid.to_string()))))
+}
+
+fn holder_by_locks(wanted: &str, file: Identity) -> Option<u32> {
     let (major, minor) = (nix::sys::stat::major(file.dev), nix::sys::stat::minor(file.dev));
     let of_file = format!("{major:02x}:{minor:02x}:{}", file.ino);
     let locks = fs::read_to_string("/proc/locks").ok()?;
     locks.lines().find_map(|line| {
-        // `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF` (proc_locks(5)); who waits has `->` in the second place.
+        // `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`, `2: LEASE  BREAKING  READ …` (proc_locks(5)); who waits has `->` in the second place.
         let mut words = line.split_whitespace().skip(1);
         let (kind, pid) = (words.next()?, words.nth(2)?);
-        (kind == "FLOCK" && words.next()? == of_file).then(|| pid.parse().ok())?
+        (kind == wanted && words.next()? == of_file).then(|| pid.parse().ok())?
     })
 }
 
