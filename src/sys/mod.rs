@@ -29,4 +29,5 @@ mod rename;
 pub mod rights;
 pub mod signals;
 pub mod terminal;
+pub mod turns;
 pub mod walk;
