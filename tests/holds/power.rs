@@ -59,13 +59,13 @@ fn a_head_that_is_gone_and_a_length_that_is_the_old_one() {
         lengthen(&scene, given);
         for _ in 0..2 {
             scene.run().expect(0);
-            assert_eq!(scene.joined(), content.as_bytes(), "{format:?}");
+            scene.assert_joined(content.as_bytes());
         }
         // Its writer goes on at the end that there is: what is between is no byte of the log, however often its head goes.
         for round in 6..9 {
             append_lines(&scene.log(), &mut content, round * 1000..(round + 1) * 1000);
             scene.run().expect(0);
-            assert_eq!(scene.joined(), content.as_bytes(), "{format:?}");
+            scene.assert_joined(content.as_bytes());
         }
         assert!(sizes(&scene.log()).1 < 8192, "{format:?}: {:?}", sizes(&scene.log()));
         scene.assert_all(&content);
@@ -90,7 +90,7 @@ fn zeros_that_two_kills_have_left_at_the_end_of_a_log() {
     scene.run().expect(0);
     append_lines(&scene.log(), &mut content, 8000..9000);
     scene.run().expect(0);
-    assert_eq!(scene.joined(), content.as_bytes());
+    scene.assert_joined(content.as_bytes());
 }
 
 /// The state and the log on a disk that loses all that was not synced.

@@ -87,6 +87,16 @@ impl Scene {
         proof::streams(self.objects()).into_values().flatten().flat_map(|segment| segment.raw).collect()
     }
 
+    /// Fails the test unless the segments of the one log that there is, joined, are just that.
+    #[track_caller]
+    pub(crate) fn assert_joined(&self, content: &[u8]) {
+        let joined = self.joined();
+        let zeros = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == 0).count();
+        let what =
+            || format!("{} bytes of {}, {} zeros of {}", joined.len(), content.len(), zeros(&joined), zeros(content));
+        assert!(joined == content, "{}", what());
+    }
+
     /// Fails the test unless the store holds just that of `web.log`, once.
     #[track_caller]
     pub(crate) fn assert_all(&self, content: &str) {

@@ -28,11 +28,7 @@ fn assert_shipped(scene: &Scene, mut content: Vec<u8>) {
         append(&scene.log(), line);
         content.extend(line.as_bytes());
         scene.run().expect(0);
-        let joined = scene.joined();
-        let zeros = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == 0).count();
-        let what =
-            format!("{} bytes of {}, {} zeros of {}", joined.len(), content.len(), zeros(&joined), zeros(&content));
-        assert!(joined == content, "{what}");
+        scene.assert_joined(&content);
     }
     scene.sandbox.nothing_left_behind();
 }

@@ -229,7 +229,9 @@ fn a_log_that_is_opened_for_each_line_is_taken_while_it_is_written() {
 fn a_log_in_memory_that_is_opened_for_each_line_is_taken_while_it_is_written() {
     let mut writer = Loop::start(Sandbox::in_memory());
     for _ in 0..60 {
-        auto(&writer.sandbox, &[]).quiet();
+        let ended = auto(&writer.sandbox, &[]);
+        // It may be open whenever it is looked at, where the machine is busy: then it waits.
+        assert!([0, 75].contains(&ended.code), "{}: {}", ended.code, ended.stderr);
     }
     let written = writer.stop();
     auto(&writer.sandbox, &[]).quiet();
