@@ -9,3 +9,4 @@ pub(crate) mod restarted;
 pub(crate) mod scene;
 pub(crate) mod shells;
 mod speed;
+mod zeros;

@@ -17,7 +17,7 @@ use crate::spool;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Failure, Result};
 use crate::sys::filesystem::{FileSystem, Place};
-use crate::sys::lease::{self, Writers};
+use crate::sys::lease::{self, Leased, Writers};
 use crate::sys::rights::{self, Obstacle};
 
 const RUN_AS: &str = "run logferry as root, or as the logs' owner with write access to their directory";
@@ -207,10 +207,7 @@ fn in_the_way(path: &Path, obstacle: &Obstacle) -> Finding {
 fn unreadable(path: &Path, failure: &Failure) -> Option<Finding> {
     match failure.source.kind() {
         io::ErrorKind::NotFound => None,
-        io::ErrorKind::WouldBlock => Some(
-            Finding::warn(to_text(path), &failure.source)
-                .hint("the next run tries again; if this lasts, find the process that holds it: /proc/locks"),
-        ),
+        io::ErrorKind::WouldBlock => Some(Finding::warn(to_text(path), &failure.source).hint(Leased::HINT)),
         _ => {
             Some(Finding::fail(Bars::Logs, to_text(path), format!("it can't be read: {}", failure.source)).hint(RUN_AS))
         }

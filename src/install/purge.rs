@@ -16,7 +16,8 @@ use crate::sys::file::Kind;
 use crate::sys::lock::{self, Lock};
 
 /// What a state directory holds: see `src/spool/FORMAT.md`.
-const DIRECTORIES: [&str; 9] = ["damaged", "doubts", "earlier", "gaps", "held", "kept", "notices", "spool", "streams"];
+const DIRECTORIES: [&str; 10] =
+    ["damaged", "doubts", "earlier", "gaps", "given", "held", "kept", "notices", "spool", "streams"];
 const FILES: [&str; 9] = [
     "instance.json",
     ".instance.json.tmp",

@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+use super::gap::Gap;
 
 /// The fewest bytes by which a file is known again.
 const SHORTEST: u64 = 256;
@@ -35,6 +36,9 @@ pub struct InPlace {
     /// What is to be given back once the segment is sealed; none where there is nothing that could be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub give: Option<Give>,
+    /// Behind the segment, where it was when that was sealed: zeros that are no bytes of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
 }
 
 /// A piece of a file.
@@ -113,7 +117,16 @@ impl InPlace {
             Some(Give::Collapse { length, .. } | Give::Punch { length }) => length == at && length > 0,
             None => true,
         };
-        kept_is_there && begins_behind
+        let comes_later = self.gap.is_none_or(|gap| gap.at >= end && gap.at.checked_add(gap.length).is_some());
+        kept_is_there && begins_behind && comes_later
+    }
+
+    /// How many bytes were to be taken away, of a file of which they have gone.
+    pub fn taken_away(&self, head: Head) -> Option<u64> {
+        match (self.give, head) {
+            (Some(Give::Collapse { length, .. }), Head::Gone) => Some(length),
+            _ => None,
+        }
     }
 
     /// How many bytes at the file's start may be a hole of ours.
@@ -163,18 +176,18 @@ impl InPlace {
                     let (head, sha256) = (digest(0, kept)?, digest(length, kept)?);
                     if head != sha256 {
                         let mark = Mark { at: length, length: kept, sha256 };
-                        return Ok(Self { mark, give: Some(Give::Collapse { length, head }) });
+                        return Ok(Self { mark, give: Some(Give::Collapse { length, head }), gap: None });
                     }
                 }
             }
             Able::Punch { unit } => {
                 if let Some(length) = lengths(end, unit).next().filter(|length| *length > hole) {
                     let mark = mark(length, end, digest)?;
-                    return Ok(Self { mark, give: Some(Give::Punch { length }) });
+                    return Ok(Self { mark, give: Some(Give::Punch { length }), gap: None });
                 }
             }
         }
-        Ok(Self { mark: mark(hole, end, digest)?, give: None })
+        Ok(Self { mark: mark(hole, end, digest)?, give: None, gap: None })
     }
 }
 
@@ -308,7 +321,9 @@ mod tests {
         let planned = plan(&lines(1000), 0, Able::Collapse { unit: UNIT });
         assert!(!planned.is_sound(planned.mark.at));
         let too_far = Mark { at: u64::MAX, ..planned.mark };
-        assert!(!InPlace { mark: too_far, give: None }.is_sound(u64::MAX));
+        assert!(!InPlace { mark: too_far, give: None, gap: None }.is_sound(u64::MAX));
+        let before = Gap { at: 0, length: 1 };
+        assert!(!InPlace { gap: Some(before), ..planned }.is_sound(u64::MAX));
         let elsewhere = Mark { at: 0, ..planned.mark };
         assert!(!InPlace { mark: elsewhere, ..planned }.is_sound(u64::MAX));
     }

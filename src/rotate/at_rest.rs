@@ -11,7 +11,7 @@
 //! line. Where its directory is root's, such a service writes to a log that was made for it, and could make none itself.
 
 use std::fs::File;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::choose::{self, Choice, Chosen, SET_A_WAY, Undecided};
 use super::discover::Found;
@@ -20,8 +20,9 @@ use super::leftovers::split;
 use crate::model::way::{Holes, Way};
 use crate::sys::dir::Dir;
 use crate::sys::lease::{self, Writers};
-use crate::sys::procfs::{self, Holders};
+use crate::sys::procfs::{self, Holder, Holders};
 use crate::sys::rights;
+use crate::sys::turns::Turn;
 
 /// How often a log is looked at again that somebody unseen has open: one who opens it for each line is seldom seen.
 pub(super) const LOOKS: usize = 20;
@@ -40,13 +41,20 @@ pub(super) fn choose(found: &Found, holders: &Holders) -> Choice {
     }
 }
 
-/// The way for a log whose writer was seen, if that has closed it meanwhile: it opens it for each line.
-pub(super) fn once_closed(found: &Found) -> Option<Choice> {
+/// How long a writer is waited for that was seen and then stood still, at the most.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(1);
+
+/// The way for a log whose writers were seen, if they have closed it meanwhile: they open it for each line. On a busy machine one may
+/// stand still between open and close for longer than a few looks take.
+pub(super) fn once_closed(found: &Found, writers: &[Holder]) -> Option<Choice> {
     let log = choose::open(found)?;
-    for _ in 0..LOOKS {
+    let (begun, turns) = (Instant::now(), writers.iter().map(|writer| Turn::of(writer.pid)).collect::<Vec<_>>());
+    let mut looks = 0;
+    while looks < LOOKS || begun.elapsed() < LONGEST_STANDSTILL && turns.iter().any(Turn::is_awaited) {
         if lease::writers(&log) == Writers::None {
             return Some(comes_and_goes(found, &log));
         }
+        looks += 1;
         std::thread::sleep(Duration::from_millis(1));
     }
     None

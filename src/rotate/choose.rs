@@ -124,7 +124,7 @@ pub(super) fn by_writers(found: &Found, writers: &[Holder], holders: &Holders) -
         return Ok(Chosen { way: Way::Holds { holes: Holes::Refused }, why });
     }
     // One who opens it for each line was just seen by chance.
-    at_rest::once_closed(found).unwrap_or_else(|| Err(undecided::of(writers, &habits, holders.complete)))
+    at_rest::once_closed(found, writers).unwrap_or_else(|| Err(undecided::of(writers, &habits, holders.complete)))
 }
 
 /// The daemon that all writers are, its signal and its name.

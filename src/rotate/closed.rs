@@ -12,7 +12,9 @@
 
 mod error;
 mod in_place;
+mod proofs;
 mod protocol;
+mod rest;
 mod stream;
 mod twins;
 
@@ -189,7 +191,7 @@ impl Closed<'_, '_> {
     /// A log that nobody had open when its way was chosen, and somebody has now: one who opens it for each line leaves it alone
     /// between two of them; where it can, it is taken in its place, where he is in nobody's way.
     fn opened_anew(&mut self, found: &Found, wanted: &Wanted<'_>) -> Result<(), NotTaken> {
-        if let Some(Ok(Chosen { way: way @ Way::Holds { .. }, why })) = at_rest::once_closed(found) {
+        if let Some(Ok(Chosen { way: way @ Way::Holds { .. }, why })) = at_rest::once_closed(found, &[]) {
             log::info!("{}: taken as {way} after all, since {why}", found.path.display());
             self.left.extend(holds::take(self.rotation, vec![Item::Fresh(found.clone(), way)]));
             return Ok(());

@@ -3,6 +3,7 @@
 //! ```text
 //! look    who writes: all append, or refused             (holds/writers.rs)
 //! known   where the next segment begins                  (known.rs)
+//! gap     zeros that nobody wrote are no bytes of it      (holds/gap.rs)
 //! copy    up to the last whole line                      .part, synced; the log is synced up to there too
 //! seal    with how to know the file again, and with      .gz
 //!         what of its head will be given back
@@ -18,6 +19,7 @@
 //! The writers go on appending all the time. A log that fails at a step is left as it is.
 
 mod beginning;
+mod gap;
 mod giving;
 mod reading;
 mod writers;
@@ -33,6 +35,7 @@ use super::discover::Found;
 use super::known::{Start, digest};
 use super::queues::Item;
 use super::reopens;
+use crate::model::gap::Gap;
 use crate::model::in_place::{Able, InPlace, LONGEST, Mark, Reach};
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{SealedSegment, Segment};
@@ -104,6 +107,8 @@ struct Begun {
     end: u64,
     /// Whether there is more of it for this run.
     goes_on: bool,
+    /// Zeros behind its end that are no bytes of the log.
+    gap: Option<Gap>,
     able: Able,
 }
 
@@ -217,7 +222,7 @@ impl Places<'_, '_> {
 
     fn sealed(
         &mut self,
-        Begun { segment, log, status, start, end, able, .. }: &Begun,
+        Begun { segment, log, status, start, end, gap, able, .. }: &Begun,
         (part, head): (Part, Mark),
     ) -> std::result::Result<SealedSegment, CopyError> {
         let is_whole = part.taken() == *end
@@ -225,13 +230,18 @@ impl Places<'_, '_> {
             && digest(&log.log, head.at, head.length).is_ok_and(|now| now == Some(head.sha256));
         let in_place = match is_whole {
             true => {
-                giving::plan(&log.log, *end, start.hole, *able).doing("read", &segment.path).map_err(CopyError::Log)?
+                let planned = giving::plan(&log.log, *end, start.hole, *able, *gap);
+                planned.doing("read", &segment.path).map_err(CopyError::Log)?
             }
             false if part.raw() == 0 => return Err(CopyError::Truncated),
             // What was read is nowhere else any more. The next run doesn't know the file again.
             false => {
                 self.rotation.problem(truncated(&part));
-                InPlace { mark: Mark { length: head.length.min(part.taken() - head.at), ..head }, give: None }
+                InPlace {
+                    mark: Mark { length: head.length.min(part.taken() - head.at), ..head },
+                    give: None,
+                    gap: None,
+                }
             }
         };
         self.rotation.spool.seal_in_place(part, status.modified, in_place).map_err(CopyError::Part)

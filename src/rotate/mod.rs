@@ -75,6 +75,7 @@ use crate::model::way::Way;
 use crate::spool::{Continued, Recovered, Spool};
 use crate::sys::failure::Failure;
 use crate::sys::host;
+use crate::sys::lease::Leased;
 use crate::sys::procfs::Holders;
 use crate::sys::signals::Stop;
 use choose::Chosen;
@@ -308,6 +309,7 @@ fn problem_of(path: &Path, failure: &Failure) -> Problem {
         true => problem
             .because(Cause::NoRoom)
             .hint("its bytes stay in the log's directory; make room, the next run goes on"),
+        false if Leased::is_why(&failure.source) => problem.hint(Leased::HINT),
         false => problem,
     }
 }

@@ -17,30 +17,27 @@
 //! stream's newest segment. What is older is history, which only `backlog` takes.
 
 mod beside;
+mod sighted;
 
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::families::{self, Family, LeftBy, RotatedFile};
-use super::leftovers::split;
 use super::queues::{Item, Queues};
 use super::{Rotation, known, untaken};
 use crate::config::{ServiceTemplate, Settings};
 use crate::model::doubt::Why;
-use crate::model::family;
 use crate::model::in_place::Known;
 use crate::model::names::{Instance, Service};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Identity, SealedSegment};
 use crate::model::way::Way;
 use crate::spool::{Continued, Search, Standings};
-use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
 use crate::sys::file::Status;
 use crate::sys::procfs::{self, Holder};
-use beside::{Beside, Directories};
+use beside::Directories;
+use sighted::{Sighted, look};
 
 /// A file that was renamed to a name that is neither a rotated log's nor another log's.
 #[derive(Clone, Debug)]
@@ -51,25 +48,6 @@ pub(super) struct Renamed {
     /// Where it is.
     pub(super) path: PathBuf,
     pub(super) status: Status,
-}
-
-/// What the rotated files of a log are to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Siblings {
-    /// They were rotated, or made of the log before it was truncated.
-    Rotated,
-    /// Nothing has happened to the log itself.
-    Copies,
-}
-
-/// What a look for the files of one log came to.
-#[derive(Debug, Default)]
-pub(super) struct Sighted {
-    /// Rotated files to take, the oldest first.
-    files: Vec<RotatedFile>,
-    renamed: Vec<Renamed>,
-    emptied: Vec<SealedSegment>,
-    missing: Vec<SealedSegment>,
 }
 
 /// A file that was a log, or came after it, and of which a run would take something.
@@ -176,111 +154,9 @@ fn is_followed(newest: &SealedSegment) -> bool {
     newest.seal.ended == Ended::Continued || matches!(newest.segment.way, Way::Holds { .. } | Way::Closed)
 }
 
-/// Looks for the files of a log; `None` where its directory can't be looked into, or is another one: a mount may be missing.
-fn look(
-    settings: &Settings,
-    standings: &Standings,
-    dirs: &mut Directories,
-    log: &Path,
-    sought: &[SealedSegment],
-) -> std::result::Result<Option<Sighted>, Problem> {
-    let (parent, name) = split(log);
-    let Some(newest) = standings.newest_of_log(log) else { return Ok(None) };
-    let Ok(dir) = Dir::open(&parent) else { return Ok(None) };
-    let same = |status: Status| status.identity.is_same_but_for_device(&newest.segment.directory);
-    if !dir.status().is_ok_and(same) {
-        return Ok(None);
-    }
-    let failed = |failure| Problem::from_error(Effect::Waits, log, &failure);
-    let mut search = Sighted::default();
-    let mut moved: Vec<&SealedSegment> = Vec::new();
-    let at_path = dir.look(&name).map_err(failed)?;
-    for sealed in sought {
-        match at_path {
-            Some(entry) if is_file_of(sealed, &entry.status.identity) && entry.status.size > 0 => {}
-            Some(entry) if is_file_of(sealed, &entry.status.identity) => search.emptied.push(sealed.clone()),
-            _ => moved.push(sealed),
-        }
-    }
-    let beside = dirs.settled(&dir, &name, !moved.is_empty()).map_err(failed)?;
-    let Some(beside) = beside else {
-        let what = "its rotated files are being renamed; they wait for the next run";
-        return Err(Problem::new(Effect::Waits, log, what));
-    };
-    // Nobody has rotated what is where it was: what looks younger is a copy that somebody has made for himself.
-    let in_its_place =
-        sought.iter().find(|sealed| at_path.is_some_and(|entry| is_file_of(sealed, &entry.status.identity)));
-    let is_where_it_was = |sealed| beside.has_any() && is_as_it_was(sealed, &dir, &name);
-    let siblings = match in_its_place.map(is_where_it_was) {
-        Some(true) => Siblings::Copies,
-        Some(false) | None => Siblings::Rotated,
-    };
-    sort(settings, &dir, &beside, (log, newest, siblings), moved, &mut search).map_err(failed)?;
-    Ok(Some(search))
-}
-
-/// Finds each of the files that were moved, and those that are younger.
-fn sort(
-    settings: &Settings,
-    dir: &Dir,
-    beside: &Beside,
-    (log, newest, siblings): (&Path, &SealedSegment, Siblings),
-    moved: Vec<&SealedSegment>,
-    search: &mut Sighted,
-) -> Result<()> {
-    let service = service_of(settings, log).unwrap_or_else(|| newest.segment.service.clone());
-    let mut known: HashSet<usize> = HashSet::new();
-    for sealed in moved {
-        let is_it = |file: &RotatedFile| is_file_of(sealed, &file.status.identity);
-        let by_content = || beside.unpacks_to(dir, sealed);
-        match beside.rotated.iter().position(is_it) {
-            Some(place) => drop(known.insert(place)),
-            None => match beside.other(|file| is_file_of(sealed, file)) {
-                Some((name, _)) if beside::is_taken_by_itself(settings, dir, name) => {}
-                Some((name, status)) => {
-                    let (log, service, path) = (log.to_owned(), service.clone(), dir.path_of(name));
-                    search.renamed.push(Renamed { log, service, path, status: *status });
-                }
-                None => match by_content()? {
-                    Some(place) => drop(known.insert(place)),
-                    None => search.missing.push(sealed.clone()),
-                },
-            },
-        }
-    }
-    let first = known.iter().min().copied();
-    for (place, file) in beside.rotated.iter().enumerate() {
-        let excluded = || settings.sets.iter().any(|set| set.excludes(&file.path));
-        let is_younger = first.is_some_and(|first| place > first) || !is_older(file, newest);
-        if known.contains(&place) || is_younger && siblings == Siblings::Rotated && is_followed(newest) && !excluded() {
-            search.files.push(file.clone());
-        }
-    }
-    Ok(())
-}
-
 /// What a log is about, as the set says that names it.
 fn service_of(settings: &Settings, log: &Path) -> Option<Service> {
     settings.set_of(log).map(|set| set.service.service(log))
-}
-
-/// Whether a log that is at its path holds still what was taken of it.
-fn is_as_it_was(sealed: &SealedSegment, dir: &Dir, name: &OsStr) -> bool {
-    let look = |file: File| {
-        let size = Status::of_file(&file).ok()?.size;
-        known::known(sealed, &sealed.segment.path, &file, size).ok()
-    };
-    matches!(dir.open_read(name).ok().and_then(look), Some(Known::Same { .. }))
-}
-
-fn is_older(file: &RotatedFile, newest: &SealedSegment) -> bool {
-    // Compressors keep the time of the last change in whole seconds, some of them.
-    let clock = if file.rotated.packing == family::Packing::None { 0 } else { 1_000_000_000 };
-    file.status.modified.nanos() + clock < newest.seal.last.nanos()
-}
-
-fn is_file_of(sealed: &SealedSegment, file: &Identity) -> bool {
-    sealed.segment.source.file.is_same_but_for_device(file)
 }
 
 /// Puts what is found of a log on the list. A family that is taken anyway has all its rotated files already.

@@ -15,7 +15,7 @@
 use std::ffi::OsString;
 use std::io;
 
-use super::{record_file, shipped_file};
+use super::file_names::{record_file, shipped_file};
 use crate::model::keep::Keep;
 use crate::model::key::Leaf;
 use crate::model::problem;

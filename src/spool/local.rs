@@ -14,10 +14,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::file_names::{sealed_file, shipped_file};
 use super::kept;
 use super::record::Record;
 use super::recovery::{Files, read_record};
-use super::{sealed_file, shipped_file};
 use crate::model::key::Leaf;
 use crate::model::problem;
 use crate::model::segment::{SealedSegment, SegmentName};

@@ -16,8 +16,9 @@ use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
 
+use super::Spool;
+use super::file_names::{part_file, record_file, sealed_file, shipped_file};
 use super::record::Record;
-use super::{Spool, part_file, record_file, sealed_file, shipped_file};
 
 /// What earlier runs left.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{sealed_file, shipped_file, upload_file};
+use super::file_names::{sealed_file, shipped_file, upload_file};
 use crate::model::segment::SegmentName;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};

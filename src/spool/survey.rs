@@ -9,6 +9,7 @@ use crate::sys::dir::Dir;
 use crate::sys::failure::Result;
 
 use super::doubts;
+use super::file_names::shipped_file;
 use super::recovery::{Files, read_record};
 
 /// What a state directory holds.
@@ -46,7 +47,7 @@ pub fn survey(state_dir: &Path) -> Result<Survey> {
         survey.used += segments.look(&file_name)?.map_or(0, |entry| entry.status.size);
         let name = file_name.to_str().and_then(|name| SegmentName::parse(name.strip_suffix(".json")?));
         let Some(name) = name else { continue };
-        let shipped = segments.look(super::shipped_file(name))?.is_some();
+        let shipped = segments.look(shipped_file(name))?.is_some();
         match read_record(&segments, name, &Files::with_record()) {
             Ok(Ok(record)) if !shipped => match record.seal {
                 Some(seal) => survey.sealed.push(SealedSegment { segment: record.segment, seal }),

@@ -5,10 +5,10 @@
 //! takes too, and under which it finds out where the end is: `generic_write_checks` in Linux's `fs/read_write.c`,
 //! `Documentation/filesystems/locking.rst`). So no append is lost, torn, or put at a wrong place; one that has its place from
 //! anywhere else is, and so are mappings. A power loss may end the call halfway, on xfs between any two extents and on ext4 where the
-//! extents need more than one transaction: see [`first_hole`]. On xfs a SIGKILL may, too: when the head is gone and all has moved up,
+//! extents need more than one transaction. On xfs a SIGKILL may, too: when the head is gone and all has moved up,
 //! the file is cut to its new length, and where its last block is to be filled with zeros for that, a process that is about to be
 //! killed gives up (`iomap_write_begin`, Linux's `fs/iomap/buffered-io.c`): the file keeps its old length then, with zeros at its
-//! end, and others append behind them. So the call is made by a process of its own, which a kill of this one does not reach.
+//! end, and others append behind them (`model/gap.rs`). So the call is made by a process of its own, which a kill of this one does not reach.
 //!
 //! `FALLOC_FL_PUNCH_HOLE` only takes the blocks away: the file keeps its length, and reads as zeros there.
 
@@ -22,9 +22,10 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statfs::fstatfs;
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Whence, fork, lseek};
+use nix::unistd::{ForkResult, fork};
 
 use super::file::{self, Status};
+use super::lease::Leased;
 
 /// Whether a file could not be opened for writing since it is append-only or immutable (`chattr(1)`), for whomever.
 pub fn is_by_attribute(error: &io::Error) -> bool {
@@ -52,10 +53,14 @@ const NEAR: u64 = 1 << 30;
 ///
 /// # Errors
 /// `PermissionDenied` where it is not ours to write to, append-only or immutable (`chattr(1)`); `ReadOnlyFilesystem`; where
-/// `/proc` is not mounted.
+/// `/proc` is not mounted; [`Leased`] where another process holds a lease on it.
 pub fn open(file: &File) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    File::options().write(true).custom_flags(flags).open(file::own_descriptor(file))
+    let opened = File::options().write(true).custom_flags(flags).open(file::own_descriptor(file));
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Leased::on(file),
+        _ => error,
+    })
 }
 
 /// Whether the head of a file can be taken away, as far as can be told without touching it.
@@ -149,18 +154,11 @@ pub fn unit(file: &File) -> io::Result<u64> {
 ///
 /// # Errors
 /// `InvalidInput` where that is no multiple of what the file system works in, or reaches the end; `StorageFull` where it needs
-/// a block to write down the new order; what else the file system answers. The file is as it was.
+/// a block to write down the new order; what else the file system answers. The file is as it was then, but where the call was
+/// killed, or the device fails: `model/gap.rs` tells what it may be.
 pub fn collapse(file: &File, length: u64) -> io::Result<()> {
-    collapse_at(file, 0, length)
-}
-
-/// Takes `length` bytes away from `at` on, as [`collapse`] does.
-///
-/// # Errors
-/// As with [`collapse`].
-pub fn collapse_at(file: &File, at: u64, length: u64) -> io::Result<()> {
-    let (at, length) = (offset(at)?, offset(length)?);
-    unless_interrupted(|| in_own_process(|| fallocate(file, FallocateFlags::FALLOC_FL_COLLAPSE_RANGE, at, length)))
+    let length = offset(length)?;
+    unless_interrupted(|| in_own_process(|| fallocate(file, FallocateFlags::FALLOC_FL_COLLAPSE_RANGE, 0, length)))
 }
 
 /// Makes one system call in a process of its own, and waits for it. What this process has open and locked, that one has too: whoever
@@ -192,33 +190,6 @@ fn in_own_process(call: impl FnOnce() -> nix::Result<()>) -> io::Result<()> {
 /// What the file system answers.
 pub fn punch(file: &File, length: u64) -> io::Result<()> {
     unless_interrupted(|| fallocate(file, hole(), 0, offset(length)?).map_err(into))
-}
-
-/// The first hole from `from` on, if there is one before the end: where it begins and where it ends (`SEEK_HOLE`, `lseek(2)`).
-/// A log has none, unless someone else has made it, or a power loss has cut [`collapse`] short: then it has one that is as long
-/// as what was to go.
-///
-/// # Errors
-/// Where the file can't be asked.
-pub fn first_hole(file: &File, from: u64) -> io::Result<Option<(u64, u64)>> {
-    let size = Status::of_file(file)?.size;
-    if from >= size {
-        return Ok(None);
-    }
-    let begin = match seek(file, from, Whence::SeekHole)? {
-        Some(begin) if begin < size => begin,
-        _ => return Ok(None),
-    };
-    Ok(Some((begin, seek(file, begin, Whence::SeekData)?.unwrap_or(size))))
-}
-
-/// `None` where there is no more data behind `from`.
-fn seek(file: &File, from: u64, whence: Whence) -> io::Result<Option<u64>> {
-    match lseek(file, offset(from)?, whence) {
-        Ok(at) => Ok(u64::try_from(at).ok()),
-        Err(Errno::ENXIO) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn hole() -> FallocateFlags {

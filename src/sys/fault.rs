@@ -184,8 +184,8 @@ points! {
     HeadGoing = "head-going",
     /// The head of a log was given back.
     HeadGone = "head-gone",
-    /// What a power loss had left of giving back the head of a log was brought to its end.
-    HeadFinished = "head-finished",
+    /// It is noted, for this boot, that the head of a log went to its end.
+    GivenNoted = "given-noted",
 
     // Shipping (ship.rs, store/).
     /// A segment is about to be put.

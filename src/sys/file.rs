@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::lease::Leased;
 use crate::model::segment::Identity;
 use crate::model::time::Moment;
 
@@ -116,9 +117,7 @@ fn reopen(found: &File) -> io::Result<File> {
     file.map_err(|error| match error.kind() {
         // The file itself is open, so it can't be the one that is missing.
         io::ErrorKind::NotFound => io::Error::other("/proc is not mounted"),
-        io::ErrorKind::WouldBlock => {
-            io::Error::new(io::ErrorKind::WouldBlock, "another process holds a lease on it, which keeps others out")
-        }
+        io::ErrorKind::WouldBlock => Leased::on(found),
         _ => error,
     })
 }

@@ -9,6 +9,35 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
+use super::file::Status;
+use super::procfs;
+
+/// Another process holds a lease on a file, so that it can't be opened at once. The kernel has asked for the lease back then,
+/// and ends it after `/proc/sys/fs/lease-break-time`.
+#[derive(Debug, thiserror::Error)]
+#[error("{} holds a lease on it, which keeps others out", holder.as_deref().unwrap_or("another process"))]
+pub struct Leased {
+    /// Who, where `/proc/locks` says it.
+    holder: Option<String>,
+}
+
+impl Leased {
+    /// The error of who wanted to open `file` once more.
+    pub(super) fn on(file: &File) -> io::Error {
+        let holder = Status::of_file(file).ok().and_then(|status| procfs::holder_of_lease(status.identity));
+        io::Error::new(io::ErrorKind::WouldBlock, Self { holder })
+    }
+
+    /// Whether that is what is wrong.
+    pub fn is_why(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+
+    /// What to do about it.
+    pub const HINT: &str = "the next run tries again; if this lasts, have that process leave the log alone: file servers (smbd, \
+                            nfsd) and programs that watch files take leases, and /proc/locks tells which process has one";
+}
+
 /// Who may still write to a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Writers {

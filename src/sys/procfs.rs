@@ -86,6 +86,8 @@ pub struct Holders {
     pub by_file: HashMap<Identity, Vec<Holder>>,
     /// Whether every process could be looked into. If not, a file that isn't found may still be held.
     pub complete: bool,
+    /// Whether it was not complete since somebody opens and closes files faster than they can be looked at: another look may be.
+    pub restless: bool,
 }
 
 /// Looks for processes that have one of `files`, all of them claimed and unlinked, open for writing.
@@ -114,7 +116,7 @@ pub fn holders_in_use(logs: &[(&Path, Identity)]) -> Holders {
 /// for it is looked at more closely: a `stat` of some other file could hang on a dead network mount.
 fn holders(files: &[Identity], suspect: &dyn Fn(&Path) -> bool) -> Holders {
     let wanted = Wanted { files: files.iter().map(|file| ((file.dev, file.ino), *file)).collect(), suspect };
-    let mut found = Holders { by_file: HashMap::new(), complete: all_processes_are_shown() };
+    let mut found = Holders { complete: all_processes_are_shown(), ..Holders::default() };
     let Ok(processes) = fs::read_dir("/proc") else {
         return Holders::default();
     };
@@ -135,7 +137,10 @@ fn holders(files: &[Identity], suspect: &dyn Fn(&Path) -> bool) -> Holders {
                     found.by_file.entry(file).or_default().push(holder);
                 }
             }
-            Err(_) => found.complete = false,
+            Err(error) => {
+                found.complete = false;
+                found.restless |= error.kind() == io::ErrorKind::WouldBlock;
+            }
         }
     }
     found
@@ -230,7 +235,7 @@ fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Desc
             return Ok(writes.map(|writes| Descriptor { file, through: descriptor.to_owned(), writes }));
         }
     }
-    Err(io::Error::other("it stands for another file each time that it is looked at"))
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "it stands for another file each time that it is looked at"))
 }
 
 /// Which wanted file a descriptor stands for. Inode numbers are used again: its birth must be the same too.
@@ -308,14 +313,24 @@ pub fn roots_processes_named(names: &[&str]) -> Vec<Process> {
 /// The process that holds the lock ([`super::lock`]) of a file, by `/proc/locks`: nothing is locked for that, so that no
 /// run finds the lock taken.
 pub fn holder_of_lock(file: Identity) -> Option<u32> {
+    holder_by_locks("FLOCK", file)
+}
+
+/// The process that holds a lease on a file, or lets go of one, by `/proc/locks`: what to call it in a message.
+pub(super) fn holder_of_lease(file: Identity) -> Option<String> {
+    let pid = holder_by_locks("LEASE", file)?;
+    Some(format!("{} (pid {pid})", comm(&Path::new("/proc").join(pid.to_string()))))
+}
+
+fn holder_by_locks(wanted: &str, file: Identity) -> Option<u32> {
     let (major, minor) = (nix::sys::stat::major(file.dev), nix::sys::stat::minor(file.dev));
     let of_file = format!("{major:02x}:{minor:02x}:{}", file.ino);
     let locks = fs::read_to_string("/proc/locks").ok()?;
     locks.lines().find_map(|line| {
-        // `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF` (proc_locks(5)); who waits has `->` in the second place.
+        // `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`, `2: LEASE  BREAKING  READ …` (proc_locks(5)); who waits has `->` in the second place.
         let mut words = line.split_whitespace().skip(1);
         let (kind, pid) = (words.next()?, words.nth(2)?);
-        (kind == "FLOCK" && words.next()? == of_file).then(|| pid.parse().ok())?
+        (kind == wanted && words.next()? == of_file).then(|| pid.parse().ok())?
     })
 }
 
@@ -323,6 +338,11 @@ pub fn holder_of_lock(file: Identity) -> Option<u32> {
 fn stat(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(stat.rsplit_once(')')?.1.to_owned())
+}
+
+/// Whether a process runs, or would if it was let to (the state `R`, proc_pid_stat(5)).
+pub(super) fn is_runnable(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| stat.trim_start().starts_with('R'))
 }
 
 /// The process that has started another, or has taken it over from that.

@@ -81,7 +81,7 @@ pub(super) fn half_gone(place: &Place) -> Actors {
     let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n:08} what a service says\n")).collect::<String>();
     let (log, first, second) = (place.sandbox.log("web.log"), lines(0, 10_000), lines(10_000, 20_000));
     std::fs::write(&log, &first).expect("a log");
-    place.run().expect(0);
+    assert!(place.run_ordered("kill@head-gone"), "the head goes");
     let given = first.len() as u64 - std::fs::metadata(&log).expect("a log").len();
     append(&log, &second);
     insert_hole(&log, 128 << 10, given);

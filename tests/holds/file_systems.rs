@@ -97,17 +97,13 @@ fn blocks_that_are_all_alike_are_taken_once_and_said_to_stay() {
         let run = ["run".into(), "-v".into(), scene.sandbox.path("log").into_os_string()];
         let ended = scene.sandbox.run(run).expect(0);
         assert!(ended.stderr.contains("its blocks are alike"), "{}", ended.stderr);
-        let raw: Vec<u8> = joined_in_order(&scene);
+        let raw = scene.joined();
         assert!(raw == tick.repeat(round).into_bytes(), "{} bytes after {round}", raw.len());
     }
     append(&scene.log(), "at last something else\n");
     append(&scene.log(), &tick);
     scene.run().quiet();
     assert!(sizes(&scene.log()).1 < 64_000, "{:?}", sizes(&scene.log()));
-}
-
-fn joined_in_order(scene: &Scene) -> Vec<u8> {
-    proof::streams(scene.objects()).into_values().flatten().flat_map(|segment| segment.raw).collect()
 }
 
 #[test]

@@ -6,7 +6,6 @@ use logferry::sys::fault::Point;
 
 use super::scene::{Holds, On, Scene, append, append_lines, lines, sizes};
 use crate::support::mount::Format;
-use crate::support::proof;
 
 const EXT4: On = On::Image(Format::Ext4);
 
@@ -16,8 +15,7 @@ fn truncate(scene: &Scene) {
 
 /// All that the store has of the log, in order.
 fn shipped(scene: &Scene) -> String {
-    let raw = proof::streams(scene.objects()).into_values().flatten().flat_map(|segment| segment.raw).collect();
-    String::from_utf8(raw).expect("text")
+    String::from_utf8(scene.joined()).expect("text")
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can't be taken in its place is refused with the reason, named, and not touched.
 
-use std::process::Command;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
@@ -10,7 +11,7 @@ use logferry::sys::procfs::{Writes, holders_in_use};
 use super::scene::{Holds, On, Scene, append_lines, lines, sizes};
 use crate::support::mount::Format;
 use crate::support::tally::{self, Group, Row};
-use crate::support::{Ended, Sandbox, finish};
+use crate::support::{Ended, Sandbox, example, finish};
 
 const EXT4: On = On::Image(Format::Ext4);
 
@@ -42,6 +43,51 @@ fn a_writer_without_o_append_is_refused_and_named() {
     scene.run().quiet();
     scene.assert_all(&content);
     tally::record(Group::Users, "a log in its place, whose writer doesn't append", Row::sound(1, ended.took));
+}
+
+/// As a file server or a backup program has it: its log can't be opened for writing until it lets go of the lease.
+#[test]
+fn a_log_on_which_somebody_holds_a_lease_waits_and_he_is_named_with_what_to_do() {
+    for killed_at in [None, Some(Point::Sealed)] {
+        let scene = Scene::new(EXT4);
+        let mut content = String::new();
+        append_lines(&scene.log(), &mut content, 0..1000);
+        if let Some(point) = killed_at {
+            scene.killed_at(point);
+        }
+        let holder = Leases::hold(&scene);
+        let ended = scene.run().expect(75);
+        for part in
+            ["web.log: ", &format!("attacker (pid {}) holds a lease on it", holder.0.id()), "hint: ", "/proc/locks"]
+        {
+            assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+        }
+        assert_eq!(sizes(&scene.log()).1, content.len() as u64, "its head is there");
+        drop(holder);
+        scene.run().expect(0);
+        scene.assert_all(&content);
+        assert!(sizes(&scene.log()).1 < 8192, "its head has gone");
+    }
+}
+
+/// A process that holds a read lease on the log.
+struct Leases(Child);
+
+impl Leases {
+    fn hold(scene: &Scene) -> Self {
+        let mut holder = Command::new(example("attacker"));
+        let mut child = holder.arg("--read-lease").arg(scene.log()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut ready = [0; 6];
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("it has the lease");
+        Self(child)
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -82,6 +82,21 @@ impl Scene {
         proof::of_directory(&self.sandbox.path("store"))
     }
 
+    /// All that the store has of one log, in order.
+    pub(crate) fn joined(&self) -> Vec<u8> {
+        proof::streams(self.objects()).into_values().flatten().flat_map(|segment| segment.raw).collect()
+    }
+
+    /// Fails the test unless the segments of the one log that there is, joined, are just that.
+    #[track_caller]
+    pub(crate) fn assert_joined(&self, content: &[u8]) {
+        let joined = self.joined();
+        let zeros = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == 0).count();
+        let what =
+            || format!("{} bytes of {}, {} zeros of {}", joined.len(), content.len(), zeros(&joined), zeros(content));
+        assert!(joined == content, "{}", what());
+    }
+
     /// Fails the test unless the store holds just that of `web.log`, once.
     #[track_caller]
     pub(crate) fn assert_all(&self, content: &str) {
@@ -106,6 +121,12 @@ pub(crate) fn append_lines(log: &Path, content: &mut String, range: std::ops::Ra
     let text = lines(range);
     append(log, &text);
     content.push_str(&text);
+}
+
+/// Makes a log longer by that many zeros, which are a hole, as `truncate -s +BYTES` does.
+pub(crate) fn lengthen(scene: &Scene, by: u64) {
+    let log = File::options().write(true).open(scene.log()).expect("a log");
+    log.set_len(log.metadata().expect("its length").len() + by).expect("a longer one");
 }
 
 /// How many bytes the disk has of a file, and how long it is.

@@ -81,3 +81,8 @@ fn writers_at_full_speed_that_never_let_go_on_overlayfs() {
 fn writers_at_full_speed_that_never_let_go_on_tmpfs_with_holes() {
     rotated_at_full_speed(On::Memory, "writer = \"holds\"\nholes = true\n");
 }
+
+#[test]
+fn writers_at_full_speed_that_never_let_go_on_ext3_with_holes() {
+    rotated_at_full_speed(On::Image(Format::Ext3), "writer = \"holds\"\nholes = true\n");
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
+use logferry::model::gap::Gap;
 use logferry::model::in_place::{Give, InPlace, Mark};
 use logferry::model::key::{KeyDirectory, Leaf};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
@@ -197,6 +198,8 @@ impl Choices<'_> {
             1 => Some(Give::Collapse { length: at, head: self.digest() }),
             _ => Some(Give::Punch { length: at }),
         };
-        (self.is() && length >= 10).then_some(InPlace { mark, give })
+        let behind = Gap { at: u64::MAX - 4000 + self.number() % 1000, length: self.number() % 1000 };
+        let gap = self.is().then_some(behind);
+        (self.is() && length >= 10).then_some(InPlace { mark, give, gap })
     }
 }

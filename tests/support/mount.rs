@@ -69,6 +69,8 @@ pub(crate) enum Format {
     Ext4,
     /// Blocks are mapped one by one, as on ext2 and ext3.
     Ext4WithoutExtents,
+    /// As `mkfs.ext3` makes it: no extents, and a journal.
+    Ext3,
     /// Space is given out in clusters of 64 KiB.
     Ext4Bigalloc,
     Xfs,
@@ -79,6 +81,7 @@ impl Format {
         match self {
             Self::Ext4 => ("mkfs.ext4", &["-q", "-F", "-b", "4096"]),
             Self::Ext4WithoutExtents => ("mkfs.ext4", &["-q", "-F", "-O", "^extents,^64bit,^metadata_csum"]),
+            Self::Ext3 => ("mkfs.ext3", &["-q", "-F"]),
             Self::Ext4Bigalloc => ("mkfs.ext4", &["-q", "-F", "-b", "4096", "-O", "bigalloc", "-C", "65536"]),
             Self::Xfs => ("mkfs.xfs", &["-q", "-f"]),
         }

@@ -138,6 +138,30 @@ fn a_writer_at_full_speed_that_ignores_a_hundred_signals_gets_its_log_back_each_
     assert_whole(&sandbox, &contents);
 }
 
+/// A large log is taken in slices before its writer is asked for the rest: so a stream of a deaf writer's log, which grows for
+/// ever, has several segments.
+#[test]
+fn a_large_log_of_a_writer_that_ignores_the_signal_is_taken_in_slices_and_only_the_rest_stays() {
+    const SLICE: usize = 256 << 20;
+    let sandbox = Sandbox::in_memory();
+    by_signal(&sandbox, "upstart-writer", "10ms");
+    let mut content = b"a line of a log that somebody writes at night, says\n".repeat(SLICE / 52 + 1000);
+    let log = sandbox.write_log("web.log", &content);
+    let writer = Writer::start(&sandbox, &["--never-reopens", "--idle-after", "5000"], std::slice::from_ref(&log));
+    let ended = sandbox.run_all().expect(1);
+    assert!(ended.stderr.contains("it has its name back"), "{}", ended.stderr);
+    let objects = proof::of_directory(&sandbox.path("store"));
+    assert_eq!(objects.iter().map(|object| object.raw.len() / 52).collect::<Vec<_>>(), [SLICE / 52]);
+    content.extend(Content::from(&writer.stop()[0]).bytes);
+    sandbox.run_all().quiet();
+    let joined: Vec<u8> = proof::streams(proof::of_directory(&sandbox.path("store")))
+        .into_values()
+        .flatten()
+        .flat_map(|segment| segment.raw)
+        .collect();
+    assert!(joined == content, "{} bytes of {}", joined.len(), content.len());
+}
+
 /// The writer is deaf, and somebody has made a new log meanwhile: the old one can't have its name back. What is in it is taken
 /// by a later run, before what is in the new one, and once.
 #[test]

@@ -20,11 +20,11 @@ use std::fs::File;
 use std::path::Path;
 
 use super::error::NotTaken;
+use super::proofs::packing_of;
 use super::{Closed, Wanted};
-use crate::model::family::{self, Name, Packing, Rotated};
-use crate::model::in_place::Give;
+use crate::model::family::{self, Name, Packing};
 use crate::model::names::StreamId;
-use crate::model::segment::{ClaimedName, Ended, Identity, SealedSegment, Segment};
+use crate::model::segment::{ClaimedName, Ended, Segment};
 use crate::model::time::Moment;
 use crate::model::way::Way;
 use crate::rotate::Rotation;
@@ -35,17 +35,14 @@ use crate::rotate::known::Start;
 use crate::rotate::leftovers::split;
 use crate::rotate::next::Beginning;
 use crate::rotate::packed::Packed;
-use crate::spool::{Part, Search};
+use crate::spool::Part;
 use crate::sys::dir::Dir;
-use crate::sys::failure::{Context, Failure, Result};
+use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
-use crate::sys::filesystem::{self, FileSystem};
-use crate::sys::lease::{self, Writers};
 use crate::sys::{clock, procfs, random};
-use crate::unpack::{self, Unsound};
 
-type Taken<T> = std::result::Result<T, NotTaken>;
+pub(super) type Taken<T> = std::result::Result<T, NotTaken>;
 
 impl Closed<'_, '_> {
     /// Takes a file.
@@ -229,60 +226,6 @@ impl Closed<'_, '_> {
         }
     }
 
-    /// Fails unless it is proved that nobody has the file open for writing: by the kernel; where that does not say, by all
-    /// processes of the machine, on a file system of this machine.
-    fn require_closed(&self, dir: &Dir, name: &OsStr, log: &File, identity: Identity) -> Taken<()> {
-        match lease::writers(log) {
-            Writers::None => return Ok(()),
-            Writers::Some => return Err(NotTaken::InUse),
-            Writers::Unknown => {}
-        }
-        let path = dir.path_of(name);
-        let holders = procfs::holders_in_use(&[(&path, identity)]);
-        if holders.by_file.contains_key(&identity) {
-            return Err(NotTaken::InUse);
-        }
-        if holders.complete && FileSystem::of(dir)?.place == filesystem::Place::Local {
-            return Ok(());
-        }
-        Err(NotTaken::Refused {
-            what: "it is not known whether somebody has it open for writing: the kernel does not say (no leases)"
-                .to_owned(),
-            hint: "run logferry as root or as the file's owner, on the machine itself, and keep logs on a local disk",
-        })
-    }
-
-    /// Fails where a compressed file is damaged, or holds nothing: before it is touched.
-    fn require_whole(&self, path: &Path, log: &File, packing: Packing) -> Taken<()> {
-        if packing == Packing::None {
-            return Ok(());
-        }
-        match unpack::verify(log, packing, &|| self.rotation.stop.requested()) {
-            Ok(0) => Err(NotTaken::Nothing),
-            Ok(_) => Ok(()),
-            Err(Unsound::Content(what)) => Err(NotTaken::Refused {
-                what,
-                hint: "it stays where it is, and what came after it is taken; repair it, or exclude it",
-            }),
-            Err(Unsound::Unread(error)) => Err(Failure::new("read", path, error).into()),
-            Err(Unsound::Stopped) => Err(NotTaken::Stopped),
-        }
-    }
-
-    /// Forgets the file that a segment is the rest of, before it is unlinked: it is not to be looked for when it is gone.
-    fn forget_file(&self, segment: &Segment) -> Result<()> {
-        let earlier = self.rotation.spool.earlier_files()?.into_iter().map(|earlier| earlier.sealed);
-        let mut its = earlier.filter(|sealed| is_rest_of(segment, sealed));
-        its.try_for_each(|sealed| self.rotation.spool.forget_file(sealed.segment.name))
-    }
-
-    /// Takes note that nothing more is in the file that a segment was to be the rest of.
-    fn end_search(&self, segment: &Segment) -> Result<()> {
-        let sought = self.rotation.spool.standings()?.sought();
-        let mut its = sought.iter().filter(|sealed| is_rest_of(segment, sealed));
-        its.try_for_each(|sealed| self.rotation.spool.remember_file(sealed, Search::Over))
-    }
-
     /// What becomes of a claimed file that could not be taken. Its part goes first: a part without a claimed file would be
     /// taken for what is left of a file that was unlinked.
     fn broken_off(&mut self, segment: &Segment, dir: &Dir, error: NotTaken) -> NotTaken {
@@ -332,24 +275,4 @@ pub(in crate::rotate) fn seal_unlinked(rotation: &mut Rotation<'_>, part: Part, 
     log::info!("{}: {length} bytes, sealed as {name}", path.display());
     rotation.outcome.sealed.push(sealed);
     Ok(())
-}
-
-/// Whether a segment is what was left of the file of an earlier one: the same file, or what it was compressed to.
-fn is_rest_of(segment: &Segment, earlier: &SealedSegment) -> bool {
-    let same = segment.source.file.is_same_but_for_device(&earlier.segment.source.file);
-    let from = segment.source.from;
-    let given = match earlier.seal.in_place.and_then(|in_place| in_place.give) {
-        Some(Give::Collapse { length, .. }) => length,
-        Some(Give::Punch { .. }) | None => 0,
-    };
-    let goes_on = from == earlier.taken() || from == earlier.taken().saturating_sub(given);
-    same || from > 0 && earlier.segment.path == segment.path && goes_on
-}
-
-/// How a file is compressed that had that name: only rotated ones are unpacked.
-fn packing_of(name: &OsStr) -> Packing {
-    match family::read(name) {
-        Name::Rotated(Rotated { packing, .. }) => packing,
-        Name::Plain | Name::Aside(_) => Packing::None,
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::gap::{self, Stretch};
 use super::writers::{self, Refusal};
 use super::{Begun, InUse, Next, NotTaken, Owing, Places, giving, reading};
 use crate::model::in_place::{Head, Reach};
@@ -70,10 +71,10 @@ impl Places<'_, '_> {
         // Before anything is asked of the file system that it notes as a change.
         let status = Status::of_file(&log.log).doing("look at", &path)?;
         let start = self.rotation.start(&path, &log.log)?;
-        require_no_hollow(&status, &start)?;
-        let most = giving::finish_cut_short(&log, &start)?;
-        let most = most.min(Status::of_file(&log.log).doing("look at", &path)?.size);
-        let End { end, goes_on, waits } = self.end(&log, start.from, most)?;
+        let stretch = gap::stretch(self.rotation.spool, &log.log, &path, &start).doing("look for holes in", &path)?;
+        require_no_hollow(&status, start.hole.saturating_add(stretch.zeros))?;
+        let (start, gap) = (Start { from: stretch.from, ..start }, stretch.gap);
+        let End { end, goes_on, waits } = self.end(&log, &stretch)?;
         if end <= start.from {
             return Ok(match start.before {
                 Some((sealed, Head::There)) if sealed.seal.in_place.is_some_and(|known| known.give.is_some()) => {
@@ -93,18 +94,20 @@ impl Places<'_, '_> {
         let beginning = Beginning { path, service, claimed: None, file, start: start_of, directory, way };
         let segment = self.rotation.next_segment(beginning)?.limited(waits);
         self.rotation.spool.begin(&segment)?;
-        Ok(Next::Segment(Box::new(Begun { segment, log, status, start, end, goes_on, able })))
+        Ok(Next::Segment(Box::new(Begun { segment, log, status, start, end, goes_on, gap, able })))
     }
 
     /// Where the segment ends: behind the last line, or where the log's limits, or the turn of the others, cut it short.
-    fn end(&mut self, log: &InUse, from: u64, most: u64) -> Result<End> {
-        let path = &log.found.path;
+    fn end(&mut self, log: &InUse, stretch: &Stretch) -> Result<End> {
+        let (path, from, most) = (&log.found.path, stretch.from, stretch.most);
+        // What comes behind a gap may be the rest of a line.
+        let reach = if stretch.goes_on { Reach::End } else { log.reach };
         let owner = self.rotation.owner_of(&log.found);
         let cut = |allowed: u64| slices::line_end(&log.log, from, from.saturating_add(allowed)).doing("read", path);
         match self.rotation.share(&log.found, &owner, most.saturating_sub(from))? {
             Share::All => {
-                let end = reading::end(&log.log, from, most, log.reach).doing("read", path)?;
-                Ok(End { end, goes_on: false, waits: None })
+                let end = reading::end(&log.log, from, most, reach).doing("read", path)?;
+                Ok(End { end, goes_on: stretch.goes_on, waits: None })
             }
             Share::Slice(allowed) => Ok(End { end: cut(allowed)?, goes_on: true, waits: None }),
             Share::Limited(allowed) => {
@@ -117,10 +120,10 @@ impl Places<'_, '_> {
     }
 }
 
-/// Refuses a log that is a hole for the most part, but for one that we made.
-fn require_no_hollow(status: &Status, start: &Start) -> std::result::Result<(), NotTaken> {
+/// Refuses a log that is a hole for the most part, but for those `ours` bytes of holes that we made.
+fn require_no_hollow(status: &Status, ours: u64) -> std::result::Result<(), NotTaken> {
     let Status { size, allocated, .. } = *status;
-    let own = Status { size: size.saturating_sub(start.hole), ..*status };
+    let own = Status { size: size.saturating_sub(ours), ..*status };
     match own.is_hollow() {
         false => Ok(()),
         true => Err(NotTaken::Refused(Refusal {

@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::Rotation;
-use super::super::known::{Start, digest, look};
-use super::reading;
+use super::super::known::{digest, look};
 use super::writers::{self, Refusal};
 use super::{InUse, NotTaken, Owing};
+use crate::model::gap::Gap;
 use crate::model::in_place::{Able, Give, Head, InPlace, Known};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Identity;
@@ -20,6 +20,7 @@ use crate::sys::collapse::{self, Ability, Prospect};
 use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Status;
+use crate::sys::lease::Leased;
 
 /// The largest unit that is tried, in bytes, where a file system wants larger ones than its blocks (ext4's `bigalloc`).
 const LARGEST_UNIT: u64 = 1024 * 1024;
@@ -72,36 +73,11 @@ fn open(log: &File, path: &Path) -> std::result::Result<File, NotTaken> {
     }
 }
 
-/// Plans what to give back of a log whose bytes up to `end` are copied.
-pub(super) fn plan(log: &File, end: u64, hole: u64, able: Able) -> io::Result<InPlace> {
+/// Plans what to give back of a log whose bytes up to `end` are copied, and behind which there may be a gap.
+pub(super) fn plan(log: &File, end: u64, hole: u64, able: Able, gap: Option<Gap>) -> io::Result<InPlace> {
     let there = |at, length| digest(log, at, length)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
-    InPlace::plan(end, hole, able, there)
-}
-
-/// How many holes are taken out of a log in one run.
-const MOST_HOLES: usize = 16;
-
-/// Brings to its end what a power loss has cut short: the head has gone, and the rest was moved up only in part, or the length is
-/// the old one. That leaves a hole, which nobody who appends can make: it is taken out; at the end of the file, where that can't
-/// be done, it is left alone. What stays is at most a block of zeros where the hole had none of its ends at a block's. Returns up
-/// to where the log holds what its writers wrote.
-pub(super) fn finish_cut_short(log: &InUse, start: &Start) -> std::result::Result<u64, NotTaken> {
-    let path = &log.found.path;
-    if !matches!(start.before, Some((_, Head::Gone))) {
-        return Ok(u64::MAX);
-    }
-    for _ in 0..MOST_HOLES {
-        let size = Status::of_file(&log.log).doing("look at", path)?.size;
-        let hole = collapse::first_hole(&log.log, start.from).doing("look for holes in", path)?;
-        let Some((begin, end)) = hole else { return Ok(u64::MAX) };
-        if end >= size {
-            return Ok(reading::without_zeros(&log.log, start.from, begin).doing("read", path)?);
-        }
-        collapse::collapse_at(&open(&log.log, path)?, begin, end - begin).doing("take a hole out of", path)?;
-        fault::reached(Point::HeadFinished);
-        log::info!("{}: a hole of {} bytes, left by a power loss, was taken out", path.display(), end - begin);
-    }
-    Ok(u64::MAX)
+    let planned: io::Result<InPlace> = InPlace::plan(end, hole, able, there);
+    Ok(InPlace { gap, ..planned? })
 }
 
 /// Gives back what is planned of each log.
@@ -149,9 +125,11 @@ fn not_given(path: &Path, error: NotTaken) -> Problem {
             Problem::new(Effect::Failed, path, format!("{SAFE}: {what}")).hint(hint)
         }
         NotTaken::Failed(failure) => {
-            let effect = if failure.no_room() { Effect::Waits } else { Effect::Failed };
+            let is_leased = Leased::is_why(&failure.source);
+            let effect = if is_leased || failure.no_room() { Effect::Waits } else { Effect::Failed };
             let problem = Problem::from_error(effect, path, &failure);
-            Problem { what: format!("{SAFE}: {}", problem.what), ..problem }.hint("the next run tries again")
+            let hint = if is_leased { Leased::HINT } else { "the next run tries again" };
+            Problem { what: format!("{SAFE}: {}", problem.what), ..problem }.hint(hint)
         }
     }
 }
@@ -163,7 +141,11 @@ fn give_one(rotation: &mut Rotation<'_>, owing: &mut Owing) -> std::result::Resu
     let mut unit = collapse::unit(&file).doing("look at the file system of", &path)?;
     loop {
         match give(owing, &file)? {
-            Given::Yes | Given::NotNow => return Ok(()),
+            Given::Yes => {
+                rotation.spool.note_given(&owing.sealed);
+                return Ok(());
+            }
+            Given::NotNow => return Ok(()),
             Given::OtherUnit if !owing.is_new => {
                 // Its record is that of a segment which was shipped: the next segment plans anew.
                 log::info!("{}: its head is given back with its next segment, in larger units", path.display());
@@ -187,7 +169,8 @@ fn give_one(rotation: &mut Rotation<'_>, owing: &mut Owing) -> std::result::Resu
 fn plan_anew(rotation: &mut Rotation<'_>, owing: &mut Owing, unit: u64) -> Result<bool> {
     let Owing { sealed, log, .. } = owing;
     let path = &log.found.path;
-    let in_place = plan(&log.log, sealed.taken(), 0, Able::Collapse { unit }).doing("read", path)?;
+    let gap = sealed.seal.in_place.and_then(|in_place| in_place.gap);
+    let in_place = plan(&log.log, sealed.taken(), 0, Able::Collapse { unit }, gap).doing("read", path)?;
     sealed.seal.in_place = Some(in_place);
     rotation.spool.plan_anew(sealed)?;
     fault::reached(Point::PlannedAnew);

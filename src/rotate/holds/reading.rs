@@ -21,17 +21,6 @@ pub(in crate::rotate) fn end(log: &File, from: u64, most: u64, reach: Reach) -> 
     }
 }
 
-/// Where what is written ends before a hole that begins at `hole`: the rest of its block is zeros.
-///
-/// # Errors
-/// Where the log can't be read.
-pub(super) fn without_zeros(log: &File, from: u64, hole: u64) -> io::Result<u64> {
-    let begin = hole.saturating_sub(PIECE).max(from);
-    let mut piece = vec![0; (hole - begin) as usize];
-    log.read_exact_at(&mut piece, begin)?;
-    Ok(begin + piece.iter().rposition(|&byte| byte != 0).map_or(0, |at| at as u64 + 1))
-}
-
 fn last_line(log: &File, from: u64, most: u64) -> io::Result<u64> {
     let mut buffer = vec![0; PIECE as usize];
     let mut until = most;

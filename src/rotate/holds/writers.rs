@@ -67,12 +67,12 @@ impl Seen {
                 "the kernel does not say who has it open for writing, as on a file system of another machine (NFS)",
                 "logs are taken in their place on local disks only, by root or by the user that they belong to",
             )),
-            Writers::Some if !self.holders.complete => Err(Refusal::new(
+            Writers::Some if !self.holders.complete && !self.holders.restless => Err(Refusal::new(
                 "somebody has it open for writing, and not all processes can be looked into, so that nobody knows whether \
                  all append",
                 "run logferry as root, on the machine itself and not in a container",
             )),
-            Writers::Some if self.is_held(log.found.identity) => Ok(Reach::LastLine),
+            Writers::Some if self.holders.complete && self.is_held(log.found.identity) => Ok(Reach::LastLine),
             Writers::Some => look_closer(log),
         }
     }
@@ -110,15 +110,23 @@ impl Seen {
 
 /// Looks again for a writer that the kernel knows of and the first look has not seen.
 fn look_closer(log: &InUse) -> Result<Reach, Refusal> {
+    let mut restless = false;
     for _ in 0..LOOKS {
         let seen = look_for(&[(&log.found.path, log.found.identity)]);
         seen.require_appending(log.found.identity)?;
-        if seen.is_held(log.found.identity) {
+        if seen.holders.complete && seen.is_held(log.found.identity) {
             return Ok(Reach::LastLine);
         }
         if lease::writers(&log.log) == Writers::None {
             return Ok(Reach::End);
         }
+        restless = seen.holders.restless;
+    }
+    if restless {
+        return Err(Refusal::new(
+            "somebody opens and closes files so fast that it can't be seen how he has it open for writing",
+            "the next run tries again; if this lasts, set `writer` to how it lets go of its log",
+        ));
     }
     Err(Refusal::new(
         "somebody has it open for writing whom /proc does not show: a process in another PID namespace (a container), or the \

@@ -6,7 +6,7 @@
 //! the kernel denies him counts as denied, not as a swap. He leaves `zone.log` and its claimed files alone.
 //!
 //! Run as root he plays a kernel that denies him nothing: hard links to foreign files, devices. With `--lease` he does
-//! nothing but hold a write lease on a file, and prints `ready`.
+//! nothing but hold a write lease on a file, with `--read-lease` a read lease, and prints `ready`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
@@ -26,7 +26,7 @@ use signal_hook::consts::{SIGINT, SIGIO, SIGTERM};
 #[derive(Parser)]
 struct Arguments {
     /// The log directory.
-    #[arg(long, required_unless_present = "lease")]
+    #[arg(long, required_unless_present_any = ["lease", "read_lease"])]
     dir: Option<PathBuf>,
     /// What he would like to have.
     #[arg(long, default_value = "/etc/shadow")]
@@ -37,13 +37,17 @@ struct Arguments {
     /// Hold a write lease on this file.
     #[arg(long)]
     lease: Option<PathBuf>,
+    /// Hold a read lease on this file.
+    #[arg(long, conflicts_with = "lease")]
+    read_lease: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match &arguments.lease {
-        Some(path) => hold_lease(path),
-        None => Attacker::new(arguments).and_then(Attacker::run),
+    let outcome = match (&arguments.lease, &arguments.read_lease) {
+        (Some(path), _) => hold_lease(path, libc::F_WRLCK),
+        (None, Some(path)) => hold_lease(path, libc::F_RDLCK),
+        (None, None) => Attacker::new(arguments).and_then(Attacker::run),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,14 +67,14 @@ fn asked_to_stop() -> io::Result<Arc<AtomicBool>> {
 }
 
 #[allow(unsafe_code)]
-fn hold_lease(path: &Path) -> io::Result<()> {
+fn hold_lease(path: &Path, kind: libc::c_int) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let stop = asked_to_stop()?;
     // The kernel asks for the lease by this signal; he does not give it back.
     signal_hook::flag::register(SIGIO, Arc::new(AtomicBool::new(false)))?;
-    let file = std::fs::File::options().read(true).write(true).open(path)?;
+    let file = std::fs::File::options().read(true).write(kind == libc::F_WRLCK).open(path)?;
     // SAFETY: the descriptor is open, and F_SETLEASE takes an int.
-    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK) } == -1 {
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) } == -1 {
         return Err(io::Error::last_os_error());
     }
     println!("ready");
