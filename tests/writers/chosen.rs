@@ -225,23 +225,6 @@ fn a_log_that_is_opened_for_each_line_is_taken_while_it_is_written() {
     assert!(text == written, "{} of {} bytes", text.len(), written.len());
 }
 
-/// In memory its head can't be taken away, so that it is renamed: between two lines, or while one is being written.
-#[test]
-fn a_log_in_memory_that_is_opened_for_each_line_is_taken_while_it_is_written() {
-    let mut writer = Loop::start(Sandbox::in_memory());
-    for _ in 0..60 {
-        let ended = auto(&writer.sandbox, &[]);
-        // It may be open whenever it is looked at, where the machine is busy: then it waits.
-        assert!([0, 75].contains(&ended.code), "{}: {}", ended.code, ended.stderr);
-    }
-    let written = writer.stop();
-    auto(&writer.sandbox, &[]).quiet();
-    let objects = proof::of_directory(&writer.sandbox.path("store"));
-    assert!(objects.len() > 30, "{} segments", objects.len());
-    let joined: Vec<u8> = proof::streams(objects).into_values().flatten().flat_map(|segment| segment.raw).collect();
-    assert!(joined == written.as_bytes(), "{} of {} bytes", joined.len(), written.len());
-}
-
 /// A child has its output from the shell that runs it: that is one program, and to be told to have it append.
 #[test]
 fn a_program_and_what_it_has_started_are_one() {
