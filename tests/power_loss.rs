@@ -42,7 +42,7 @@ impl Log {
 }
 
 fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     sandbox.config_file("settle = \"30ms\"\n");
     sandbox
 }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -68,14 +69,15 @@ impl Ended {
 }
 
 impl Sandbox {
+    /// A sandbox in memory, where there is such a file system: the tests' thousands of runs would spend most of their time in
+    /// fsync. Tests of what depends on the file system mount one of that kind within it.
     pub(crate) fn new() -> Self {
-        Self::in_dir(&std::env::temp_dir())
+        Self::in_dir(&memory())
     }
 
-    /// A sandbox in memory, where there is such a file system: for thousands of runs, whose fsyncs would take long.
-    pub(crate) fn in_memory() -> Self {
-        let memory = Path::new("/dev/shm");
-        if memory.is_dir() { Self::in_dir(memory) } else { Self::new() }
+    /// A sandbox on a disk, where there is one: what is told here of a log at full speed is to hold there first of all.
+    pub(crate) fn on_disk() -> Self {
+        Self::in_dir(&std::env::temp_dir())
     }
 
     fn in_dir(parent: &Path) -> Self {
@@ -163,14 +165,24 @@ impl Sandbox {
     }
 }
 
+/// A file system in memory, where there is one that has room for all tests: a container's may hold 64 MB.
+pub(crate) fn memory() -> PathBuf {
+    const ENOUGH: u64 = 4 << 30;
+    let memory = Path::new("/dev/shm");
+    let room = statvfs(memory).map_or(0, |found| found.blocks_available() * found.fragment_size());
+    if room >= ENOUGH { memory.to_owned() } else { std::env::temp_dir() }
+}
+
 /// Bytes that don't compress, the same each time.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
-    let mut state = 7_u64;
-    let next = || {
+    let (mut bytes, mut state) = (Vec::with_capacity(length + 4), 7_u64);
+    while bytes.len() < length {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33).to_le_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(length).collect()
+        // Of such a generator only the upper half is as good as random.
+        bytes.extend_from_slice(&state.to_le_bytes()[4..]);
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 /// What a test has open, a process that another one starts has open for a moment too, until it becomes its program. A log that is
