@@ -1,4 +1,4 @@
-//! What CI looks at before it begins.
+//! What CI looks at before it begins, and what its lints find.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-use crate::support::{Ended, Sandbox, finish};
+use crate::support::{Ended, Sandbox, example, finish};
 
 /// The look, at a path of the test's own.
 fn look_at(path: &Path) -> Ended {
@@ -75,9 +75,48 @@ fn look_as_nobody(path: &Path) -> Ended {
     finish(Command::new("setpriv").args(nobody).arg(path))
 }
 
+/// The tests' own writer renamed its report over `/dev/null`, as root, each time that a test had no use for one. Minutes later
+/// cargo failed over what programs had thrown away, which `rustc -` then found there.
+#[test]
+fn the_tests_writer_puts_nothing_in_the_place_of_a_device_that_its_report_goes_to() {
+    let sandbox = Sandbox::new();
+    let null = sandbox.path("null");
+    look_at(&null).expect(0);
+    let mut writer = Command::new(example("upstart-writer"));
+    finish(writer.args(["--limit", "100", "--report"]).arg(&null).arg(sandbox.log("web.log"))).expect(0);
+    is_the_null_device(&null);
+}
+
 #[test]
 fn ci_looks_at_the_null_device_before_it_reads_from_it() {
     let run = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run")).expect("what CI runs");
     let line = |words: &str| run.lines().position(|line| line == words).unwrap_or_else(|| panic!("no line {words}"));
     assert!(line("scripts/lib/null-device.sh") < line("exec </dev/null"));
+}
+
+/// A crate of one file, as cargo hands it to what `scripts/check` has it call.
+fn lint(sandbox: &Sandbox, source: &str) -> Ended {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(sandbox.path("small.rs"), source).expect("a source");
+    std::fs::create_dir_all(sandbox.path("out")).expect("a directory");
+    let mut command = Command::new(root.join("scripts/lib/lint-rustc"));
+    command.env("LINT_DOCS", sandbox.path("doc")).current_dir(sandbox.path(""));
+    command.args(["rustc", "--crate-name", "small", "--edition=2024", "small.rs", "--crate-type", "lib"]);
+    finish(command.args(["--emit=dep-info,metadata,link", "--out-dir"]).arg(sandbox.path("out")))
+}
+
+#[test]
+fn the_lints_find_what_clippy_finds_and_what_rustdoc_finds() {
+    let sandbox = Sandbox::new();
+    let sound =
+        "//! Small.\n\n/// Whether there is one.\npub fn is_one(one: Option<u8>) -> bool {\n    one.is_some()\n}\n";
+    lint(&sandbox, sound).quiet();
+    assert!(sandbox.path("doc/small/fn.is_one.html").exists(), "rustdoc has looked at it");
+    assert!(!sandbox.path("out/libsmall.rlib").exists(), "no code was made");
+    let clippys = lint(&sandbox, &sound.replace("one.is_some()", "if let Some(_) = one { true } else { false }"));
+    assert_eq!(clippys.code, 1, "{}", clippys.stderr);
+    assert!(clippys.stderr.contains("clippy::"), "{}", clippys.stderr);
+    let rustdocs = lint(&sandbox, &sound.replace("/// Whether", "/// [`nothing`]. Whether"));
+    assert_eq!(rustdocs.code, 1, "{}", rustdocs.stderr);
+    assert!(rustdocs.stderr.contains("unresolved link"), "{}", rustdocs.stderr);
 }
