@@ -14,7 +14,7 @@ pub(crate) mod trace;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
@@ -175,14 +175,16 @@ pub(crate) fn memory() -> PathBuf {
 
 /// Bytes that don't compress, the same each time.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
-    let (mut bytes, mut state) = (Vec::with_capacity(length + 4), 7_u64);
+    // Made once, and longer when more is asked for: a test may want megabytes of it a hundred times.
+    static MADE: Mutex<(u64, Vec<u8>)> = Mutex::new((7, Vec::new()));
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (state, bytes) = &mut *made;
     while bytes.len() < length {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // Of such a generator only the upper half is as good as random.
         bytes.extend_from_slice(&state.to_le_bytes()[4..]);
     }
-    bytes.truncate(length);
-    bytes
+    bytes[..length].to_vec()
 }
 
 /// What a test has open, a process that another one starts has open for a moment too, until it becomes its program. A log that is
