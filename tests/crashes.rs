@@ -54,7 +54,10 @@ impl Drop for Place {
 
 impl Place {
     fn new(store: Store) -> Self {
-        let sandbox = Sandbox::reopening();
+        Self::of(Sandbox::reopening(), store)
+    }
+
+    fn of(sandbox: Sandbox, store: Store) -> Self {
         sandbox.config_file(SETTLE);
         let bucket = (store == Store::S3).then(|| Bucket::new(&sandbox));
         Self { mounts: RefCell::default(), sandbox, bucket }
@@ -134,7 +137,7 @@ struct Scene {
 
 /// At full speed, in bursts, so that the volume stays bounded on a busy machine.
 fn full_speed(place: &Place) -> Actors {
-    let args = ["--writes-of", "80,4096,70000", "--burst", "300000", "--every", "10", "--idle-after", "20000000"];
+    let args = ["--writes-of", "80,4096,70000", "--burst", "100000", "--every", "10", "--idle-after", "8000000"];
     Actors::writer(place, &args)
 }
 
@@ -596,7 +599,7 @@ const SOAK: u64 = 80;
 #[test]
 fn a_soak_of_runs_killed_after_random_delays_under_several_writers() {
     let runs = std::env::var("LOGFERRY_SOAK").map_or(SOAK, |runs| runs.parse().expect("LOGFERRY_SOAK is a number"));
-    let place = Place::new(Store::S3);
+    let place = Place::of(Sandbox::reopening_on_disk(), Store::S3);
     let log = |name: &str| place.sandbox.log(name);
     let start = |args: &[&str], logs: &[PathBuf]| Writer::start(&place.sandbox, args, logs);
     // On a busy machine all of it takes longer: what is written in all stays bounded.

@@ -120,7 +120,7 @@ impl Scene {
     ];
 
     fn set_up(self) -> Set {
-        let sandbox = Sandbox::reopening_in_memory();
+        let sandbox = Sandbox::reopening();
         sandbox.config_file("settle = \"10ms\"\n");
         let path = sandbox.write_log("web.log", "one\n");
         let mut set = Set { sandbox, written: vec![("web", b"one\n".to_vec())], writer: None };

@@ -37,7 +37,7 @@ enum Asked {
 
 impl Shelves {
     fn new() -> Self {
-        let sandbox = Sandbox::in_memory();
+        let sandbox = Sandbox::new();
         let bucket = Bucket::new(&sandbox);
         Self { sandbox, bucket }
     }

@@ -15,6 +15,7 @@ mod attacks;
 mod bandwidth;
 mod cat;
 mod check;
+mod ci;
 pub(crate) mod closed;
 mod conformance;
 mod crashes;

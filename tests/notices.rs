@@ -145,7 +145,7 @@ fn the_segment_behind_one_that_was_cut_short_says_so() {
 #[test]
 fn a_run_killed_anywhere_neither_forgets_a_notice_nor_tells_it_twice() {
     let trace = {
-        let sandbox = configured(Sandbox::reopening_in_memory(), "");
+        let sandbox = configured(Sandbox::reopening(), "");
         refused_before(&sandbox);
         let trace = sandbox.path("trace");
         let mut run = sandbox.logferry();
@@ -156,7 +156,7 @@ fn a_run_killed_anywhere_neither_forgets_a_notice_nor_tells_it_twice() {
     let mut cases = 0;
     for (index, point) in trace.lines().enumerate() {
         let count = trace.lines().take(index + 1).filter(|other| *other == point).count();
-        let sandbox = configured(Sandbox::reopening_in_memory(), "");
+        let sandbox = configured(Sandbox::reopening(), "");
         refused_before(&sandbox);
         let order = format!("kill@{point}#{count}");
         let mut run = sandbox.logferry();

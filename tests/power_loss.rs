@@ -42,7 +42,7 @@ impl Log {
 }
 
 fn sandbox() -> Sandbox {
-    let sandbox = Sandbox::reopening_in_memory();
+    let sandbox = Sandbox::reopening();
     sandbox.config_file("settle = \"30ms\"\n");
     sandbox
 }

@@ -36,11 +36,11 @@ fn tally(what: &str, rotations: usize, written: &[Written]) {
 
 #[test]
 fn a_hundred_rotations_under_a_writer_at_full_speed() {
-    let sandbox = Sandbox::reopening();
+    let sandbox = Sandbox::reopening_on_disk();
     let bucket = Bucket::new(&sandbox);
     // Writes of many sizes, in bursts as fast as the disk takes them; between two bursts a moment of silence, so that
     // the volume stays bounded where the machine is busy with other things.
-    let args = ["--writes-of", "80,4096,70000,400000", "--burst", "1000000", "--every", "30"];
+    let args = ["--writes-of", "80,4096,70000,400000", "--burst", "500000", "--every", "40"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
     for _ in 0..100 {
         bucket.run_all(&sandbox).quiet();
@@ -55,7 +55,7 @@ fn a_hundred_rotations_under_a_writer_at_full_speed() {
 
 #[test]
 fn a_write_that_lands_after_the_unlink_is_drained() {
-    let sandbox = Sandbox::reopening();
+    let sandbox = Sandbox::reopening_on_disk();
     // Between the writer's look at the link count and its write lie 30 ms: often the unlink falls into them.
     let args = ["--writes-of", "20000", "--every", "5", "--pause-before-write", "30"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
@@ -75,7 +75,7 @@ fn a_write_that_lands_after_the_unlink_is_drained() {
 
 #[test]
 fn huge_buffered_writes_come_back_whole() {
-    let sandbox = Sandbox::reopening();
+    let sandbox = Sandbox::reopening_on_disk();
     let args = ["--writes-of", "16777216,300", "--every", "400", "--pause-before-write", "3"];
     let writer = Writer::start(&sandbox, &args, &[sandbox.log("web.log")]);
     for _ in 0..10 {

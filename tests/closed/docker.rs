@@ -66,7 +66,7 @@ impl Driver {
 
 #[test]
 fn what_docker_rotates_and_compresses_is_taken_byte_by_byte_while_it_goes_on() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let id = "0f3c6a5be1d24b6f";
     let dir = sandbox.log(id);
     std::fs::create_dir(&dir).expect("a directory");

@@ -34,7 +34,7 @@ fn numbered_compressed_delayed_and_dated_files_come_back_in_order() {
     for options in
         ["nocompress", "compress", "compress\ndelaycompress", "dateext\ncompress", "dateext\ndelaycompress\ncompress"]
     {
-        let sandbox = Sandbox::in_memory();
+        let sandbox = Sandbox::new();
         let all = rotate(&sandbox, options);
         let left = sandbox.files("log");
         assert_eq!(left.len(), TIMES + 1, "{options}: {left:?}");
@@ -47,7 +47,7 @@ fn numbered_compressed_delayed_and_dated_files_come_back_in_order() {
 
 #[test]
 fn runs_between_the_rotations_of_a_logrotate_that_goes_on_lose_and_double_nothing() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let (config, state) = (sandbox.path("logrotate.conf"), sandbox.path("logrotate.state"));
     let log = sandbox.log("web.log");
     std::fs::write(&config, format!("{} {{ rotate 9\ncompress\nmissingok\nnocreate\n}}\n", log.display()))

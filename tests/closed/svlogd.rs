@@ -62,7 +62,7 @@ fn starts_again(dir: &Path) {
 
 #[test]
 fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let dir = directory(&sandbox);
     let mut svlogd = start(&dir);
     let mut input = svlogd.stdin.take().expect("a pipe");
@@ -107,7 +107,7 @@ fn what_svlogd_closes_is_taken_byte_by_byte_while_it_rotates_at_full_speed() {
 
 #[test]
 fn a_flush_takes_the_log_in_use_once_its_writer_has_ended_and_names_it_before() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let dir = directory(&sandbox);
     let mut svlogd = start(&dir);
     let mut input = svlogd.stdin.take().expect("a pipe");

@@ -113,7 +113,7 @@ fn what_waited_in_the_spool_goes_by_the_same_order_and_a_stream_by_its_numbers()
 
 #[test]
 fn a_log_that_is_too_large_for_the_time_stays_and_the_others_are_complete() {
-    let sandbox = Sandbox::reopening_in_memory();
+    let sandbox = Sandbox::reopening();
     let log = sandbox.path("log").display().to_string();
     sandbox.config_file(&format!("level = 9\n[[logs]]\npaths = \"{log}/*.log\"\n"));
     let small: Vec<Content> = (0..8).map(|n| Content::new(&format!("s{n}"), noise(5_000 * (n + 1)))).collect();
@@ -139,7 +139,7 @@ fn a_log_that_is_too_large_for_the_time_stays_and_the_others_are_complete() {
 
 #[test]
 fn logs_for_which_there_is_no_time_are_told_of_together() {
-    let sandbox = Sandbox::reopening_in_memory();
+    let sandbox = Sandbox::reopening();
     let logs = sandbox.path("log").display().to_string();
     sandbox.config_file(&format!("level = 9\n[[logs]]\npaths = \"{logs}/*.log\"\n"));
     let bytes = noise(1_000_000).repeat(40);

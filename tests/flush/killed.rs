@@ -21,7 +21,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let sandbox = Sandbox::reopening_in_memory();
+        let sandbox = Sandbox::reopening();
         let log = sandbox.path("log").display().to_string();
         sandbox.config_file(&format!(
             "settle = \"30ms\"\n[[logs]]\npaths = \"{log}/urgent.log\"\npriority = \"high\"\n[[logs]]\npaths = \"{log}\"\n"

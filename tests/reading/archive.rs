@@ -30,7 +30,7 @@ fn the_archive_is_that_of_a_fleet_as_the_real_code_leaves_it() {
 
 #[test]
 fn the_archive_is_proved_whole_and_one_object_less_is_a_gap() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     super::over_archive(&sandbox, &["verify"]).expect(0);
     super::over_archive(&sandbox, &["verify", "--sample", "20"]).expect(0);
     let is_there = |service: &str| ["cron", "a b/ü%"].contains(&service);

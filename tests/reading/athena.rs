@@ -20,7 +20,7 @@ struct Told {
 }
 
 fn run() -> Told {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let view = guide::blocks("DuckDB", "sql", &[("/mnt/logs", archive().root())]).swap_remove(0);
     let query = guide::blocks("Athena", "sql", &[]).swap_remove(0);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/athena.sql");

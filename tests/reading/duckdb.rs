@@ -39,7 +39,7 @@ fn csv(sandbox: &Sandbox, statements: &[&str]) -> String {
 
 #[test]
 fn duckdb_sees_the_lines_that_cat_gives_and_all_of_them() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let is_plain = |stream: &Stream| ![&MIXED[..], &[LATIN]].concat().contains(&name_of(stream).as_str());
     let expected = by_service(archive, Ends::LfOrCrLf, |stream, _| is_plain(stream));
     assert_eq!(expected.len(), 17);
@@ -62,7 +62,7 @@ fn duckdb_sees_the_lines_that_cat_gives_and_all_of_them() {
 
 #[test]
 fn duckdb_takes_lines_that_are_not_utf_8_with_the_encoding_that_the_guide_names() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let refused = read(&sandbox, &view(), "utf-8", &[LATIN]);
     assert!(refused.code != 0 && refused.stderr.contains("not utf-8"), "{}", refused.stderr);
     let view = view().replace("escape = ''", "escape = '', encoding = 'latin-1'");
@@ -72,7 +72,7 @@ fn duckdb_takes_lines_that_are_not_utf_8_with_the_encoding_that_the_guide_names(
 
 #[test]
 fn what_duckdb_can_not_read_it_refuses_by_the_name_of_the_object() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     for service in MIXED {
         let refused = read(&sandbox, &view(), "utf-8", &[service]);
         let says = |text: &str| refused.stderr.contains(text);
@@ -87,7 +87,7 @@ fn of_day(service: &str, day: &str) -> impl Fn(&Stream, &Segment) -> bool {
 
 #[test]
 fn the_guides_first_query_opens_only_the_objects_of_its_service_and_day() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let statements = blocks("sql", &[("/mnt/logs", archive.root())]);
     let [view, query] = &statements[..] else { panic!("the view and the first query: {statements:?}") };
     let wanted = of_day("api", "2026-10-03");
@@ -104,7 +104,7 @@ fn the_guides_first_query_opens_only_the_objects_of_its_service_and_day() {
 
 #[test]
 fn duckdb_takes_from_cat_what_it_can_not_read_itself() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let script = blocks("sh", &[("/mnt/logs", archive.root())]).swap_remove(0);
     let holds = |line: &[u8]| line.windows(11).any(|part| part == b"firmware[0]");
     let expected: usize = by_instance(archive, |stream, _| name_of(stream) == "firmware", holds).values().sum();
@@ -114,7 +114,7 @@ fn duckdb_takes_from_cat_what_it_can_not_read_itself() {
 
 #[test]
 fn small_objects_become_one_table_as_the_guide_has_it() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let compacted = sandbox.path("compacted");
     let statements = guide::blocks("Small files", "sql", &[("/mnt/compacted", &compacted)]);
     let [copy, query] = &statements[..] else { panic!("two statements: {statements:?}") };

@@ -49,7 +49,7 @@ fn is_whole(cat: &Ended) {
 
 #[test]
 fn a_listing_of_ten_thousand_is_complete_though_each_page_fails_once() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let faults = |request: &Parts, tried| match (is_list(request), tried, request.uri.to_string().len() % 3) {
         (true, 1, 0) => Fault::Status(503, "SlowDown"),
         (true, 1, 1) => Fault::CutAnswer(2_000),
@@ -65,7 +65,7 @@ fn a_listing_of_ten_thousand_is_complete_though_each_page_fails_once() {
 
 #[test]
 fn what_is_read_is_whole_though_objects_fail_at_first() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let faults = |request: &Parts, tried| match (is_list(request), tried, request.uri.path().len() % 4) {
         (true, ..) => Fault::Pass,
         (_, 1, 0) => Fault::Status(503, "SlowDown"),
@@ -81,7 +81,7 @@ fn what_is_read_is_whole_though_objects_fail_at_first() {
 
 #[test]
 fn a_slow_store_is_waited_for() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let faults = |request: &Parts, _| match is_list(request) {
         true => Fault::Stall(Duration::from_millis(300)),
         false => Fault::Stall(Duration::from_millis(20)),
@@ -92,7 +92,7 @@ fn a_slow_store_is_waited_for() {
 
 #[test]
 fn an_object_that_can_not_be_read_is_named_and_the_others_are_given() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let (stream, segment) = archive().segments().filter(|(stream, _)| is_of_service(stream)).nth(5).expect("a sixth");
     let leaf = segment.key.split().1.to_owned();
     let bad = leaf.clone();
@@ -118,7 +118,7 @@ fn a_store_that_does_not_answer_or_refuses_ends_in_a_message_that_says_what_to_d
         (Fault::Status(403, "AccessDenied"), "s3:ListBucket"),
         (Fault::Status(503, "SlowDown"), "overloaded"),
     ] {
-        let sandbox = Sandbox::in_memory();
+        let sandbox = Sandbox::new();
         let bucket = bucket(&sandbox, |_| false, move |_, _| fault.clone());
         for command in ["ls", "cat"] {
             let args = if command == "ls" { vec!["ls"] } else { vec!["cat", SERVICE] };

@@ -36,7 +36,7 @@ fn touches(segment: &Segment, since: &str, until: &str) -> bool {
 }
 
 fn check(args: &[&str], expected: BTreeSet<String>) {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let seen = listed(&over_archive(&sandbox, &[&["ls"], args].concat()).expect(0));
     assert!(!expected.is_empty(), "{args:?}: nothing is expected");
     assert!(seen == expected, "{args:?}: {} seen, {} expected", seen.len(), expected.len());
@@ -73,7 +73,7 @@ fn a_segment_that_spans_days_is_found_by_any_time_in_it() {
             .find(|(stream, segment)| stream.service.name() == service && is_long(segment))
             .expect("one");
         let middle = Moment::from_nanos((segment.first.nanos() + segment.last.nanos()) / 2).to_second();
-        let sandbox = Sandbox::in_memory();
+        let sandbox = Sandbox::new();
         let seen = listed(&over_archive(&sandbox, &["ls", service, "--since", &middle, "--until", &middle]).expect(0));
         assert!(seen.contains(&format!("{}-{}", stream.id, segment.seq)), "{service} {middle}: {seen:?}");
     }
@@ -105,7 +105,7 @@ fn filters_by_machine_and_host_go_together_with_services() {
 
 #[test]
 fn a_bucket_gives_the_same_answers_as_a_directory() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let is_there = |stream: &Stream| ["a b/ü%", "img_resize", "cron"].iter().any(|name| stream.service.name() == *name);
     let bucket = archive.bucket(&sandbox, None, |stream, _| is_there(stream));
     for args in [
@@ -124,7 +124,7 @@ fn a_bucket_gives_the_same_answers_as_a_directory() {
 
 #[test]
 fn cat_gives_each_stream_whole_and_in_order() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     for service in ["web", "queue", "firmware", "legacy", "dumps", "a b/ü%"] {
         let cat = over_archive(&sandbox, &["cat", service]).expect(0);
         let expected: Vec<u8> = archive().of_service(service).flat_map(|stream| stream.bytes.clone()).collect();
@@ -134,7 +134,7 @@ fn cat_gives_each_stream_whole_and_in_order() {
 
 #[test]
 fn what_is_taken_into_a_bucket_is_as_if_it_had_been_put_there() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let one = &archive().streams()[0].segments[0].key;
     let bucket: Bucket = archive().bucket(&sandbox, None, |_, segment| segment.key == *one);
     sandbox.write_log("put.log", "a line\n");

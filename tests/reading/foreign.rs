@@ -26,7 +26,7 @@ fn bytes() -> Vec<u8> {
 
 #[test]
 fn what_something_else_has_put_into_a_directory_is_ignored_with_a_count() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let root = sandbox.path("store");
     archive().copy(&root, is_wanted);
     for name in FOREIGN {
@@ -45,7 +45,7 @@ fn what_something_else_has_put_into_a_directory_is_ignored_with_a_count() {
 
 #[test]
 fn what_something_else_has_put_into_a_bucket_is_ignored_with_a_count() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let bucket = archive().bucket(&sandbox, None, is_wanted);
     let file = sandbox.write_log("foreign", "not ours");
     let put =

@@ -35,7 +35,7 @@ const AHEAD: u64 = 22 << 20;
 
 #[test]
 fn ten_thousand_objects_are_listed_in_bounded_memory() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let all = archive.segments().count() as u64;
     let bucket = archive.bucket(&sandbox, None, |_, _| true);
     let few = archive.segments().filter(|(stream, _)| stream.service.name() == "backup").count() as u64;
@@ -48,7 +48,7 @@ fn ten_thousand_objects_are_listed_in_bounded_memory() {
 
 #[test]
 fn reading_thousands_of_objects_takes_no_more_memory_than_reading_a_hundred() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let services = ["backup", "worker"];
     let bucket = archive.bucket(&sandbox, None, |stream, _| services.iter().any(|name| stream.service.name() == *name));
     let [of_few, of_many] = services.map(|service| peak(&sandbox, &bucket, &["cat", service]));

@@ -34,7 +34,7 @@ struct Told {
 
 #[test]
 fn spark_and_a_table_of_hives_see_each_line_whatever_is_in_it() {
-    let (sandbox, archive) = (Sandbox::in_memory(), archive());
+    let (sandbox, archive) = (Sandbox::new(), archive());
     let [text, hive] = ["text", "hive"].map(|name| sandbox.path(name));
     archive.copy(&text, is_read);
     archive.copy(&hive, is_in_hive);
@@ -63,7 +63,7 @@ fn spark_and_a_table_of_hives_see_each_line_whatever_is_in_it() {
 #[test]
 fn spark_counts_what_cat_gives() {
     let archive = archive();
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     for service in ["api", "legacy"] {
         let cat = super::over_archive(&sandbox, &["cat", service]).expect(0);
         let rows = &by_service(archive, Ends::Lf, |stream, _| name_of(stream) == service)[service];

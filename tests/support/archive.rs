@@ -28,6 +28,8 @@ use logferry::model::key::ObjectKey;
 use logferry::model::names::{Instance, Seq, Service, StreamId};
 use logferry::model::time::Moment;
 
+use super::memory;
+
 /// A directory store, and what it holds.
 pub(crate) struct Archive {
     root: PathBuf,
@@ -72,12 +74,6 @@ pub(crate) fn archive() -> &'static Archive {
         (making::make(&directory), remover)
     });
     archive
-}
-
-/// A file system in memory, where there is one.
-fn memory() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
 }
 
 /// A process that removes a directory when its stdin is closed: with the process that holds it. What is in a static is never

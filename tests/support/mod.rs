@@ -14,11 +14,12 @@ pub(crate) mod trace;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use logferry::sys::fault::Point;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -84,24 +85,26 @@ impl Ended {
 }
 
 impl Sandbox {
-    /// A sandbox for what does not depend on how a log is taken, or is about what `auto` does.
+    /// A sandbox in memory, where there is such a file system: the tests' thousands of runs would spend most of their time in
+    /// fsync. Tests of what depends on the file system mount one of that kind within it. For what does not depend on how a log
+    /// is taken, or is about what `auto` does.
     pub(crate) fn new() -> Self {
+        Self::in_dir(&memory(), Writers::Auto)
+    }
+
+    /// A sandbox on a disk, where there is one: what is told here of a log at full speed is to hold there first of all.
+    pub(crate) fn on_disk() -> Self {
         Self::in_dir(&std::env::temp_dir(), Writers::Auto)
     }
 
     /// A sandbox for the protocol of DESIGN.md: its logs are claimed, unlinked and drained, whoever has them open.
     pub(crate) fn reopening() -> Self {
-        Self::in_dir(&std::env::temp_dir(), Writers::Reopen)
-    }
-
-    /// A sandbox in memory, where there is such a file system: for thousands of runs, whose fsyncs would take long.
-    pub(crate) fn in_memory() -> Self {
-        Self::in_dir(&memory(), Writers::Auto)
-    }
-
-    /// The same for the protocol of DESIGN.md.
-    pub(crate) fn reopening_in_memory() -> Self {
         Self::in_dir(&memory(), Writers::Reopen)
+    }
+
+    /// The same on a disk.
+    pub(crate) fn reopening_on_disk() -> Self {
+        Self::in_dir(&std::env::temp_dir(), Writers::Reopen)
     }
 
     fn in_dir(parent: &Path, writers: Writers) -> Self {
@@ -189,14 +192,26 @@ impl Sandbox {
     }
 }
 
+/// A file system in memory, where there is one that has room for all tests: a container's may hold 64 MB.
+pub(crate) fn memory() -> PathBuf {
+    const ENOUGH: u64 = 4 << 30;
+    let memory = Path::new("/dev/shm");
+    let room = statvfs(memory).map_or(0, |found| found.blocks_available() * found.fragment_size());
+    if room >= ENOUGH { memory.to_owned() } else { std::env::temp_dir() }
+}
+
 /// Bytes that don't compress, the same each time.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
-    let mut state = 7_u64;
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33).to_le_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(length).collect()
+    // Made once, and longer when more is asked for: a test may want megabytes of it a hundred times.
+    static MADE: Mutex<(u64, Vec<u8>)> = Mutex::new((7, Vec::new()));
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (state, bytes) = &mut *made;
+    while bytes.len() < length {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        // Of such a generator only the upper half is as good as random.
+        bytes.extend_from_slice(&state.to_le_bytes()[4..]);
+    }
+    bytes[..length].to_vec()
 }
 
 /// What a test has open, a process that another one starts has open for a moment too, until it becomes its program. A log that is

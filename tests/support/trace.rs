@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::{Ended, finish};
 
@@ -144,8 +145,9 @@ impl Trace {
 
 /// `strace`, with a command's environment and working directory.
 pub(crate) fn under_strace(command: &Command) -> Command {
-    let mut strace = Command::new("strace");
-    assert!(finish(strace.arg("-V")).code == 0, "strace is missing; as root: apt-get install strace");
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    let is_there = *IS_THERE.get_or_init(|| finish(Command::new("strace").arg("-V")).code == 0);
+    assert!(is_there, "strace is missing; as root: apt-get install strace");
     under("strace", command)
 }
 

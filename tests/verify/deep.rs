@@ -207,7 +207,7 @@ fn a_sample_is_as_large_as_asked_for_and_its_chain_is_held_against_its_neighbour
 
 #[test]
 fn a_large_archive_of_many_streams_is_read_in_order_and_whole() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let mut last: Option<Planted> = None;
     for instance in 0..30 {
         let mut stream = Stream::new("web", &format!("i-{instance:04}"));

@@ -161,7 +161,7 @@ fn a_log_that_its_owner_could_not_make_anew_stays_where_it_is() {
 
 #[test]
 fn a_log_that_can_neither_be_made_anew_nor_be_taken_in_its_place_is_refused() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let log = sandbox.write_log("php.log", "one\n");
     chown(&log, Some(65534), None).expect("as root");
     let told = auto(&sandbox, &[]).expect(1).stderr;

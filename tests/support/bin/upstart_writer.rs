@@ -423,6 +423,10 @@ impl Writer {
 }
 
 fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    // What is no file is written to: as root, a rename would put a file in the place of /dev/null, for all programs to read.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return fs::write(path, text);
+    }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     fs::write(&temporary, text)?;
