@@ -89,6 +89,8 @@ pub(crate) struct Found {
 /// Measures, prints each line as soon as it is there, and writes all of them as a page's table.
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let Arguments { programs, size, only, scratch, output } = arguments;
+    let programs = &programs.absolute()?;
+    let scratch = std::fs::canonicalize(scratch).with_context(|| format!("find {}", scratch.display()))?;
     std::fs::create_dir_all(output).with_context(|| format!("make {}", output.display()))?;
     let dir = tempfile::Builder::new().prefix("logferry-bench-").tempdir_in(scratch)?;
     let bench = Bench { scale: size.scale(), programs, dir: dir.path(), output };

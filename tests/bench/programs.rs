@@ -16,6 +16,17 @@ pub(crate) struct Programs {
     pub(crate) s3_server: PathBuf,
 }
 
+impl Programs {
+    /// The same, whatever directory they are started in.
+    pub(crate) fn absolute(&self) -> Result<Self> {
+        let absolute = |path: &Path| {
+            let hint = "  hint: scripts/bench builds it, and tells where";
+            std::fs::canonicalize(path).with_context(|| format!("there is no program at {}\n{hint}", path.display()))
+        };
+        Ok(Self { logferry: absolute(&self.logferry)?, s3_server: absolute(&self.s3_server)? })
+    }
+}
+
 /// A program of the system's, wherever it is.
 ///
 /// # Errors
