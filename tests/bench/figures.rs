@@ -72,12 +72,13 @@ pub(crate) fn time(seconds: f64) -> String {
 /// Bytes for people.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
 pub(crate) fn size(bytes: u64) -> String {
+    let number = bytes as f64;
     match bytes {
-        ..1_000 => format!("{bytes} B"),
-        ..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        ..100_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        ..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.0} GB", bytes as f64 / 1e9),
+        0..=999 => format!("{bytes} B"),
+        1_000..=999_999 => format!("{:.0} kB", number / 1e3),
+        1_000_000..=99_999_999 => format!("{:.1} MB", number / 1e6),
+        100_000_000..=999_999_999 => format!("{:.0} MB", number / 1e6),
+        _ => format!("{:.0} GB", number / 1e9),
     }
 }
 

@@ -25,7 +25,8 @@ impl Random {
     /// first eighth.
     pub(crate) fn skewed(&mut self, limit: u64) -> u64 {
         let share = self.next() >> 44; // 20 bits
-        (((share * share) >> 20) * share >> 20) * limit >> 20
+        let cube = (((share * share) >> 20) * share) >> 20;
+        (cube * limit) >> 20
     }
 
     /// Around a typical value, with a long tail: one in a thousand is more than five hundred times as large.

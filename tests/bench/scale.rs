@@ -5,9 +5,9 @@ use clap::ValueEnum;
 /// How much is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Size {
-    /// What the goals are about: 25 minutes or so
+    /// What the goals are about: meant for 25 minutes at most
     Full,
-    /// Less of everything: two minutes
+    /// Less of everything: meant for two minutes
     Quick,
     /// So little that no figure means anything: for tests of the measurement itself
     Tiny,

@@ -5,31 +5,31 @@ use std::fmt::Write as _;
 /// What a ratio, or a time, should be.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
-    AtLeast(f64),
-    AtMost(f64),
+    Least(f64),
+    Most(f64),
     /// Not a ratio: a time of ours in milliseconds.
-    AtMostMillis(f64),
+    Millis(f64),
 }
 
 impl Goal {
     fn is_met(self, measured: f64) -> bool {
         match self {
-            Self::AtLeast(limit) => measured >= limit,
-            Self::AtMost(limit) | Self::AtMostMillis(limit) => measured <= limit,
+            Self::Least(limit) => measured >= limit,
+            Self::Most(limit) | Self::Millis(limit) => measured <= limit,
         }
     }
 
     fn shown(self) -> String {
         match self {
-            Self::AtLeast(limit) => format!("at least {limit:.2}"),
-            Self::AtMost(limit) => format!("at most {limit:.2}"),
-            Self::AtMostMillis(limit) => format!("at most {limit:.0} ms"),
+            Self::Least(limit) => format!("at least {limit:.2}"),
+            Self::Most(limit) => format!("at most {limit:.2}"),
+            Self::Millis(limit) => format!("at most {limit:.0} ms"),
         }
     }
 
     fn shown_measured(self, measured: f64) -> String {
         match self {
-            Self::AtMostMillis(_) => format!("{measured:.1} ms"),
+            Self::Millis(_) => format!("{measured:.1} ms"),
             _ => format!("{measured:.2}"),
         }
     }

@@ -59,7 +59,9 @@ fn open(log: &Path) -> Result<File> {
 /// Reads back what a writer has noted.
 pub(crate) fn samples(path: &Path) -> Result<Vec<Sample>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    let sample =
-        |line: &str| Some(line.split_once(' ').and_then(|(at, took)| Some((at.parse().ok()?, took.parse().ok()?)))?);
+    let sample = |line: &str| {
+        let (at, took) = line.split_once(' ')?;
+        Some((at.parse().ok()?, took.parse().ok()?))
+    };
     text.lines().map(|line| sample(line).with_context(|| format!("{line:?} is no sample"))).collect()
 }

@@ -14,10 +14,10 @@ use crate::programs::{find, ourselves, shell};
 use crate::proof::{self, Repeated};
 use crate::table::{Goal, Line};
 
-const GZIP: Goal = Goal::AtLeast(2.7);
-const PIGZ: Goal = Goal::AtLeast(2.2);
-const BACKEND: Goal = Goal::AtLeast(0.93);
-const THREADS: Goal = Goal::AtLeast(1.9);
+const GZIP: Goal = Goal::Least(2.7);
+const PIGZ: Goal = Goal::Least(2.2);
+const BACKEND: Goal = Goal::Least(0.93);
+const THREADS: Goal = Goal::Least(1.9);
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     let pigz = find("pigz", "pigz")?;

@@ -6,7 +6,7 @@ use super::{Bench, Found};
 use crate::figures::{in_turn, size, time};
 use crate::table::{Goal, Line};
 
-const GOAL: Goal = Goal::AtMost(1.5);
+const GOAL: Goal = Goal::Most(1.5);
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {

@@ -7,7 +7,7 @@ use crate::figures::{in_turn, size};
 use crate::logs::Kind;
 use crate::table::{Goal, Line};
 
-const GOAL: Goal = Goal::AtMost(1.10);
+const GOAL: Goal = Goal::Most(1.10);
 
 /// On two cores.
 const MOST: u64 = 64 << 20;

@@ -12,7 +12,7 @@ use crate::programs::shell;
 use crate::proof::{self, Repeated};
 use crate::table::{Goal, Line};
 
-const GOAL: Goal = Goal::AtLeast(0.9);
+const GOAL: Goal = Goal::Least(0.9);
 const SEGMENTS: usize = 4;
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {

@@ -14,8 +14,8 @@ use crate::proof::{self, Repeated};
 use crate::server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 use crate::table::{Goal, Line};
 
-const TIME: Goal = Goal::AtMost(0.25);
-const CPU: Goal = Goal::AtMost(1.0 / 3.0);
+const TIME: Goal = Goal::Most(0.25);
+const CPU: Goal = Goal::Most(1.0 / 3.0);
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     let (ours, theirs) = (bench.case("ours")?, bench.case("theirs")?);

@@ -11,8 +11,8 @@ use crate::figures::in_turn;
 use crate::programs::find;
 use crate::table::{Goal, Line};
 
-const IDLE: Goal = Goal::AtMostMillis(10.0);
-const VERSION: Goal = Goal::AtMostMillis(5.0);
+const IDLE: Goal = Goal::Millis(10.0);
+const VERSION: Goal = Goal::Millis(5.0);
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     let case = bench.case("starts")?;

@@ -14,7 +14,7 @@ use crate::programs::find;
 use crate::server::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY, Server};
 use crate::table::{Goal, Line};
 
-const GOAL: Goal = Goal::AtMost(1.10);
+const GOAL: Goal = Goal::Most(1.10);
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     let case = bench.case("whole")?;

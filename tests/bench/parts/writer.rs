@@ -18,7 +18,7 @@ use crate::proof;
 use crate::table::{Goal, Line};
 use crate::write::{self, Sample};
 
-const GOAL: Goal = Goal::AtMost(1.2);
+const GOAL: Goal = Goal::Most(1.2);
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     let case = bench.case("writer")?;
