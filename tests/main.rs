@@ -41,6 +41,7 @@ mod keep;
 mod lifecycle;
 mod limits;
 mod logrotate;
+mod measuring;
 mod names;
 mod notices;
 mod objects;
