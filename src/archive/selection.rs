@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Filter, Looked, Shipped};
-use crate::config::nearest;
+use super::{Filter, Looked, Shipped, meant};
 use crate::model::names::{Instance, Seq, Service, StreamId};
 
 /// What was found of what is asked for.
@@ -72,7 +71,7 @@ impl Selection {
 /// The name that a slip may be meant for.
 pub(super) fn nearest_name<T: ToString>(slip: &str, names: impl IntoIterator<Item = T>) -> Option<String> {
     let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
-    nearest(slip, &names.iter().map(String::as_str).collect::<Vec<_>>()).map(str::to_owned)
+    meant::nearest(slip, &names)
 }
 
 fn see_name<T: Ord + Clone>(names: &mut BTreeSet<T>, name: &T) {
