@@ -26,7 +26,7 @@ use crate::model::size;
 use crate::report::{self, steps};
 use crate::sys::clock;
 use lines::{Lines, Parts, Shape, Style};
-use stream::{LONGEST_LINE, TooMuch};
+use stream::{LONGEST_LINE, NotDone};
 
 /// How many lines that were not searched are told one by one.
 const TOLD: u64 = 8;
@@ -153,12 +153,22 @@ impl Search<'_> {
         };
         let mut reader = StreamReader::new(segments, self.order, places, taker, &marks, &mut told);
         let mut sink = self.lines.of_stream(&marks);
-        let mut too_much =
-            Unsearched { segments, marks: &marks, at, lines: &mut self.unsearched, is_context_cut: false };
-        let mut tell = |what| too_much.tell(what);
+        let mut not_done = Unsearched {
+            segments,
+            marks: &marks,
+            at,
+            lines: &mut self.unsearched,
+            is_context_cut: false,
+            is_rest_left: false,
+        };
+        let mut tell = |what| not_done.tell(what);
         stream::search(self.args, self.matcher, most, &mut reader, &mut sink, &mut tell)?;
-        let (selected, is_over, is_context_cut) = (sink.selected, reader.is_over, too_much.is_context_cut);
-        if self.unsearched > 0 || is_context_cut {
+        let (selected, is_over, is_context_cut) = (sink.selected, reader.is_over, not_done.is_context_cut);
+        let is_rest_left = not_done.is_rest_left;
+        if is_context_cut && selected > 0 {
+            tell_context(segments, at);
+        }
+        if self.unsearched > 0 || is_rest_left || (is_context_cut && selected > 0) {
             self.complaints.exit = self.complaints.exit.max(Exit::Failed);
         }
         let then = match (is_over, is_at_fault) {
@@ -185,14 +195,17 @@ struct Unsearched<'u> {
     at: usize,
     /// How many lines were told, of all streams.
     lines: &'u mut u64,
+    /// Whether lines beside others may be missing.
     is_context_cut: bool,
+    /// Whether some of the stream was not searched at all.
+    is_rest_left: bool,
 }
 
 impl Unsearched<'_> {
-    fn tell(&mut self, what: TooMuch) {
+    fn tell(&mut self, what: NotDone) {
         let limit = size::show(LONGEST_LINE as u64);
         match what {
-            TooMuch::Line { offset, before, length } => {
+            NotDone::Line { offset, before, length } => {
                 let index = self.marks.at(offset).unwrap_or(self.at);
                 *self.lines += 1;
                 if *self.lines > TOLD {
@@ -211,18 +224,22 @@ impl Unsearched<'_> {
                 let hint = format!("lines of more than {limit} are not searched; logferry cat writes them as they are");
                 super::complain(&what, Some(&hint));
             }
-            TooMuch::Context if self.is_context_cut => {}
-            TooMuch::Context => {
-                self.is_context_cut = true;
-                let leaf = self.segments.leaf(self.at);
-                super::complain(
-                    &format!(
-                        "of the lines beside those selected of {} on {}, some are not printed: they come to more than {limit}",
-                        leaf.service, leaf.instance
-                    ),
-                    Some("all lines were searched; ask for fewer with -B or -C"),
-                );
+            // Whether that matters shows when lines were selected.
+            NotDone::Context => self.is_context_cut = true,
+            NotDone::Rest(error) => {
+                self.is_rest_left = true;
+                steps::complain(&format!("search the stream of {}: {error}", self.segments.name(self.at)));
             }
         }
     }
+}
+
+/// Tells that lines beside those selected may be missing, of the stream that this segment is of.
+fn tell_context(segments: &dyn Segments, at: usize) {
+    let (leaf, limit) = (segments.leaf(at), size::show(LONGEST_LINE as u64));
+    let what = format!(
+        "of the lines beside those selected of {} on {}, some may not be printed: they come to more than {limit}",
+        leaf.service, leaf.instance
+    );
+    super::complain(&what, Some("all lines were searched; ask for fewer with -B or -C"));
 }

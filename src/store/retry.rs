@@ -121,7 +121,7 @@ impl Retry {
             let error = match self.unless_stopped(tokio::time::timeout(limit, request())).await? {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
-                Err(_) => task.failed(Kind::Unreachable, format!("no answer from the store in {} s", limit.as_secs())),
+                Err(_) => task.failed(Kind::Unreachable, format!("no answer in {} s", limit.as_secs())),
             };
             tried += 1;
             match begin.elapsed() < self.timeout * PATIENCE + ours * tried {

@@ -73,8 +73,13 @@ fn more_lines_before_a_match_than_fit_into_memory_hide_no_match() {
     assert!(before.windows(2).all(|pair| pair[1] == pair[0] + 1) && before.last() == Some(&81), "{before:?}");
     assert!(before.len() >= 16, "{before:?}");
     assert!(
-        ended.stderr.contains("they come to more than 64.0 MiB\n  hint: all lines were searched"),
+        ended
+            .stderr
+            .contains("some may not be printed: they come to more than 64.0 MiB\n  hint: all lines were searched"),
         "{}",
         ended.stderr
     );
+    // Where no line is selected, none is missing beside it: all was searched, and that is an answer.
+    let none = grep(&sandbox, &["-B", "1000", "nothing like this", "web"]).expect(1);
+    assert_eq!((none.text().as_str(), none.stderr.as_str()), ("", ""));
 }

@@ -23,25 +23,27 @@ pub(super) const LONGEST_LINE: usize = 64 * 1024 * 1024;
 /// How many bytes are read at once where a line is skipped.
 const PIECE: usize = 64 * 1024;
 
-/// What was not done, as it is too much.
-pub(super) enum TooMuch {
+/// What was not done.
+pub(super) enum NotDone {
     /// A line was not searched: where it begins in the stream, how many lines are before it, how many bytes it has.
     Line { offset: u64, before: u64, length: u64 },
-    /// Of the lines that stand beside some that was selected, not all were printed.
+    /// Lines that stand beside one that is selected may not be printed: they are too much together.
     Context,
+    /// The rest of the stream was not searched.
+    Rest(io::Error),
 }
 
 /// Searches a stream to its end, or until so many lines are selected.
 ///
 /// # Errors
-/// What kept lines from being printed, or the searcher from searching.
+/// What kept lines from being printed.
 pub(super) fn search<W: Write>(
     args: &Grep,
     matcher: &RegexMatcher,
     most: Option<u64>,
     from: impl Read,
     sink: &mut OfStream<'_, '_, W>,
-    told: &mut dyn FnMut(TooMuch),
+    told: &mut dyn FnMut(NotDone),
 ) -> io::Result<()> {
     let mut feed = Feed::new(from, Keeps::of(args));
     loop {
@@ -59,13 +61,16 @@ pub(super) fn search<W: Write>(
         match () {
             () if feed.line_length() >= LONGEST_LINE as u64 => {
                 let (offset, before) = (feed.line_begin, feed.lines);
-                told(TooMuch::Line { offset, before, length: feed.skip_line()? });
+                told(NotDone::Line { offset, before, length: feed.skip_line()? });
             }
             () if feed.keeps == Keeps::Line && feed.line_begin > begin => {
                 feed.go_back();
-                told(TooMuch::Context);
+                told(NotDone::Context);
             }
-            () => return Err(error),
+            () => {
+                told(NotDone::Rest(error));
+                return Ok(());
+            }
         }
     }
 }
