@@ -73,7 +73,9 @@ fn metadata_that_are_there_are_not_believed_and_those_that_are_gone_come_back() 
     assert_eq!(ended.text(), "0 objects fetched (0 B), 1 there before (the metadata of 1 put back), 2 not fetched\n");
     assert_eq!(ended.stderr.matches("something else is there under this name").count(), 2, "{}", ended.stderr);
     assert_eq!(json(&first), whole);
-    [&second, &third].map(|path| std::fs::remove_file(path).expect("it is removed"));
+    for path in [&second, &third] {
+        std::fs::remove_file(path).expect("it is removed");
+    }
     let ended = fetch(&sandbox, &[]).expect(0);
     assert_eq!(ended.text(), "0 objects fetched (0 B), 3 there before (the metadata of 2 put back)\n");
     assert_eq!(fetch(&sandbox, &[]).expect(0).text(), "0 objects fetched (0 B), 3 there before\n");
