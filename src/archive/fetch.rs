@@ -11,19 +11,20 @@
 //! The directory is then a store of its own, as `store::directory` has it. One at a time fetches into it ([`Into`]). Metadata
 //! that are gone from there come back; an object whose metadata can't be read in the store is fetched without them.
 
+mod bytes;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use sha2::Digest as _;
+use bytes::{Fetching, Hashing};
 
-use super::segment::verify;
 use super::{ReadError, Shipped};
 use crate::model::digest::Digest;
 use crate::model::problem;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Store};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result as SysResult};
 use crate::sys::fault::{self, Point};
@@ -33,9 +34,6 @@ use crate::sys::lock::{self, Lock};
 
 /// As a store in a directory has it: for the owner, and the group to read.
 const FILE_MODE: u32 = 0o640;
-
-/// How many bytes are copied at once.
-const PIECE: usize = 256 * 1024;
 
 /// A directory that is fetched into.
 pub struct Into {
@@ -256,109 +254,6 @@ impl Described {
         match self {
             Self::As(metadata) => digest_of(metadata),
             Self::Unreadable(_) => None,
-        }
-    }
-}
-
-/// Bytes, counted and digested.
-struct Hashing {
-    sha: sha2::Sha256,
-    count: u64,
-    piece: Vec<u8>,
-}
-
-impl Hashing {
-    fn new() -> Self {
-        Self { sha: sha2::Sha256::new(), count: 0, piece: vec![0; PIECE] }
-    }
-
-    /// The next piece of a body; none at its end.
-    fn piece(&mut self, body: &mut dyn Read) -> io::Result<&[u8]> {
-        let count = loop {
-            match body.read(&mut self.piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
-        };
-        self.sha.update(&self.piece[..count]);
-        self.count += count as u64;
-        Ok(&self.piece[..count])
-    }
-
-    fn read(&mut self, body: &mut dyn Read) -> io::Result<()> {
-        while !self.piece(body)?.is_empty() {}
-        Ok(())
-    }
-
-    fn digest(self) -> Digest {
-        Digest(self.sha.finalize().into())
-    }
-}
-
-/// An object that is being fetched.
-struct Fetching<'f> {
-    store: &'f dyn Store,
-    shipped: &'f Shipped,
-    /// Its whole digest, where the store knows it.
-    whole: Option<Digest>,
-    came: &'f dyn Fn(u64),
-}
-
-impl Fetching<'_> {
-    /// Goes on behind what is there; where that turns out to be something else, begins anew.
-    fn go_on(&self, file: File, path: PathBuf) -> Result<(File, u64), FetchError> {
-        let mut hashing = Hashing::new();
-        hashing.read(&mut &file).doing("read", &path)?;
-        if hashing.count > 0 {
-            log::info!("{}: goes on at byte {}", path.display(), hashing.count);
-            let had = hashing.count;
-            let bytes = self.copy(&file, &path, &mut hashing)?;
-            match self.verify(hashing.digest()) {
-                Ok(()) => return Ok((file, bytes)),
-                Err(_) => log::info!("{}: the {had} bytes that were there are of something else; anew", path.display()),
-            }
-        }
-        self.anew(file, path)
-    }
-
-    fn anew(&self, mut file: File, path: PathBuf) -> Result<(File, u64), FetchError> {
-        use std::io::Seek;
-        file.set_len(0).and_then(|()| file.rewind()).doing("empty", &path)?;
-        let mut hashing = Hashing::new();
-        let bytes = self.copy(&file, &path, &mut hashing)?;
-        match self.verify(hashing.digest()) {
-            Ok(()) => Ok((file, bytes)),
-            Err(error) => {
-                // What is damaged in the store is not to be gone on with.
-                file.set_len(0).doing("empty", &path)?;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Copies what is behind that many bytes, which are digested already.
-    fn copy(&self, mut file: &File, path: &Path, hashing: &mut Hashing) -> Result<u64, FetchError> {
-        let (key, begin) = (self.shipped.key(), hashing.count);
-        let refused = |error: StoreError| ReadError::refused(&error);
-        let mut body = self.store.open_from(&key, begin).map_err(refused)?;
-        loop {
-            let piece = hashing.piece(&mut body).map_err(|error| ReadError::of_body(key.as_str(), error))?;
-            if piece.is_empty() {
-                return Ok(hashing.count - begin);
-            }
-            file.write_all(piece).doing("write", path)?;
-            (self.came)(piece.len() as u64);
-        }
-    }
-
-    fn verify(&self, digest: Digest) -> Result<(), ReadError> {
-        let name = self.shipped.key();
-        verify(&self.shipped.leaf, digest, name.as_str())?;
-        match self.whole.is_none_or(|whole| whole == digest) {
-            true => Ok(()),
-            false => {
-                Err(ReadError::Store(format!("verify {name}: its bytes are not those that its metadata tells of")))
-            }
         }
     }
 }
