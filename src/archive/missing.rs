@@ -21,8 +21,8 @@ pub fn missing(filter: &Filter, selection: &Selection) -> Vec<Missing> {
             Looked::InSome => "; --any-layout looks everywhere",
             Looked::Everywhere => "",
         };
-        let hint = hint(&service.to_string(), &others, "service");
-        Missing { what: format!("nothing of {service} is there"), hint: hint + elsewhere }
+        let hint = hint(&service.typed(), &others, "service");
+        Missing { what: format!("nothing of {} is there", service.typed()), hint: hint + elsewhere }
     });
     let services: Vec<_> = services.collect();
     // Of services that are not there, no machines are known either.
