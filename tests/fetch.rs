@@ -1,5 +1,7 @@
 //! `logferry fetch`: copies that are whole, verified, never over something else, and gone on with.
 
+mod others;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,36 +1,39 @@
 //! Copying objects into a directory, as they are.
 //!
 //! Promise: an object has its name there only when all of it is there, verified and durable; nothing is ever overwritten; what
-//! is there already is not fetched again; a copy that was cut short goes on where it was.
+//! is there already is not fetched again; a copy that was cut short goes on where it was. What somebody else may have put there
+//! is not believed: neither a beginning of an object that is not a file of our own alone, nor metadata.
 //!
 //! ```text
 //! .LEAF.part   bytes arrive ──> verified, fsync ──> .LEAF.json (its metadata) ──> LEAF (rename, never over something)
 //! ```
 //!
-//! The directory is then a store of its own, as `store::directory` has it. One at a time fetches into it ([`Into`]).
+//! The directory is then a store of its own, as `store::directory` has it. One at a time fetches into it ([`Into`]). Metadata
+//! that are gone from there come back; an object whose metadata can't be read in the store is fetched without them.
 
+mod bytes;
+
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use sha2::Digest as _;
+use bytes::{Fetching, Hashing};
 
-use super::segment::verify;
 use super::{ReadError, Shipped};
 use crate::model::digest::Digest;
 use crate::model::problem;
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result as SysResult};
 use crate::sys::fault::{self, Point};
-use crate::sys::file::Kind;
+use crate::sys::file::{Kind, Status};
+use crate::sys::host;
 use crate::sys::lock::{self, Lock};
 
 /// As a store in a directory has it: for the owner, and the group to read.
 const FILE_MODE: u32 = 0o640;
-
-/// How many bytes are copied at once.
-const PIECE: usize = 256 * 1024;
 
 /// A directory that is fetched into.
 pub struct Into {
@@ -38,13 +41,23 @@ pub struct Into {
     _lock: Lock,
 }
 
+/// What an object says of itself.
+type Metadata = BTreeMap<String, String>;
+
+/// The most bytes of a file with metadata that is looked into.
+const LONGEST_METADATA: u64 = 1 << 20;
+
 /// What became of an object.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Fetched {
     /// It was fetched; so many bytes came.
     Now(u64),
     /// It was there.
     Before,
+    /// It was there, and its metadata were not; now they are.
+    Described,
+    /// It is there, as its key says, and so many bytes of it came; its metadata can't be read.
+    Undescribed(u64, ReadError),
 }
 
 /// Why an object was not fetched.
@@ -97,172 +110,150 @@ impl Into {
     /// What kept it from being read, verified or written, and what else has its name.
     pub fn fetch(&self, store: &dyn Store, shipped: &Shipped, came: &dyn Fn(u64)) -> Result<Fetched, FetchError> {
         let leaf = shipped.leaf.to_string();
-        if self.is_there(shipped, &leaf)? {
-            return Ok(Fetched::Before);
+        if let Some(whole) = self.is_there(shipped, &leaf)? {
+            return self.describe_again(store, shipped, &leaf, whole);
         }
-        let description = store.describe(&shipped.key()).map_err(|error| ReadError::refused(&error))?;
+        let described = Described::by(store, shipped)?;
         let temporary = format!(".{leaf}.part");
-        let whole = description.metadata.get("sha256").and_then(|text| Digest::parse(text));
-        let fetching = Fetching { store, shipped, whole, came };
+        let fetching = Fetching { store, shipped, whole: described.digest(), came };
         let (file, bytes) = match self.begun(&temporary, shipped.size)? {
             Some(part) => fetching.go_on(part, self.dir.path_of(&temporary))?,
             None => fetching.anew(self.dir.create(&temporary, FILE_MODE)?, self.dir.path_of(&temporary))?,
         };
         file.sync_all().doing("sync", self.dir.path_of(&temporary))?;
         fault::reached(Point::FetchedWhole);
-        self.put_metadata(&leaf, &description.metadata)?;
+        if let Described::As(metadata) = &described {
+            self.put_metadata(&leaf, metadata)?;
+        }
         match self.dir.rename_new(&temporary, &leaf) {
             Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => Err(FetchError::Taken(self.dir.path_of(&leaf))),
             renamed => Ok(renamed?),
         }?;
         fault::reached(Point::FetchedNamed);
-        Ok(Fetched::Now(bytes))
+        Ok(match described {
+            Described::As(_) => Fetched::Now(bytes),
+            Described::Unreadable(why) => Fetched::Undescribed(bytes, why),
+        })
     }
 
-    /// Whether the object is there already, to the byte.
-    fn is_there(&self, shipped: &Shipped, leaf: &str) -> Result<bool, FetchError> {
+    /// The digest of the object, if it is there already to the byte.
+    fn is_there(&self, shipped: &Shipped, leaf: &str) -> Result<Option<Digest>, FetchError> {
         let taken = || FetchError::Taken(self.dir.path_of(leaf));
-        let Some(entry) = self.dir.look(leaf)? else { return Ok(false) };
+        let Some(entry) = self.dir.look(leaf)? else { return Ok(None) };
         if entry.kind != Kind::Regular {
             return Err(taken());
         }
         let mut hashing = Hashing::new();
         hashing.read(&mut self.dir.open_read(leaf)?).doing("read", self.dir.path_of(leaf))?;
-        let is_whole = hashing.count == shipped.size && hashing.digest().short() == shipped.leaf.digest;
-        if is_whole { Ok(true) } else { Err(taken()) }
+        let (count, digest) = (hashing.count, hashing.digest());
+        let is_whole = count == shipped.size && digest.short() == shipped.leaf.digest;
+        if is_whole { Ok(Some(digest)) } else { Err(taken()) }
     }
 
-    /// What an earlier fetch left of an object, if it is ours and can be gone on with.
+    /// Sees to the metadata of an object that is there. The store is asked only where they are not.
+    fn describe_again(
+        &self,
+        store: &dyn Store,
+        shipped: &Shipped,
+        leaf: &str,
+        whole: Digest,
+    ) -> Result<Fetched, FetchError> {
+        match self.metadata_there(leaf)? {
+            Some(metadata) if digest_of(&metadata).is_none_or(|digest| digest == whole) => return Ok(Fetched::Before),
+            Some(_) => return Err(FetchError::Taken(self.dir.path_of(metadata_file(leaf)))),
+            None => {}
+        }
+        match Described::by(store, shipped)? {
+            Described::As(metadata) => self.put_metadata(leaf, &metadata).map(|()| Fetched::Described),
+            Described::Unreadable(why) => Ok(Fetched::Undescribed(0, why)),
+        }
+    }
+
+    /// What an earlier fetch left of an object, if it can be gone on with. Another name of a file leads to a file that somebody
+    /// else chose; and what another user may write to he may change when it was verified.
     fn begun(&self, temporary: &str, size: u64) -> SysResult<Option<File>> {
         let Some(entry) = self.dir.look(temporary)? else { return Ok(None) };
-        let file = match entry.kind {
-            Kind::Regular => self.dir.open_write(temporary)?,
-            _ => {
-                self.dir.unlink(temporary)?;
-                return Ok(None);
+        if entry.kind == Kind::Regular && entry.status.owner == host::user() && entry.status.links == 1 {
+            let (file, path) = (self.dir.open_write(temporary)?, self.dir.path_of(temporary));
+            let (status, mode) =
+                file.metadata().map(|metadata| (Status::of(&metadata), metadata.mode())).doing("look at", &path)?;
+            if status.identity == entry.status.identity && status.links == 1 && mode & 0o022 == 0 {
+                if status.size > size {
+                    file.set_len(0).doing("empty", path)?;
+                }
+                return Ok(Some(file));
             }
-        };
-        let length = file.metadata().doing("look at", self.dir.path_of(temporary))?.len();
-        if length > size {
-            file.set_len(0).doing("empty", self.dir.path_of(temporary))?;
         }
-        Ok(Some(file))
+        log::info!("{}: it is not a file of our own alone; anew", self.dir.path_of(temporary).display());
+        self.dir.unlink(temporary)?;
+        Ok(None)
+    }
+
+    /// The metadata that are beside an object.
+    fn metadata_there(&self, leaf: &str) -> Result<Option<Metadata>, FetchError> {
+        let name = metadata_file(leaf);
+        let taken = || FetchError::Taken(self.dir.path_of(&name));
+        match self.dir.look(&name)? {
+            None => return Ok(None),
+            Some(entry) if entry.kind != Kind::Regular => return Err(taken()),
+            Some(_) => {}
+        }
+        let (mut text, file) = (Vec::new(), self.dir.open_read(&name)?);
+        file.take(LONGEST_METADATA).read_to_end(&mut text).doing("read", self.dir.path_of(&name))?;
+        serde_json::from_slice(&text).map(Some).map_err(|_| taken())
     }
 
     /// Puts the metadata beside the object, as a store in a directory has them.
-    fn put_metadata(
-        &self,
-        leaf: &str,
-        metadata: &std::collections::BTreeMap<String, String>,
-    ) -> Result<(), FetchError> {
-        let (name, failed) = (format!(".{leaf}.json"), |error: serde_json::Error| io::Error::from(error));
+    fn put_metadata(&self, leaf: &str, metadata: &Metadata) -> Result<(), FetchError> {
+        let name = metadata_file(leaf);
+        let taken = || FetchError::Taken(self.dir.path_of(&name));
+        match self.metadata_there(leaf)? {
+            Some(there) if there == *metadata => return Ok(()),
+            Some(_) => return Err(taken()),
+            None => {}
+        }
+        let failed = |error: serde_json::Error| io::Error::from(error);
         let text = serde_json::to_vec_pretty(metadata).map_err(failed).doing("write", self.dir.path_of(&name))?;
-        match self.dir.write_new(&name, &text) {
-            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => Ok(()),
+        match self.dir.write_new_as(&name, &text, FILE_MODE) {
+            Err(failure) if failure.is(io::ErrorKind::AlreadyExists) => Err(taken()),
             written => Ok(written?),
         }
     }
 }
 
-/// Bytes, counted and digested.
-struct Hashing {
-    sha: sha2::Sha256,
-    count: u64,
-    piece: Vec<u8>,
+fn metadata_file(leaf: &str) -> String {
+    format!(".{leaf}.json")
 }
 
-impl Hashing {
-    fn new() -> Self {
-        Self { sha: sha2::Sha256::new(), count: 0, piece: vec![0; PIECE] }
-    }
-
-    /// The next piece of a body; none at its end.
-    fn piece(&mut self, body: &mut dyn Read) -> io::Result<&[u8]> {
-        let count = loop {
-            match body.read(&mut self.piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
-        };
-        self.sha.update(&self.piece[..count]);
-        self.count += count as u64;
-        Ok(&self.piece[..count])
-    }
-
-    fn read(&mut self, body: &mut dyn Read) -> io::Result<()> {
-        while !self.piece(body)?.is_empty() {}
-        Ok(())
-    }
-
-    fn digest(self) -> Digest {
-        Digest(self.sha.finalize().into())
-    }
+/// The whole digest that metadata tell of.
+fn digest_of(metadata: &Metadata) -> Option<Digest> {
+    metadata.get("sha256").and_then(|text| Digest::parse(text))
 }
 
-/// An object that is being fetched.
-struct Fetching<'f> {
-    store: &'f dyn Store,
-    shipped: &'f Shipped,
-    /// Its whole digest, where the store knows it.
-    whole: Option<Digest>,
-    came: &'f dyn Fn(u64),
+/// What the store says of an object.
+enum Described {
+    /// So.
+    As(Metadata),
+    /// That can't be read, which says nothing of the object.
+    Unreadable(ReadError),
 }
 
-impl Fetching<'_> {
-    /// Goes on behind what is there; where that turns out to be something else, begins anew.
-    fn go_on(&self, file: File, path: PathBuf) -> Result<(File, u64), FetchError> {
-        let mut hashing = Hashing::new();
-        hashing.read(&mut &file).doing("read", &path)?;
-        if hashing.count > 0 {
-            log::info!("{}: goes on at byte {}", path.display(), hashing.count);
-            let had = hashing.count;
-            let bytes = self.copy(&file, &path, &mut hashing)?;
-            match self.verify(hashing.digest()) {
-                Ok(()) => return Ok((file, bytes)),
-                Err(_) => log::info!("{}: the {had} bytes that were there are of something else; anew", path.display()),
-            }
-        }
-        self.anew(file, path)
-    }
-
-    fn anew(&self, mut file: File, path: PathBuf) -> Result<(File, u64), FetchError> {
-        use std::io::Seek;
-        file.set_len(0).and_then(|()| file.rewind()).doing("empty", &path)?;
-        let mut hashing = Hashing::new();
-        let bytes = self.copy(&file, &path, &mut hashing)?;
-        match self.verify(hashing.digest()) {
-            Ok(()) => Ok((file, bytes)),
-            Err(error) => {
-                // What is damaged in the store is not to be gone on with.
-                file.set_len(0).doing("empty", &path)?;
-                Err(error.into())
-            }
+impl Described {
+    fn by(store: &dyn Store, shipped: &Shipped) -> Result<Self, ReadError> {
+        use store::Kind::{Damaged, Local, Rejected};
+        match store.describe(&shipped.key()) {
+            Ok(description) => Ok(Self::As(description.metadata)),
+            Err(error) => match (error.kind, ReadError::refused(&error)) {
+                (Local | Damaged | Rejected, why) => Ok(Self::Unreadable(why)),
+                (_, why) => Err(why),
+            },
         }
     }
 
-    /// Copies what is behind that many bytes, which are digested already.
-    fn copy(&self, mut file: &File, path: &Path, hashing: &mut Hashing) -> Result<u64, FetchError> {
-        let (key, begin) = (self.shipped.key(), hashing.count);
-        let refused = |error: StoreError| ReadError::refused(&error);
-        let mut body = self.store.open_from(&key, begin).map_err(refused)?;
-        loop {
-            let piece = hashing.piece(&mut body).map_err(|error| ReadError::of_body(key.as_str(), error))?;
-            if piece.is_empty() {
-                return Ok(hashing.count - begin);
-            }
-            file.write_all(piece).doing("write", path)?;
-            (self.came)(piece.len() as u64);
-        }
-    }
-
-    fn verify(&self, digest: Digest) -> Result<(), ReadError> {
-        let name = self.shipped.key();
-        verify(&self.shipped.leaf, digest, name.as_str())?;
-        match self.whole.is_none_or(|whole| whole == digest) {
-            true => Ok(()),
-            false => {
-                Err(ReadError::Store(format!("verify {name}: its bytes are not those that its metadata tells of")))
-            }
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::As(metadata) => digest_of(metadata),
+            Self::Unreadable(_) => None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Names that are asked for and are not there, with those that may be meant.
 
-use super::selection::nearest_name;
+use super::meant::hint;
 use super::{Filter, Looked, NamePattern, Selection};
+use crate::model::names::Service;
 
 /// A name that is not there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,19 +13,16 @@ pub struct Missing {
     pub hint: String,
 }
 
-/// How many names a hint lists.
-const FEW: usize = 8;
-
 /// What is asked for by name and is not there: services, then machines.
 pub fn missing(filter: &Filter, selection: &Selection) -> Vec<Missing> {
     let services = filter.services.iter().filter(|service| !selection.is_known(service)).map(|service| {
-        let others: Vec<String> = selection.others.iter().chain(&selection.known).map(ToString::to_string).collect();
+        let others: Vec<String> = selection.others.iter().chain(&selection.known).map(Service::typed).collect();
         let elsewhere = match selection.looked {
             Looked::InSome => "; --any-layout looks everywhere",
             Looked::Everywhere => "",
         };
-        let hint = meant(&service.to_string(), &others, "service");
-        Missing { what: format!("nothing of {service} is there"), hint: hint + elsewhere }
+        let hint = hint(&service.typed(), &others, "service");
+        Missing { what: format!("nothing of {} is there", service.typed()), hint: hint + elsewhere }
     });
     let services: Vec<_> = services.collect();
     // Of services that are not there, no machines are known either.
@@ -36,7 +34,7 @@ pub fn missing(filter: &Filter, selection: &Selection) -> Vec<Missing> {
         let absent = asked.iter().filter(|asked| !names.iter().any(|name| asked.takes(name)));
         let missing = absent.map(|asked| Missing {
             what: format!("nothing of {kind} {} is there{time}", asked.text()),
-            hint: meant(asked.text(), &names, kind),
+            hint: hint(asked.text(), &names, kind),
         });
         missing.collect()
     };
@@ -44,17 +42,4 @@ pub fn missing(filter: &Filter, selection: &Selection) -> Vec<Missing> {
     let instances = machines("instance", &filter.instances, instances);
     let hosts = machines("host", &filter.hosts, selection.hosts.iter().cloned().collect());
     services.into_iter().chain(instances).chain(hosts).collect()
-}
-
-/// Names one that may be meant, or those that there are.
-fn meant(asked: &str, names: &[String], kind: &str) -> String {
-    if let Some(near) = nearest_name(asked, names) {
-        return format!("did you mean {near}?");
-    }
-    match names.len() {
-        0 => format!("there is no {kind} at all"),
-        1 => format!("there is {}", names[0]),
-        2..=FEW => format!("there are {}", names.join(", ")),
-        more => format!("there are {more} others, {} and {} among them", names[0], names[more - 1]),
-    }
 }

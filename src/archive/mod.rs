@@ -14,6 +14,7 @@ mod hosts;
 pub mod joined;
 pub mod label;
 pub mod local;
+mod meant;
 mod missing;
 mod pattern;
 mod places;

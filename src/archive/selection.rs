@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Filter, Looked, Shipped};
-use crate::config::nearest;
+use super::{Filter, Looked, Shipped, meant};
 use crate::model::names::{Instance, Seq, Service, StreamId};
 
 /// What was found of what is asked for.
@@ -50,7 +49,8 @@ impl Selection {
 
     /// The service that is there and that this one may be a slip for.
     pub fn near(&self, service: &Service) -> Option<String> {
-        nearest_name(&service.to_string(), self.others.iter().chain(&self.known))
+        let names: Vec<String> = self.others.iter().chain(&self.known).map(Service::typed).collect();
+        meant::nearest(&service.typed(), &names)
     }
 
     pub(super) fn see(&mut self, filter: &Filter, shipped: Shipped) {
@@ -67,12 +67,6 @@ impl Selection {
         let names = if filter.asks_for(service) { &mut self.known } else { &mut self.others };
         see_name(names, service);
     }
-}
-
-/// The name that a slip may be meant for.
-pub(super) fn nearest_name<T: ToString>(slip: &str, names: impl IntoIterator<Item = T>) -> Option<String> {
-    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
-    nearest(slip, &names.iter().map(String::as_str).collect::<Vec<_>>()).map(str::to_owned)
 }
 
 fn see_name<T: Ord + Clone>(names: &mut BTreeSet<T>, name: &T) {

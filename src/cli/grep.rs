@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::read::{FilterArgs, LocalArgs, ReadArgs};
 
@@ -14,21 +14,27 @@ after it.
 Exit codes, as those of grep(1):
    0  some line was selected
    1  none was, and everything that was asked for was read and verified
-   2  some object could not be read or verified, or a segment is missing, whatever was found in the others; nothing of a \
-service is there; wrong usage
+   2  some object could not be read or verified, a segment is missing, or a line is too long to be searched, whatever was \
+found in the others; nothing of a service is there; wrong usage
+
+With --quiet it is 0 wherever a line was selected, whatever else is the matter: all that is not needed for that is not read. \
+Where the reader of the output has had enough before all was searched it is 0, too.
   78  the configuration is wrong";
 
 /// `logferry grep`.
 #[derive(Debug, Args)]
-#[command(after_help = GREP_HELP, mut_arg("verbose", |arg| arg.short(None)))]
+#[command(after_help = GREP_HELP, disable_help_flag = true, mut_arg("verbose", |arg| arg.short(None)))]
 pub struct Grep {
     /// A regular expression, as ripgrep has them (<https://docs.rs/regex/latest/regex/#syntax>); behind -- where it begins with a
-    /// hyphen
+    /// hyphen. Several lines are several patterns. With -e there is none here: all names are services
     #[arg(value_name = "PATTERN")]
-    pub pattern: String,
+    pub pattern: OsString,
     /// The services
-    #[arg(value_name = "SERVICE", required = true)]
+    #[arg(value_name = "SERVICE", required_unless_present = "regexp")]
     pub services: Vec<OsString>,
+    /// A pattern; several times for lines that match one of them
+    #[arg(short = 'e', long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub regexp: Vec<String>,
     /// Upper and lower case are the same
     #[arg(short, long)]
     pub ignore_case: bool,
@@ -41,6 +47,9 @@ pub struct Grep {
     /// Only whole words
     #[arg(short, long)]
     pub word_regexp: bool,
+    /// Only lines that match as a whole
+    #[arg(short = 'x', long)]
+    pub line_regexp: bool,
     /// Print how many lines of each instance were selected, instead of the lines; instances without any are left out
     #[arg(short, long, conflicts_with_all = ["list", "quiet"])]
     pub count: bool,
@@ -62,8 +71,15 @@ pub struct Grep {
     /// Print so many lines before and after each that is selected, too
     #[arg(short = 'C', long, value_name = "N", conflicts_with_all = ["after_context", "before_context"])]
     pub context: Option<usize>,
-    /// Print the lines alone, without service, instance and time
-    #[arg(long)]
+    /// Print only what matches, each match on a line of its own
+    #[arg(short, long, conflicts_with_all = ["invert_match", "after_context", "before_context", "context"])]
+    pub only_matching: bool,
+    /// Print the number of each line, too: in what is read of the stream, which is what 'logferry cat' writes of it with the
+    /// same filters
+    #[arg(short = 'n', long)]
+    pub line_number: bool,
+    /// Print the lines alone, without service, instance and time; --no-filename does the same
+    #[arg(short = 'h', long, alias = "no-filename")]
     pub no_label: bool,
     /// Print a JSON object for each line, on a line of its own
     #[arg(long, conflicts_with_all = ["count", "list", "no_label"])]
@@ -77,4 +93,21 @@ pub struct Grep {
     /// Where from. What is told of each step is asked for with --verbose: -v is grep's.
     #[command(flatten)]
     pub from: ReadArgs,
+    /// Taken for those who are used to it: patterns are extended ones anyway
+    #[arg(short = 'E', long, hide_short_help = true)]
+    pub extended_regexp: bool,
+    /// Taken for those who are used to it: all lines are text
+    #[arg(short = 'a', long, hide_short_help = true)]
+    pub text: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    pub help: Option<bool>,
+}
+
+impl Grep {
+    /// The services that are asked for: with -e, what would be the pattern is one.
+    pub fn services(&self) -> Vec<OsString> {
+        let first = (!self.regexp.is_empty()).then_some(&self.pattern);
+        first.into_iter().chain(&self.services).cloned().collect()
+    }
 }

@@ -65,7 +65,7 @@ impl FilterArgs {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn filter(&self, services: &[OsString], now: Moment) -> Result<Filter, String> {
-        let named = services.iter().map(|name| Service::new(name.clone()).ok_or("a service has a name"));
+        let named = services.iter().map(|name| Service::asked(name.clone()).ok_or("a service has a name"));
         let services = named.collect::<Result<Vec<_>, _>>()?;
         let (since, until) = (self.since.map(|when| when.begin(now)), self.until.map(|when| when.end(now)));
         if let (Some(since), Some(until)) = (since, until)

@@ -9,7 +9,9 @@ use crate::archive::fetch::{FetchError, Fetched, Into, NotBegun};
 use crate::archive::{ReadError, Shipped};
 use crate::cli::Fetch;
 use crate::exit::Exit;
+use crate::model::key::Leaf;
 use crate::model::meter::Meter;
+use crate::model::problem;
 use crate::model::size;
 use crate::report::{self, steps};
 use crate::store::Store;
@@ -65,12 +67,40 @@ struct Counts {
     fetched: usize,
     bytes: u64,
     before: usize,
+    /// Those of `before` whose metadata were not there.
+    described: usize,
     missing: usize,
+}
+
+impl Counts {
+    /// What is there now; an error where that is not all that there should be.
+    fn add(&mut self, leaf: &Leaf, fetched: Fetched) -> Result<(), ReadError> {
+        match fetched {
+            Fetched::Before => log::info!("{leaf}: is there"),
+            Fetched::Described => log::info!("{leaf}: is there; its metadata are put back"),
+            Fetched::Now(bytes) | Fetched::Undescribed(bytes, _) => log::info!("{leaf}: is there now, {bytes} bytes"),
+        }
+        match fetched {
+            Fetched::Now(bytes) | Fetched::Undescribed(bytes @ 1.., _) => {
+                self.fetched += 1;
+                self.bytes += bytes;
+            }
+            Fetched::Before | Fetched::Described | Fetched::Undescribed(0, _) => self.before += 1,
+        }
+        self.described += usize::from(matches!(fetched, Fetched::Described));
+        match fetched {
+            Fetched::Undescribed(_, why) => {
+                Err(ReadError::Store(format!("{}; the object itself is there", problem::chain(&why))))
+            }
+            Fetched::Now(_) | Fetched::Before | Fetched::Described => Ok(()),
+        }
+    }
 }
 
 impl Tally {
     fn after(exit: Exit) -> Self {
-        let counts = Counts { complaints: Complaints::after(exit), fetched: 0, bytes: 0, before: 0, missing: 0 };
+        let complaints = Complaints::after(exit);
+        let counts = Counts { complaints, fetched: 0, bytes: 0, before: 0, described: 0, missing: 0 };
         Self { next: AtomicUsize::new(0), is_over: AtomicBool::new(false), counts: Mutex::new(counts) }
     }
 
@@ -80,7 +110,7 @@ impl Tally {
                 scope.spawn(|| {
                     while let Some(one) = self.begin_next(shipped) {
                         let fetched = into.fetch(store, one, &|bytes| meter.sent(bytes));
-                        if let Ok(Fetched::Now(bytes)) = fetched {
+                        if let Ok(Fetched::Now(bytes) | Fetched::Undescribed(bytes, _)) = fetched {
                             meter.unsent(bytes);
                         }
                         meter.shipped(one.size);
@@ -100,21 +130,15 @@ impl Tally {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let left = of.saturating_sub(self.next.load(Ordering::Relaxed));
         let read = match fetched {
-            Ok(Fetched::Now(bytes)) => {
-                log::info!("{}: fetched, {bytes} bytes", shipped.leaf);
-                counts.fetched += 1;
-                counts.bytes += bytes;
-                Ok(())
+            Ok(fetched) => counts.add(&shipped.leaf, fetched),
+            Err(error) => {
+                counts.missing += 1;
+                Err(match error {
+                    FetchError::Read(error) => error,
+                    error => ReadError::Store(error.to_string()),
+                })
             }
-            Ok(Fetched::Before) => {
-                log::info!("{}: is there", shipped.leaf);
-                counts.before += 1;
-                Ok(())
-            }
-            Err(FetchError::Read(error)) => Err(error),
-            Err(error) => Err(ReadError::Store(error.to_string())),
         };
-        counts.missing += usize::from(read.is_err());
         // What is said of the store is said once, though others are under way.
         if !self.is_over.load(Ordering::Relaxed) && counts.complaints.hear(&read, left) == ControlFlow::Break(()) {
             self.is_over.store(true, Ordering::Relaxed);
@@ -129,6 +153,9 @@ impl Tally {
         let mut what = format!("{objects} fetched ({})", size::show(counts.bytes));
         if counts.before > 0 {
             what += &format!(", {} there before", counts.before);
+        }
+        if counts.described > 0 {
+            what += &format!(" (the metadata of {} put back)", counts.described);
         }
         if counts.missing > 0 {
             what += &format!(", {} not fetched", counts.missing);

@@ -130,7 +130,14 @@ const ANY_LAYOUT: &str = "--any-layout looks everywhere; name layouts of earlier
 
 /// Complains of a store that can't be read.
 fn unreadable(error: &StoreError) -> Exit {
-    complain(&problem::chain(error), error.kind.hint());
+    let hint = match error.kind {
+        store::Kind::NotWritable => {
+            Some("the user that we run as must be allowed to read there (--to names another store)")
+        }
+        store::Kind::NoStore => Some("see --to, or `to` in the configuration; a directory may have to be mounted"),
+        kind => kind.hint(),
+    };
+    complain(&problem::chain(error), hint);
     Exit::Failed
 }
 

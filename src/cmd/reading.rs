@@ -56,8 +56,10 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     let exit = super::tell_missing(filter, &selection);
     if selection.segments.is_empty() {
         if exit == Exit::Done {
-            let what = "nothing is there of the time that is asked for; `logferry ls` shows what is";
-            super::complain(what, filter.is_by_days().then_some("--any-day looks at all days"));
+            // Of a service that has lost all its objects its directory may still be there.
+            let of = if filter.has_time() { "the time" } else { "what" };
+            let what = format!("nothing is there of {of} that is asked for; `logferry ls` shows what is");
+            super::complain(&what, filter.is_by_days().then_some("--any-day looks at all days"));
         }
         return Err(Exit::Failed);
     }

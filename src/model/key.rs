@@ -64,6 +64,14 @@ impl ObjectKey {
         &self.0
     }
 
+    /// What its last part says, where it is a key of ours. The directories of ours are printable ASCII ([`KeyDirectory`]): what
+    /// else somebody has put there is none of ours, and its name could make a terminal do anything.
+    pub fn leaf(&self) -> Option<Leaf> {
+        let (directory, leaf) = self.split();
+        let is_printable = directory.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        is_printable.then(|| Leaf::parse(leaf))?
+    }
+
     /// The part before the last slash, and the part after it.
     pub fn split(&self) -> (&str, &str) {
         self.0.rsplit_once('/').unwrap_or(("", &self.0))
@@ -228,6 +236,11 @@ mod tests {
         assert_eq!(Leaf::parse(&longer), None);
         assert!(ObjectKey::listed("a/../b").is_none());
         assert!(ObjectKey::listed("a//b").is_none());
-        assert!(ObjectKey::listed(EXAMPLE).is_some());
+        assert!(ObjectKey::listed(EXAMPLE).is_some_and(|key| key.leaf().is_some()));
+        for directory in ["a\u{1b}[31mb", "a\nb", "a\u{9b}b", "\u{fc}", "a\tb", "a\u{7f}"] {
+            let key = ObjectKey::listed(&format!("{directory}/{EXAMPLE}")).expect("a key");
+            assert_eq!(key.leaf(), None, "{key:?}");
+        }
+        assert!(ObjectKey::listed(&format!("of an earlier time/{EXAMPLE}")).is_some_and(|key| key.leaf().is_some()));
     }
 }

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
-use super::path_text::escape;
+use super::path_text::{self, escape};
 
 /// What a log is about: by default the log's file name without `.log`. Any bytes, never empty. Clones share them: a listing
 /// holds the same few names thousands of times.
@@ -42,6 +42,25 @@ impl Service {
         encoded(&self.0, Self::LONGEST_ENCODED)
     }
 
+    /// The name as a person types it, on a terminal too: what can't be typed or shown stands as it does in keys.
+    pub fn typed(&self) -> String {
+        match self.0.to_str() {
+            Some(text) if !text.contains(char::is_control) => text.to_owned(),
+            _ => path_text::to_text(Path::new(&self.0)),
+        }
+    }
+
+    /// The service that is meant by a name as a person types it, or copies it from what shows it: a name in which bytes are
+    /// escaped that must be, as in keys and JSON, is that of the service that is shown so. `None` when it is empty.
+    pub fn asked(name: OsString) -> Option<Self> {
+        let meant = name.to_str().filter(|text| text.contains('%')).and_then(|text| {
+            let meant = Self::new(path_text::from_text(text))?;
+            let shown = meant.encoded() == text || path_text::to_text(Path::new(&meant.0)) == text;
+            shown.then_some(meant)
+        });
+        meant.or_else(|| Self::new(name))
+    }
+
     /// Reads what [`Self::encoded`] wrote, and nothing else: no two keys are of one segment. A name that was cut stays
     /// as it stands in the key.
     pub fn decode(encoded: &str) -> Option<Self> {
@@ -66,14 +85,14 @@ impl fmt::Debug for Service {
 
 impl Serialize for Service {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::path_text::to_text(Path::new(&self.0)))
+        serializer.serialize_str(&path_text::to_text(Path::new(&self.0)))
     }
 }
 
 impl<'de> Deserialize<'de> for Service {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::new(super::path_text::from_text(&text)).ok_or_else(|| serde::de::Error::custom("a service has a name"))
+        Self::new(path_text::from_text(&text)).ok_or_else(|| serde::de::Error::custom("a service has a name"))
     }
 }
 

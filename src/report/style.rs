@@ -126,9 +126,14 @@ fn lines(level: Level, text: &str) -> String {
     prefixed(level, &format!("{name}{text}"))
 }
 
+/// What is told names files, objects and what others have said, which may hold anything; a terminal would obey it.
+fn harmless(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
+}
+
 fn prefixed(level: Level, text: &str) -> String {
     let mut prefixed = String::new();
-    for line in text.lines() {
+    for line in harmless(text).lines() {
         let written = match is_journal() {
             true => writeln!(prefixed, "<{}>{line}", level as u8),
             false => writeln!(prefixed, "{line}"),
@@ -136,4 +141,15 @@ fn prefixed(level: Level, text: &str) -> String {
         debug_assert!(written.is_ok(), "a string takes all");
     }
     prefixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_moves_no_cursor_and_changes_no_colour() {
+        let told = text(Level::Error, "read a\u{1b}]0;x\u{7}\u{9b}31m\r\u{7f}b\tc: gone\n  hint: look");
+        assert_eq!(told, "logferry: read a\u{fffd}]0;x\u{fffd}\u{fffd}31m\u{fffd}\u{fffd}b\tc: gone\n  hint: look\n");
+    }
 }

@@ -1,5 +1,6 @@
 //! The one layer that tries again: bounded in tries, in time and over the whole run, with jitter.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -33,6 +34,21 @@ const SLOWEST: f64 = 50_000.0;
 
 /// How often a request looks whether it is asked to stop.
 const ATTENTION: Duration = Duration::from_millis(100);
+
+/// What a request is for, in the words of its failure.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    /// What is being done: `read`.
+    pub(super) doing: &'static str,
+    /// To which object, or to which beginning of keys.
+    pub(super) what: &'a dyn Display,
+}
+
+impl Task<'_> {
+    fn failed(self, kind: Kind, why: String) -> StoreError {
+        StoreError::new(self.doing, self.what, kind, why)
+    }
+}
 
 /// How long one try of a request may take.
 #[derive(Clone, Copy)]
@@ -83,16 +99,17 @@ impl Retry {
     }
 
     /// Makes a request without a large body until it succeeds, fails for good, or has been tried enough.
-    pub(super) async fn run<T, F>(&self, request: impl FnMut() -> F) -> Result<T, StoreError>
+    pub(super) async fn run<T, F>(&self, task: Task<'_>, request: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        self.run_within(Allowance { limit: self.timeout, ours: Duration::ZERO }, request).await
+        self.run_within(task, Allowance { limit: self.timeout, ours: Duration::ZERO }, request).await
     }
 
     /// As [`Self::run`], for a request each try of which may take longer.
     pub(super) async fn run_within<T, F>(
         &self,
+        task: Task<'_>,
         Allowance { limit, ours }: Allowance,
         mut request: impl FnMut() -> F,
     ) -> Result<T, StoreError>
@@ -104,10 +121,7 @@ impl Retry {
             let error = match self.unless_stopped(tokio::time::timeout(limit, request())).await? {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => error,
-                Err(_) => {
-                    let why = format!("no answer in {} s", limit.as_secs());
-                    StoreError::new("wait for", "the store", Kind::Unreachable, why)
-                }
+                Err(_) => task.failed(Kind::Unreachable, format!("no answer in {} s", limit.as_secs())),
             };
             tried += 1;
             match begin.elapsed() < self.timeout * PATIENCE + ours * tried {

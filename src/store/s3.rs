@@ -31,7 +31,7 @@ use tokio::runtime::Runtime;
 
 use listing::{Asked, Entry, Shown};
 
-use super::retry::{Allowance, Retry};
+use super::retry::{Allowance, Retry, Task};
 use super::throttle::Throttle;
 use super::{Description, Kind, Listed, Object, Probe, Put, Store, StoreError, Uploads};
 use crate::model::destination::Bucket;
@@ -88,7 +88,7 @@ impl S3Store {
         if Digest::of(&body) != object.sha256 {
             return Err(object.damaged());
         }
-        self.conditionally(object.key, self.retry.time_for(length), |condition| {
+        self.conditionally(object.key, "put", self.retry.time_for(length), |condition| {
             let request = self.put_request(object.key, object.sha256).set_if_none_match(condition);
             let request = request.content_type(CONTENT_TYPE).set_metadata(Some(owned(object.metadata)));
             let request = request.body(ByteStream::from(body.clone()));
@@ -101,16 +101,18 @@ impl S3Store {
     async fn conditionally<T, F>(
         &self,
         key: &ObjectKey,
+        doing: &'static str,
         limit: Allowance,
         request: impl Fn(Option<String>) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let task = Task { doing, what: key };
         loop {
             let conditional = self.conditional.load(Ordering::Relaxed);
             let condition = conditional.then(|| "*".to_owned());
-            match self.retry.run_within(limit, || request(condition.clone())).await {
+            match self.retry.run_within(task, limit, || request(condition.clone())).await {
                 Err(error) if error.kind == Kind::NotImplemented && conditional => {
                     log::info!("{key}: the store doesn't know conditional puts; a plain one follows");
                     self.conditional.store(false, Ordering::Relaxed);
@@ -219,8 +221,9 @@ impl Store for S3Store {
                 .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
                 .send()
         };
+        let task = Task { doing: "look at", what: key };
         let looked =
-            self.retry.run(|| async { request().await.map_err(|error| error::of_store("look at", key, error)) });
+            self.retry.run(task, || async { request().await.map_err(|error| error::of_store("look at", key, error)) });
         let head = self.runtime.block_on(looked)?;
         let size = u64::try_from(head.content_length().unwrap_or(0)).unwrap_or(0);
         let content_type = head.content_type().map(str::to_owned);

@@ -528,7 +528,7 @@ impl Dir {
     /// # Errors
     /// What keeps it from being written; the temporary file is removed then.
     pub fn write_synced(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_then(name, bytes, |temporary| self.rename_into(temporary, self, name))
+        self.write_then(name, bytes, 0o600, |temporary| self.rename_into(temporary, self, name))
     }
 
     /// As [`Self::write_synced`], but never over a file that exists.
@@ -536,14 +536,22 @@ impl Dir {
     /// # Errors
     /// `AlreadyExists` where there is one; else what keeps it from being written.
     pub fn write_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_then(name, bytes, |temporary| self.rename_new(temporary, name))
+        self.write_new_as(name, bytes, 0o600)
     }
 
-    fn write_then(&self, name: &str, bytes: &[u8], rename: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+    /// As [`Self::write_new`], with these permissions as far as the umask leaves them.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where there is one; else what keeps it from being written.
+    pub fn write_new_as(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
+        self.write_then(name, bytes, mode, |temporary| self.rename_new(temporary, name))
+    }
+
+    fn write_then(&self, name: &str, bytes: &[u8], mode: u32, rename: impl FnOnce(&str) -> Result<()>) -> Result<()> {
         use std::io::Write;
         let temporary = format!(".{name}.tmp");
         self.unlink_if_there(&temporary)?;
-        let mut file = self.create(&temporary, 0o600)?;
+        let mut file = self.create(&temporary, mode)?;
         fault::reached(Point::TemporaryMade);
         let written = file.write_all(bytes).and_then(|()| {
             fault::reached(Point::TemporaryWritten);

@@ -107,3 +107,15 @@ fn an_object_in_an_archive_is_to_be_restored_and_the_others_are_read() {
     assert_eq!(ended.text(), "second\n");
     assert!(ended.stderr.contains("-00000001-") && ended.stderr.contains("restore"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_timeout_names_the_object_that_was_waited_for() {
+    let sandbox = Sandbox::new();
+    let bucket = spoiled(&sandbox, |_| Fault::Silence);
+    ship(&sandbox, Some(&bucket), "i-1", "web.log", "a line\n");
+    sandbox.config_file("[s3]\ntimeout = \"1s\"\n");
+    let ended = bucket.run(&sandbox, ["cat", "web"]).expect(1);
+    let (named, why) = ended.stderr.split_once(": no answer in 1 s").expect("a timeout");
+    assert!(named.contains("read service=web/dt=") && named.ends_with(".log.gz"), "{named}");
+    assert!(why.contains("hint: check the network"), "{why}");
+}

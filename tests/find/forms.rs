@@ -120,13 +120,29 @@ fn the_document_holds_each_segment_and_the_total() {
 
 /// What `ls` shows on a terminal of 100 columns.
 fn on_a_terminal(sandbox: &Sandbox, args: &str) -> String {
+    on_a_terminal_of(sandbox, "rows 24 cols 100", args)
+}
+
+/// The same, on one of that size.
+fn on_a_terminal_of(sandbox: &Sandbox, size: &str, args: &str) -> String {
     let found = Command::new("script").arg("--version").output();
     found.expect("script is there: apt-get install bsdutils");
     let mut script = Command::new("script");
-    let shell = format!("stty rows 24 cols 100; exec {} ls {args}", env!("CARGO_BIN_EXE_logferry"));
+    let shell = format!("stty {size}; exec {} ls {args}", env!("CARGO_BIN_EXE_logferry"));
     script.args(["-qec", &shell, "/dev/null"]).env("LOGFERRY_TO", sandbox.directory());
     script.env("LOGFERRY_CONFIG", sandbox.path("logferry.toml"));
     finish(&mut script).expect(0).text().replace('\r', "")
+}
+
+#[test]
+fn a_terminal_that_does_not_say_its_size_is_one_all_the_same() {
+    // Serial lines, and `docker exec -t`.
+    let shelves = shelves();
+    for size in ["rows 0 cols 0", "rows 0 cols 132"] {
+        let told = on_a_terminal_of(&shelves.sandbox, size, "web --by hour");
+        assert!(told.lines().last().is_some_and(|last| last.starts_with("total: 3 segments")), "{size}: {told}");
+        assert!(told.contains("5 B"), "{size}: {told}");
+    }
 }
 
 #[test]

@@ -107,3 +107,71 @@ fn objects_of_something_else_are_counted() {
     let document: serde_json::Value = serde_json::from_str(&shelves.ls("web --json").ended.text()).expect("JSON");
     assert_eq!(document["foreign"], 2);
 }
+
+#[test]
+fn a_name_is_found_however_people_type_it() {
+    let shelves = fleet();
+    for service in ["Nginx-access", "Nginx-error"] {
+        shelves.segment(&format!("{service} dddddd-1 20261121T010000 20261121T020000"));
+    }
+    for (asked, told) in [
+        ("WEB", "did you mean web?"),
+        ("web.log", "did you mean web?"),
+        ("/var/log/upstart/mail.log", "did you mean mail?"),
+        ("nginx", "did you mean Nginx-access or Nginx-error?"),
+        ("web --instance I-0ABC", "did you mean i-0abc?"),
+        ("web --instance 0def", "did you mean i-0def?"),
+    ] {
+        let ended = shelves.ls(asked).ended.expect(1);
+        assert!(ended.stderr.contains(told), "{asked}: {}", ended.stderr);
+    }
+    for number in 10..20 {
+        shelves.segment(&format!("service-{number} eeeeee-1 20261121T010000 20261121T020000"));
+    }
+    let told = shelves.ls("wobble").ended.stderr;
+    assert!(told.contains("there are 14; nearest come ") && told.contains("web"), "{told}");
+    assert!(told.contains("`logferry ls --by service` shows them all"), "{told}");
+}
+
+#[test]
+fn names_that_can_not_be_typed_are_taken_as_they_are_shown() {
+    let shelves = fleet();
+    // Bytes that are no text, a control character, a space, and a percent sign.
+    for (service, stream) in [("n%FFx", "dddddd"), ("n%1Bx", "eeeeee"), ("a%20b", "ffffff"), ("50%25", "gggggg")] {
+        shelves.segment(&format!("{service} {stream}-1 20261121T010000 20261121T020000"));
+        let text = shelves.ls(service).ended.expect(0).text();
+        assert!(text.lines().count() == 1 && text.contains(&format!("{stream}-00000001")), "{service}: {text}");
+    }
+    assert_eq!(shelves.found("50%"), "gggggg-1", "as it is");
+    let document: serde_json::Value = serde_json::from_str(&shelves.ls("n%FFx --json").ended.text()).expect("JSON");
+    assert_eq!(document["segments"][0]["service"], "n%FFx");
+    let told = shelves.ls("n%FFy").ended.expect(1).stderr;
+    assert!(told.contains("did you mean n%FFx?"), "{told}");
+}
+
+#[test]
+fn an_object_in_a_directory_that_a_terminal_would_obey_is_none_of_ours() {
+    let sandbox = crate::support::Sandbox::new();
+    let leaf = leaf("web", "20261121T010000", "20261121T020000", "i-0abc", "aaaaaa-1");
+    for directory in ["\u{1b}]0;PWNED\u{7}\u{1b}[31mdt=2026-11-21", "dt=2026-11-21\n", "dt=2026-11-21"] {
+        let directory = sandbox.path("store/service=web").join(directory);
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(directory.join(&leaf), "no gzip at all").expect("an object");
+    }
+    for command in ["cat", "fetch", "grep", "verify"] {
+        let args: &[&str] = match command {
+            "cat" => &["cat", "web", "-v"],
+            "fetch" => &["fetch", "web", "--into", "log", "-v"],
+            "grep" => &["grep", "x", "web", "--verbose"],
+            _ => &["verify", "web", "--deep", "-v"],
+        };
+        let ended = sandbox.run(args);
+        let told = [ended.text(), ended.stderr].concat();
+        assert!(told.contains("dt=2026-11-21/web_") && !told.contains("PWNED"), "{told:?}");
+        assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+        assert!(command == "verify" || told.contains("2 objects seen that logferry did not put there"), "{told}");
+    }
+    // Whatever else is told of names that somebody chose.
+    let told = sandbox.run(["fetch", "web", "--into", "no\u{1b}[31mwhere"]).expect(1).stderr;
+    assert!(told.contains("no\u{fffd}[31mwhere") && !told.contains('\u{1b}'), "{told:?}");
+}

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use grep_matcher::Matcher;
+use grep_regex::RegexMatcher;
 use grep_searcher::{Searcher, Sink, SinkContext, SinkMatch};
 use serde::Serialize;
 
@@ -35,10 +37,26 @@ impl Shape {
     }
 }
 
+/// How much of a line that was selected is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Parts {
+    /// All of it.
+    Line,
+    /// What matches, each on a line of its own.
+    Matches,
+}
+
+impl Parts {
+    pub(super) fn of(args: &Grep) -> Self {
+        if args.only_matching { Self::Matches } else { Self::Line }
+    }
+}
+
 /// How lines are printed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) shape: Shape,
+    pub(super) parts: Parts,
     pub(super) services: Services,
     pub(super) is_terminal: bool,
 }
@@ -48,6 +66,21 @@ pub(super) struct Style {
 enum Role {
     Selected,
     Context,
+}
+
+impl Role {
+    /// What stands between what is said of a line and the line, as in grep(1).
+    fn sign(self) -> char {
+        if self == Self::Selected { ':' } else { '-' }
+    }
+}
+
+/// Where a line is, since the searcher has begun.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    offset: u64,
+    /// Its number, where lines are counted.
+    number: Option<u64>,
 }
 
 /// A line as JSON.
@@ -60,6 +93,9 @@ struct Json<'l> {
     first: String,
     last: String,
     key: &'l str,
+    /// Its number in what is read of the stream, where that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
     selected: bool,
     /// The line, without its end; as Base64 where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +108,7 @@ struct Json<'l> {
 pub(super) struct Lines<'s, W> {
     pub(super) style: Style,
     segments: &'s dyn Segments,
+    matcher: &'s RegexMatcher,
     pub(super) output: W,
     /// Whether anything was printed: what stands apart is separated from it.
     has_printed: bool,
@@ -81,8 +118,11 @@ pub(super) struct Lines<'s, W> {
 pub(super) struct OfStream<'l, 's, W> {
     lines: &'l mut Lines<'s, W>,
     marks: &'l Marks,
+    /// Where the searcher has begun in the stream: how many bytes and lines are before.
+    begin: (u64, u64),
     /// The segment that the last line began in, and what stands before its lines.
     segment: Option<(usize, String)>,
+    /// Whether the next line that is printed is the first since the searcher has begun.
     is_first: bool,
     /// How many were selected.
     pub(super) selected: u64,
@@ -91,12 +131,12 @@ pub(super) struct OfStream<'l, 's, W> {
 }
 
 impl<'s, W: Write> Lines<'s, W> {
-    pub(super) fn new(style: Style, segments: &'s dyn Segments, output: W) -> Self {
-        Self { style, segments, output, has_printed: false }
+    pub(super) fn new(style: Style, segments: &'s dyn Segments, matcher: &'s RegexMatcher, output: W) -> Self {
+        Self { style, segments, matcher, output, has_printed: false }
     }
 
     pub(super) fn of_stream<'l>(&'l mut self, marks: &'l Marks) -> OfStream<'l, 's, W> {
-        OfStream { lines: self, marks, segment: None, is_first: true, selected: 0, failed: None }
+        OfStream { lines: self, marks, begin: (0, 0), segment: None, is_first: true, selected: 0, failed: None }
     }
 
     /// A line of our own.
@@ -107,32 +147,62 @@ impl<'s, W: Write> Lines<'s, W> {
 }
 
 impl<W: Write> OfStream<'_, '_, W> {
-    fn print(&mut self, role: Role, offset: u64, line: &[u8]) -> io::Result<()> {
-        let index = self.marks.at(offset).unwrap_or_default();
+    /// A searcher begins there: what it says of places is behind so many bytes and lines.
+    pub(super) fn begin_at(&mut self, offset: u64, lines: u64) {
+        (self.begin, self.is_first) = ((offset, lines), true);
+    }
+
+    fn print_selected(&mut self, place: Place, line: &[u8]) -> io::Result<()> {
+        if self.lines.style.parts == Parts::Line || self.lines.style.shape == Shape::Nothing {
+            return self.print(Role::Selected, place, line);
+        }
+        let (matcher, line) = (self.lines.matcher, line.strip_suffix(b"\n").unwrap_or(line));
+        let mut printed = Ok(());
+        let each = |found: grep_matcher::Match| {
+            if !found.is_empty() {
+                printed = self.print(Role::Selected, place, &line[found]);
+            }
+            printed.is_ok()
+        };
+        matcher.find_iter(line, each).map_err(io::Error::other)?;
+        printed
+    }
+
+    fn print(&mut self, role: Role, place: Place, line: &[u8]) -> io::Result<()> {
+        let index = self.marks.at(self.begin.0 + place.offset).unwrap_or_default();
+        let number = place.number.map(|number| self.begin.1 + number);
         self.is_first = false;
         self.lines.has_printed = true;
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         match self.lines.style.shape {
             Shape::Nothing => return Ok(()),
-            Shape::Json => self.print_json(role, index, text.strip_suffix(b"\r").unwrap_or(text))?,
-            Shape::Plain => self.print_text(text)?,
+            Shape::Json => self.print_json(role, index, number, text.strip_suffix(b"\r").unwrap_or(text))?,
+            Shape::Plain => {
+                if let Some(number) = number {
+                    write!(self.lines.output, "{number}{}", role.sign())?;
+                }
+                self.print_text(text)?;
+            }
             Shape::Labelled => {
-                self.print_label(role, index)?;
+                self.print_label(role, index, number)?;
                 self.print_text(text)?;
             }
         }
         if self.lines.style.is_terminal { self.lines.output.flush() } else { Ok(()) }
     }
 
-    fn print_label(&mut self, role: Role, index: usize) -> io::Result<()> {
+    fn print_label(&mut self, role: Role, index: usize, number: Option<u64>) -> io::Result<()> {
         if self.segment.as_ref().is_none_or(|(of, _)| *of != index) {
             let leaf = self.lines.segments.leaf(index);
             self.segment =
                 Some((index, format!("{} {}", self.lines.style.services.label(leaf), leaf.first.to_second())));
         }
         let label = self.segment.as_ref().map_or("", |(_, label)| label.as_str());
-        let sign = if role == Role::Selected { ':' } else { '-' };
-        write!(self.lines.output, "{label}{sign} ")
+        let output = &mut self.lines.output;
+        match number {
+            Some(number) => write!(output, "{label} {number}{} ", role.sign()),
+            None => write!(output, "{label}{} ", role.sign()),
+        }
     }
 
     /// The line as it is; a terminal gets no control characters, which could make it do anything.
@@ -146,7 +216,7 @@ impl<W: Write> OfStream<'_, '_, W> {
         writeln!(output, "{}", text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}"))
     }
 
-    fn print_json(&mut self, role: Role, index: usize, line: &[u8]) -> io::Result<()> {
+    fn print_json(&mut self, role: Role, index: usize, number: Option<u64>, line: &[u8]) -> io::Result<()> {
         let (leaf, text) = (self.lines.segments.leaf(index), std::str::from_utf8(line).ok());
         let json = Json {
             service: &leaf.service,
@@ -155,6 +225,7 @@ impl<W: Write> OfStream<'_, '_, W> {
             first: leaf.first.to_second(),
             last: leaf.last.to_second(),
             key: &self.lines.segments.name(index),
+            line: number,
             selected: role == Role::Selected,
             text,
             bytes: text.is_none().then(|| base64_simd::STANDARD.encode_to_string(line)),
@@ -187,7 +258,12 @@ impl<W: Write> Sink for &mut OfStream<'_, '_, W> {
             true => self.separate(),
             false => Ok(()),
         };
-        let written = written.and_then(|()| self.print(Role::Selected, found.absolute_byte_offset(), found.bytes()));
+        let written = written.and_then(|()| {
+            self.print_selected(
+                Place { offset: found.absolute_byte_offset(), number: found.line_number() },
+                found.bytes(),
+            )
+        });
         self.unless_failed(written)
     }
 
@@ -196,7 +272,10 @@ impl<W: Write> Sink for &mut OfStream<'_, '_, W> {
             true => self.separate(),
             false => Ok(()),
         };
-        let written = written.and_then(|()| self.print(Role::Context, context.absolute_byte_offset(), context.bytes()));
+        let written = written.and_then(|()| {
+            let place = Place { offset: context.absolute_byte_offset(), number: context.line_number() };
+            self.print(Role::Context, place, context.bytes())
+        });
         self.unless_failed(written)
     }
 

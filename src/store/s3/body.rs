@@ -17,6 +17,7 @@ use bytes::{Buf, Bytes};
 
 use super::{S3Store, error};
 use crate::model::key::ObjectKey;
+use crate::store::retry::Task;
 use crate::store::{Kind, StoreError};
 
 /// So many bytes are progress: tries are counted anew behind them.
@@ -77,7 +78,7 @@ impl<'s> Body<'s> {
                 .set_expected_bucket_owner(store.options.expected_bucket_owner.clone())
                 .send()
         };
-        let answer = store.retry.run(|| async {
+        let answer = store.retry.run(Task { doing: "read", what: key }, || async {
             match request().await {
                 Err(refused) if range.is_some() && is_behind_the_end(&refused) => Ok(None),
                 answer => answer.map(Some).map_err(|failed| error::of_store("read", key, failed)),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::{S3Store, error};
 use crate::model::key::ObjectKey;
-use crate::store::{Listed, StoreError};
+use crate::store::{Listed, StoreError, retry};
 
 /// What is listed.
 #[derive(Clone, Copy)]
@@ -77,7 +77,9 @@ impl S3Store {
                 .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())
                 .send()
         };
-        let page = self.retry.run(|| async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
+        let task = retry::Task { doing: "list", what: &prefix };
+        let page =
+            self.retry.run(task, || async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
         let page = page.await?;
         let below = self.full_prefix("");
         let objects = page.contents().iter().filter(|_| shown == Shown::Objects).filter_map(|object| {

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 use super::{CONTENT_TYPE, S3Store, algorithm, error, owned};
 use crate::model::digest::Digest;
 use crate::model::key::ObjectKey;
+use crate::store::retry::Task;
 use crate::store::{Kind, Object, Put, StoreError, Uploads};
 use crate::sys::fault::{self, Point};
 
@@ -95,7 +96,8 @@ impl S3Store {
                 .send()
         };
         let failed = |error| error::of_store("begin the upload of", object.key, error);
-        let created = self.retry.run(|| async { request().await.map_err(failed) }).await?;
+        let task = Task { doing: "begin the upload of", what: object.key };
+        let created = self.retry.run(task, || async { request().await.map_err(failed) }).await?;
         created.upload_id.ok_or_else(|| {
             StoreError::new("begin the upload of", object.key, Kind::Rejected, "the store gave it no id")
         })
@@ -143,7 +145,8 @@ impl S3Store {
                 .send()
         };
         let size = bytes.len();
-        let sent = self.retry.run_within(self.retry.time_for(size), || async {
+        let task = Task { doing: "upload a part of", what: key };
+        let sent = self.retry.run_within(task, self.retry.time_for(size), || async {
             conflict_is_final(match request().await {
                 Ok(sent) if sent.e_tag.as_deref().is_none_or(str::is_empty) => {
                     Err(error::no_store("upload a part of", key))
@@ -166,7 +169,7 @@ impl S3Store {
 
     async fn complete(&self, key: &ObjectKey, upload: &str, parts: Vec<CompletedPart>) -> Result<Put, StoreError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let completed = self.conditionally(key, self.retry.time_to_join(), |condition| {
+        let completed = self.conditionally(key, "complete the upload of", self.retry.time_to_join(), |condition| {
             let request = self
                 .client
                 .complete_multipart_upload()

@@ -22,7 +22,7 @@ use crate::sys::clock;
 impl S3Store {
     pub(super) async fn probe_put(&self, key: &ObjectKey) -> Probe {
         let told = Told::default();
-        let put = self.conditionally(key, self.retry.time_for(CHECKED.len()), |condition| {
+        let put = self.conditionally(key, "put", self.retry.time_for(CHECKED.len()), |condition| {
             let request = self.put_request(key, Digest::of(CHECKED)).set_if_none_match(condition);
             let request = request.content_type("text/plain").body(ByteStream::from_static(CHECKED));
             let request = request.customize().interceptor(told.clone());
