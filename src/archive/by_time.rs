@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::io;
 
+use super::StreamKey;
 use super::joined::{Stream, Take, Wants};
 use crate::model::key::Leaf;
-use crate::model::names::StreamId;
 
 /// How much of a line is held back, in bytes, for each stream.
 const LONGEST: usize = 64 * 1024;
@@ -18,9 +18,9 @@ const LONGEST: usize = 64 * 1024;
 pub struct ByTime<'t> {
     inner: &'t mut dyn Take,
     /// The beginnings of lines, for streams that go on.
-    held: HashMap<StreamId, Vec<u8>>,
-    /// The segment that is being taken.
-    current: Option<Leaf>,
+    held: HashMap<StreamKey, Vec<u8>>,
+    /// The stream of the segment that is being taken.
+    current: Option<StreamKey>,
     /// Whether a line of it has begun in the output, as it was too long to be held back.
     is_within_line: bool,
 }
@@ -31,7 +31,7 @@ impl<'t> ByTime<'t> {
         Self { inner, held: HashMap::new(), current: None, is_within_line: false }
     }
 
-    fn hold(&mut self, stream: StreamId, rest: &[u8]) -> io::Result<()> {
+    fn hold(&mut self, stream: StreamKey, rest: &[u8]) -> io::Result<()> {
         let held = self.held.entry(stream).or_default();
         if self.is_within_line || held.len() + rest.len() > LONGEST {
             let held = std::mem::take(held);
@@ -46,12 +46,12 @@ impl<'t> ByTime<'t> {
 
 impl Take for ByTime<'_> {
     fn begin(&mut self, leaf: &Leaf) -> io::Result<()> {
-        self.current = Some(leaf.clone());
+        self.current = Some(StreamKey::of(leaf));
         self.inner.begin(leaf)
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(stream) = self.current.as_ref().map(|leaf| leaf.stream) else { return self.inner.bytes(bytes) };
+        let Some(stream) = self.current.clone() else { return self.inner.bytes(bytes) };
         let (lines, rest) = match memchr::memrchr(b'\n', bytes) {
             Some(end) => bytes.split_at(end + 1),
             None => (&[][..], bytes),
@@ -68,8 +68,8 @@ impl Take for ByTime<'_> {
 
     fn end(&mut self, stream: Stream) -> io::Result<Wants> {
         if stream == Stream::Ends
-            && let Some(leaf) = &self.current
-            && let Some(held) = self.held.remove(&leaf.stream)
+            && let Some(current) = &self.current
+            && let Some(held) = self.held.remove(current)
         {
             self.inner.bytes(&held)?;
         }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::percent_decode_str;
 
-use super::{Filter, Selection, Shipped};
-use crate::model::names::StreamId;
+use super::{Filter, Selection, Shipped, StreamKey};
 use crate::store::{Kind, Store, StoreError};
 
 /// Leaves what is of the hosts asked for, and notes which hosts there are.
@@ -17,9 +16,9 @@ pub(super) fn ask(store: &dyn Store, filter: &Filter, selection: &mut Selection)
     if filter.hosts.is_empty() {
         return Ok(());
     }
-    let mut streams: BTreeMap<StreamId, Vec<&Shipped>> = BTreeMap::new();
+    let mut streams: BTreeMap<StreamKey, Vec<&Shipped>> = BTreeMap::new();
     for shipped in &selection.segments {
-        streams.entry(shipped.leaf.stream).or_default().push(shipped);
+        streams.entry(StreamKey::of(&shipped.leaf)).or_default().push(shipped);
     }
     let mut taken = BTreeSet::new();
     for (stream, mut segments) in streams {
@@ -30,7 +29,7 @@ pub(super) fn ask(store: &dyn Store, filter: &Filter, selection: &mut Selection)
         }
         selection.hosts.insert(host);
     }
-    selection.segments.retain(|shipped| taken.contains(&shipped.leaf.stream));
+    selection.segments.retain(|shipped| taken.contains(&StreamKey::of(&shipped.leaf)));
     Ok(())
 }
 

@@ -12,9 +12,8 @@ use std::ops::ControlFlow;
 
 use super::ahead::{self, Next, Taker};
 use super::segment::{Ended, Form};
-use super::{ReadError, Segments};
+use super::{ReadError, Segments, StreamKey};
 use crate::model::key::Leaf;
-use crate::model::names::StreamId;
 
 /// What takes segments.
 pub trait Take {
@@ -75,7 +74,7 @@ impl Order {
                 .iter()
                 .map(|&index| {
                     let leaf = segments.leaf(index);
-                    let latest = latest.entry(leaf.stream).or_insert(leaf.first);
+                    let latest = latest.entry(StreamKey::of(leaf)).or_insert(leaf.first);
                     *latest = leaf.first.max(*latest);
                     *latest
                 })
@@ -118,9 +117,9 @@ pub fn join(
 /// What is known of the streams on the way.
 pub(super) struct Remembered {
     /// How many segments of each are still to come.
-    left: HashMap<StreamId, usize>,
+    left: HashMap<StreamKey, usize>,
     /// Streams of which something was read.
-    begun: HashSet<StreamId>,
+    begun: HashSet<StreamKey>,
     /// Places that were read out of their turn.
     done: HashSet<usize>,
 }
@@ -129,14 +128,14 @@ impl Remembered {
     pub(super) fn of(segments: &dyn Segments, order: &[usize]) -> Self {
         let mut left = HashMap::new();
         for &index in order {
-            *left.entry(segments.leaf(index).stream).or_insert(0) += 1;
+            *left.entry(StreamKey::of(segments.leaf(index))).or_insert(0) += 1;
         }
         Self { left, begun: HashSet::new(), done: HashSet::new() }
     }
 
     /// A segment was read: whether its stream goes on.
-    fn over(&mut self, stream: StreamId) -> Stream {
-        let left = self.left.entry(stream).or_insert(1);
+    fn over(&mut self, leaf: &Leaf) -> Stream {
+        let left = self.left.entry(StreamKey::of(leaf)).or_insert(1);
         *left = left.saturating_sub(1);
         if *left > 0 { Stream::GoesOn } else { Stream::Ends }
     }
@@ -149,7 +148,7 @@ impl Remembered {
         index: usize,
         ended: Result<Ended, ReadError>,
     ) -> Result<(), ReadError> {
-        let (stream, name) = (segments.leaf(index).stream, segments.name(index));
+        let (stream, name) = (StreamKey::of(segments.leaf(index)), segments.name(index));
         match ended? {
             Ended::Gone if self.begun.contains(&stream) => {
                 Err(ReadError::Store(format!("read {name}: it was removed meanwhile; the store has it")))
@@ -203,7 +202,7 @@ impl Joining<'_, '_, '_> {
     fn over(&mut self, place: usize, ended: Result<Ended, ReadError>) -> io::Result<ControlFlow<(), Wants>> {
         let index = self.order[place];
         self.remembered.done.insert(place);
-        let stream = self.remembered.over(self.segments.leaf(index).stream);
+        let stream = self.remembered.over(self.segments.leaf(index));
         let wants = self.take.end(stream)?;
         let judged = self.remembered.judge(self.segments, index, ended);
         Ok(match (self.told)(index, judged) {
@@ -213,8 +212,8 @@ impl Joining<'_, '_, '_> {
     }
 
     fn next_of_stream(&self, place: usize) -> Option<usize> {
-        let stream = |place: usize| self.segments.leaf(self.order[place]).stream;
-        (place + 1..self.order.len()).find(|&next| stream(next) == stream(place))
+        let leaf = |place: usize| self.segments.leaf(self.order[place]);
+        (place + 1..self.order.len()).find(|&next| StreamKey::is_one(leaf(next), leaf(place)))
     }
 
     fn out_of_turn(&mut self, place: usize) -> io::Result<Result<Ended, ReadError>> {

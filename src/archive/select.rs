@@ -15,22 +15,33 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use super::days::{self, Window};
+use super::order::{leave_out_copies, order_and_dedup};
 use super::places::Source;
 use super::shipped::Known;
-use super::{Filter, Looked, Places, Selection, Shipped, hosts, order_and_dedup};
+use super::{Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
 use crate::config::{Layout, ServiceDirectories};
-use crate::model::names::{Seq, Service, StreamId};
+use crate::model::names::{Seq, Service};
 use crate::model::time::Moment;
 use crate::store::{Listed, Store, StoreError};
 
 /// How many days each further look at what was before goes back; the last one looks at all of it.
 const FURTHER: [Option<i64>; 4] = [Some(16), Some(32), Some(64), None];
 
-/// The shipped segments that are asked for.
+/// The shipped segments that are asked for, each once: copies of one object are left out.
 ///
 /// # Errors
 /// What kept the store from being listed, or from telling the hosts of what it holds.
 pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
+    let mut selection = select_all(store, places, filter)?;
+    selection.copies = leave_out_copies(&mut selection.segments);
+    Ok(selection)
+}
+
+/// As [`select`], with all copies of an object.
+///
+/// # Errors
+/// As [`select`].
+pub(super) fn select_all(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
     let mut search = Search::new(store, places, filter);
     search.look()?;
     search.look_for_missing()?;
@@ -42,8 +53,8 @@ pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Sel
 }
 
 /// The earliest segment of a stream that was seen, whatever time it is of.
+#[derive(Clone, Copy)]
 struct Earliest {
-    service: Service,
     seq: Seq,
     first: Moment,
 }
@@ -54,7 +65,7 @@ struct Search<'a> {
     filter: &'a Filter,
     services: Vec<&'a Service>,
     seen: Known,
-    streams: HashMap<StreamId, Earliest>,
+    streams: HashMap<StreamKey, Earliest>,
     selection: Selection,
 }
 
@@ -98,10 +109,10 @@ impl<'a> Search<'a> {
     }
 
     fn note_earliest(&mut self, Shipped { leaf, .. }: &Shipped) {
-        let earliest = || Earliest { service: leaf.service.clone(), seq: leaf.seq, first: leaf.first };
-        let known = self.streams.entry(leaf.stream).or_insert_with(earliest);
+        let earliest = Earliest { seq: leaf.seq, first: leaf.first };
+        let known = self.streams.entry(StreamKey::of(leaf)).or_insert(earliest);
         if leaf.seq < known.seq {
-            *known = earliest();
+            *known = earliest;
         }
     }
 
@@ -206,8 +217,9 @@ impl<'a> Search<'a> {
     /// How many streams there are whose segment before the earliest seen may be asked for, and of which services.
     fn reaching_back(&self) -> (usize, BTreeSet<Service>) {
         let Some(since) = self.filter.since else { return Default::default() };
-        let streams = self.streams.values().filter(|earliest| earliest.seq != Seq::FIRST && earliest.first >= since);
-        let services: Vec<_> = streams.map(|earliest| earliest.service.clone()).collect();
+        let goes_on = |earliest: &Earliest| earliest.seq != Seq::FIRST && earliest.first >= since;
+        let streams = self.streams.iter().filter(|(_, earliest)| goes_on(earliest));
+        let services: Vec<_> = streams.map(|(stream, _)| stream.service.clone()).collect();
         (services.len(), services.into_iter().collect())
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Filter, Looked, Shipped};
+use super::{Filter, Looked, Shipped, StreamKey};
 use crate::config::nearest;
-use crate::model::names::{Instance, Seq, Service, StreamId};
+use crate::model::names::{Instance, Seq, Service};
 
 /// What was found of what is asked for.
 pub struct Selection {
@@ -14,6 +14,8 @@ pub struct Selection {
     pub looked: Looked,
     /// How many objects were seen that are not ours.
     pub foreign: u64,
+    /// How many objects were left out that are copies of others.
+    pub copies: usize,
     /// Services that are asked for and there, be it with nothing of the time or the machines asked for; as keys name them.
     pub known: BTreeSet<Service>,
     /// Services that are there and not asked for, as far as they were seen: whoever asks for one that is not there is told.
@@ -27,7 +29,7 @@ pub struct Selection {
 impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
-        Self { segments: Vec::new(), looked, foreign: 0, known, others, instances, hosts }
+        Self { segments: Vec::new(), looked, foreign: 0, copies: 0, known, others, instances, hosts }
     }
 
     /// How many streams there are whose first segment was not found and may be where nobody looked.
@@ -35,9 +37,9 @@ impl Selection {
         if self.looked == Looked::Everywhere {
             return 0;
         }
-        let mut first: HashMap<StreamId, Seq> = HashMap::new();
+        let mut first: HashMap<StreamKey, Seq> = HashMap::new();
         for Shipped { leaf, .. } in &self.segments {
-            let seq = first.entry(leaf.stream).or_insert(leaf.seq);
+            let seq = first.entry(StreamKey::of(leaf)).or_insert(leaf.seq);
             *seq = leaf.seq.min(*seq);
         }
         first.values().filter(|seq| **seq != Seq::FIRST).count()

@@ -7,7 +7,7 @@ use std::ops::{ControlFlow, Range};
 
 use super::ahead::{Next, Taker};
 use super::joined::{Remembered, Told};
-use super::{ReadError, Segments};
+use super::{ReadError, Segments, StreamKey};
 
 /// Where segments begin in a stream that is being read: offset, and index.
 #[derive(Default)]
@@ -106,14 +106,11 @@ impl Read for StreamReader<'_, '_, '_> {
 
 /// The places of each stream in the order of a listing, in which a stream's segments follow one another.
 pub fn streams(segments: &dyn Segments, order: &[usize]) -> Vec<Range<usize>> {
-    let stream = |place: usize| {
-        let leaf = segments.leaf(order[place]);
-        (leaf.service.clone(), leaf.stream)
-    };
+    let leaf = |place: usize| segments.leaf(order[place]);
     let mut streams: Vec<Range<usize>> = Vec::new();
     for place in 0..order.len() {
         match streams.last_mut() {
-            Some(last) if stream(last.start) == stream(place) => last.end = place + 1,
+            Some(last) if StreamKey::is_one(leaf(last.start), leaf(place)) => last.end = place + 1,
             _ => streams.push(place..place + 1),
         }
     }

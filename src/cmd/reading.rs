@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::Archive;
-use crate::archive::{self, Filter, InStore, Looked, ReadError, Segments, Selection};
+use crate::archive::{self, Break, Filter, InStore, Looked, ReadError, Segments, Selection};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -61,11 +61,8 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
         }
         return Err(Exit::Failed);
     }
-    let gaps = tell_gaps(selection.segments.iter().map(|shipped| &shipped.leaf));
-    if gaps != Exit::Done && selection.looked == Looked::InSome {
-        steps::complain(&format!("  hint: {}", super::ANY_LAYOUT));
-    }
-    Ok(Found { source: Source::Store { store, stop, selection }, exit: exit.max(gaps) })
+    let broken = tell_breaks(selection.segments.iter().map(|shipped| &shipped.leaf), selection.looked);
+    Ok(Found { source: Source::Store { store, stop, selection }, exit: exit.max(broken) })
 }
 
 fn is_among<'s>(asked: &Service, known: impl IntoIterator<Item = &'s Service>) -> bool {
@@ -90,14 +87,23 @@ pub(super) fn on_machine(verbose: u8, args: &LocalArgs, filter: &Filter) -> Resu
             }
         }
     }
-    let exit = exit.max(tell_gaps(locals.found.iter().map(|local| &local.leaf)));
+    let exit = exit.max(tell_breaks(locals.found.iter().map(|local| &local.leaf), Looked::Everywhere));
     if locals.found.is_empty() { Err(Exit::Failed) } else { Ok(Found { source: Source::Machine(locals), exit }) }
 }
 
-fn tell_gaps<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Exit {
-    let gaps = archive::gaps(leaves);
-    gaps.iter().for_each(|gap| steps::complain(gap));
-    if gaps.is_empty() { Exit::Done } else { Exit::Failed }
+/// Tells where streams are not whole; what to do about it is said once, behind all of a kind.
+fn tell_breaks<'l>(leaves: impl Iterator<Item = &'l Leaf>, looked: Looked) -> Exit {
+    let breaks = archive::breaks(leaves);
+    let (gaps, doubled): (Vec<_>, Vec<_>) = breaks.iter().partition(|found| matches!(found, Break::Gap(_)));
+    let tell = |breaks: &[&Break], hint: Option<&str>| {
+        breaks.iter().for_each(|found| steps::complain(&found.to_string()));
+        if let Some(hint) = hint.filter(|_| !breaks.is_empty()) {
+            steps::complain(&format!("  hint: {hint}"));
+        }
+    };
+    tell(&gaps, (looked == Looked::InSome).then_some(super::ANY_LAYOUT));
+    tell(&doubled, Some("which bytes are the log's, nobody can tell from here; `logferry verify` names the objects"));
+    if breaks.is_empty() { Exit::Done } else { Exit::Failed }
 }
 
 /// Tells what can't be read; what to do about it is said once, as thousands may be refused for one reason. Where it must be
