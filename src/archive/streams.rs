@@ -1,4 +1,5 @@
 //! A stream as one reader, for whoever looks for something in it: its segments joined, and which byte is of which segment.
+//! Where something is missing between two of them, a line that was torn there is ended: nobody wrote the two ends as one.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -6,7 +7,7 @@ use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
 
 use super::ahead::{Next, Taker};
-use super::joined::{Remembered, Told};
+use super::joined::{Joint, Remembered, Told};
 use super::{ReadError, Segments, StreamKey};
 
 /// Where segments begin in a stream that is being read: offset, and index.
@@ -67,6 +68,11 @@ impl<'r, 'a, 't> StreamReader<'r, 'a, 't> {
         while !self.is_over && !self.places.is_empty() {
             let (place, index) = (self.places.start, self.order[self.places.start]);
             if !self.is_within {
+                let is_torn = self.rest.last().is_some_and(|last| *last != b'\n');
+                if is_torn && self.remembered.joint(self.segments.leaf(index)) == Joint::Broken {
+                    (self.rest, self.read, self.offset) = (vec![b'\n'], 0, self.offset + 1);
+                    return true;
+                }
                 self.taker.begin(place);
                 self.marks.push(self.offset, index);
                 self.is_within = true;

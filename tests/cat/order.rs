@@ -54,3 +54,24 @@ fn by_time_segments_alternate_and_no_line_is_broken() {
     let plain = order.replace("i-1: ", "").replace("i-2: ", "").replace("2d\n", "2d");
     assert_eq!(text(&["cat", "web", "--by-time"]), plain);
 }
+
+#[test]
+fn by_time_what_is_held_back_of_all_streams_is_bounded() {
+    let sandbox = Sandbox::new();
+    // Of 140 streams nearly 9 MB of torn lines, each short enough to be held back.
+    let begin = "x".repeat(64_000);
+    let instances: Vec<_> = (0..140).map(|number| format!("i-{number:03}")).collect();
+    for instance in &instances {
+        let stream = format!("aaa{}", &instance[2..]);
+        plant_in_place(&sandbox, &format!("web {instance} {stream}-1 20261120T00 20261120T01"), &begin);
+        plant_in_place(&sandbox, &format!("web {instance} {stream}-2 20261120T01 20261120T02"), "end\n");
+    }
+    let text = output(sandbox.logferry().args(["cat", "web", "--by-time", "--label"]));
+    let text = String::from_utf8(text).expect("text").replace(&begin, "begin and ");
+    let mut lines: Vec<_> = text.lines().collect();
+    // 8 MiB are 131 of them: those of the others came whole, before their time.
+    assert_eq!(lines[0], "i-131: begin and end");
+    lines.sort_unstable();
+    let whole: Vec<_> = instances.iter().map(|instance| format!("{instance}: begin and end")).collect();
+    assert_eq!(lines, whole);
+}
