@@ -2,9 +2,11 @@
 
 mod ahead;
 mod broken;
+mod clocks;
 mod copies;
 mod order;
 mod streams;
+mod torn;
 
 use std::collections::BTreeMap;
 use std::process::Command;

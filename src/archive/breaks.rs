@@ -1,8 +1,11 @@
 //! Where the numbers of a stream don't follow one another: some are missing, or one is there with different bytes.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::StreamKey;
 use super::order::is_double;
 use crate::model::key::Leaf;
+use crate::model::names::{Seq, Service};
 
 /// A place where a stream is not whole. Shown, it is a sentence.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +26,7 @@ pub fn breaks<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Vec<Break> {
     gaps.chain(doubled).collect()
 }
 
-pub(super) fn is_gap(a: &Leaf, b: &Leaf) -> bool {
+fn is_gap(a: &Leaf, b: &Leaf) -> bool {
     b.seq > a.seq.next() && StreamKey::is_one(a, b)
 }
 
@@ -45,4 +48,33 @@ fn doubled(doubles: &[&Leaf]) -> Break {
         "{stream}: different objects have number {seq}, and all of them are read: {}",
         objects.collect::<Vec<_>>().join(", ")
     ))
+}
+
+/// Numbers that are missing between segments: of each stream the pairs of numbers around a gap.
+pub(super) struct Holes(HashMap<StreamKey, Vec<(Seq, Seq)>>);
+
+impl Holes {
+    /// Those between these segments, which are in order.
+    pub(super) fn between<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Self {
+        let (mut holes, mut before): (HashMap<_, Vec<_>>, Option<&Leaf>) = (HashMap::new(), None);
+        for leaf in leaves {
+            if let Some(before) = before.replace(leaf).filter(|before| is_gap(before, leaf)) {
+                holes.entry(StreamKey::of(leaf)).or_default().push((before.seq, leaf.seq));
+            }
+        }
+        Self(holes)
+    }
+
+    /// Whether a segment is in one of them.
+    pub(super) fn hold(&self, leaf: &Leaf) -> bool {
+        let holes = self.0.get(&StreamKey::of(leaf));
+        holes.is_some_and(|holes| {
+            holes.iter().any(|(before, after)| (*before..*after).contains(&leaf.seq) && leaf.seq != *before)
+        })
+    }
+
+    /// The services in which there are any.
+    pub(super) fn services(&self) -> BTreeSet<&Service> {
+        self.0.keys().map(|stream| &stream.service).collect()
+    }
 }

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use super::Filter;
 use crate::config::{Route, Step};
 use crate::model::time::Moment;
-use crate::store::{Listed, Store, StoreError};
+use crate::store::{Kind, Listed, Store, StoreError};
 
 /// A day in nanoseconds.
 const DAY: i64 = 24 * 3600 * 1_000_000_000;
@@ -52,7 +52,7 @@ impl std::fmt::Display for Window {
     }
 }
 
-/// Shows each object of these days.
+/// Shows each object of these days. `parts` gets what can't be read of a directory, while all else is shown.
 ///
 /// # Errors
 /// What kept the objects from being listed.
@@ -61,8 +61,9 @@ pub(super) fn list(
     route: &Route,
     window: Window,
     each: &mut dyn FnMut(Listed),
+    parts: &mut Vec<StoreError>,
 ) -> Result<(), StoreError> {
-    go(store, &route.steps, String::new(), &mut |above| {
+    go(store, &route.steps, String::new(), parts, &mut |above| {
         let prefix = above + &route.days;
         let after = window.from.map_or(String::new(), |from| prefix.clone() + &spelled(from));
         let end = window.to.map(spelled);
@@ -83,19 +84,31 @@ fn go(
     store: &dyn Store,
     steps: &[Step],
     above: String,
+    parts: &mut Vec<StoreError>,
     arrived: &mut dyn FnMut(String) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     match steps {
-        [] => arrived(above),
-        [Step::Into(name), rest @ ..] => go(store, rest, format!("{above}{name}/"), arrived),
+        [] => noted(arrived(above), parts),
+        [Step::Into(name), rest @ ..] => go(store, rest, format!("{above}{name}/"), parts, arrived),
         [Step::Each(begin), rest @ ..] => {
             let mut directories = Vec::new();
-            store.list_directories(&format!("{above}{begin}"), &mut |directory| {
+            let listed = store.list_directories(&format!("{above}{begin}"), &mut |directory| {
                 directories.push(directory.to_owned());
                 ControlFlow::Continue(())
-            })?;
-            directories.into_iter().try_for_each(|directory| go(store, rest, directory, arrived))
+            });
+            noted(listed, parts)?;
+            directories.into_iter().try_for_each(|directory| go(store, rest, directory, parts, arrived))
         }
+    }
+}
+
+fn noted(listed: Result<(), StoreError>, parts: &mut Vec<StoreError>) -> Result<(), StoreError> {
+    match listed {
+        Err(error) if error.kind == Kind::Local => {
+            parts.push(error);
+            Ok(())
+        }
+        listed => listed,
     }
 }
 

@@ -4,9 +4,13 @@
 //! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
 //! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
 //! reach back  streams whose earliest segment seen begins within the time asked for: the one before may reach into it
+//! between     numbers that are missing between two that were found: are they on other days?
 //! hosts       asked of one object of each stream
 //! order
 //! ```
+//!
+//! What is between two segments of a stream was written between them, whatever its key says: the clock of a machine that was
+//! set back dates it elsewhere, and its numbers go on.
 //!
 //! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, where the next one of its stream
 //! is not in the days that were looked at either. [`Days::All`](super::Days::All) misses nothing.
@@ -14,11 +18,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
+use super::breaks::Holes;
 use super::days::{self, Window};
 use super::order::{leave_out_copies, order_and_dedup};
 use super::places::Source;
 use super::shipped::Known;
-use super::{Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
+use super::{Days, Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
 use crate::config::{Layout, ServiceDirectories};
 use crate::model::names::{Seq, Service};
 use crate::model::time::Moment;
@@ -32,24 +37,22 @@ const FURTHER: [Option<i64>; 4] = [Some(16), Some(32), Some(64), None];
 /// # Errors
 /// What kept the store from being listed, or from telling the hosts of what it holds.
 pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
-    let mut selection = select_all(store, places, filter)?;
+    let mut search = Search::new(store, places, filter);
+    search.look_on_days()?;
+    search.look_between()?;
+    let mut selection = search.end()?;
     selection.copies = leave_out_copies(&mut selection.segments);
     Ok(selection)
 }
 
-/// As [`select`], with all copies of an object.
+/// As [`select`], with all copies of an object, and without those of other days between them: for whoever judges what is there.
 ///
 /// # Errors
 /// As [`select`].
 pub(super) fn select_all(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
     let mut search = Search::new(store, places, filter);
-    search.look()?;
-    search.look_for_missing()?;
-    search.reach_back()?;
-    let mut selection = search.selection;
-    hosts::ask(store, filter, &mut selection)?;
-    order_and_dedup(&mut selection.segments);
-    Ok(selection)
+    search.look_on_days()?;
+    search.end()
 }
 
 /// The earliest segment of a stream that was seen, whatever time it is of.
@@ -76,6 +79,25 @@ impl<'a> Search<'a> {
         Self { store, places, filter, services, seen, streams, selection: Selection::nothing(Looked::InSome) }
     }
 
+    /// Lists what is asked for, as far as the days tell it.
+    fn look_on_days(&mut self) -> Result<(), StoreError> {
+        self.look()?;
+        self.look_for_missing()?;
+        self.reach_back()
+    }
+
+    /// What was found, of the hosts asked for, in order.
+    fn end(self) -> Result<Selection, StoreError> {
+        let mut selection = self.selection;
+        if selection.known.is_empty() && selection.others.is_empty() {
+            // Nothing could be looked at: that is what is wrong, and not that nothing is there.
+            selection.troubles.pop().map_or(Ok(()), Err)?;
+        }
+        hosts::ask(self.store, self.filter, &mut selection)?;
+        order_and_dedup(&mut selection.segments);
+        Ok(selection)
+    }
+
     /// Lists what is there in the places that are known.
     fn look(&mut self) -> Result<(), StoreError> {
         let sources = self.places.sources(&self.services, self.filter);
@@ -87,13 +109,20 @@ impl<'a> Search<'a> {
 
     fn list(&mut self, sources: &[Source], window: Option<Window>) -> Result<(), StoreError> {
         let store = self.store;
-        sources.iter().try_for_each(|source| match (source, window) {
-            (Source::OnDays(route), Some(window)) => days::list(store, route, window, &mut |listed| self.see(&listed)),
-            (Source::OnDays(_), None) => Ok(()),
-            (Source::Below(prefix), _) => store.list(prefix, &mut |listed| {
-                self.see(&listed);
-                ControlFlow::Continue(())
-            }),
+        sources.iter().try_for_each(|source| {
+            let mut parts = Vec::new();
+            let listed = match (source, window) {
+                (Source::OnDays(route), Some(window)) => {
+                    days::list(store, route, window, &mut |listed| self.see(&listed), &mut parts)
+                }
+                (Source::OnDays(_), None) => Ok(()),
+                (Source::Below(prefix), _) => store.list(prefix, &mut |listed| {
+                    self.see(&listed);
+                    ControlFlow::Continue(())
+                }),
+            };
+            parts.into_iter().for_each(|part| self.selection.note(part));
+            self.selection.listed(listed)
         })
     }
 
@@ -152,12 +181,13 @@ impl<'a> Search<'a> {
     /// Notes the services whose directories are there.
     fn note_names(&mut self, directories: &ServiceDirectories) -> Result<(), StoreError> {
         let (selection, filter) = (&mut self.selection, self.filter);
-        self.store.list_directories(directories.prefix(), &mut |directory| {
+        let listed = self.store.list_directories(directories.prefix(), &mut |directory| {
             if let Some(service) = directories.service(directory) {
                 selection.see_service(filter, &service);
             }
             ControlFlow::Continue(())
-        })
+        });
+        selection.listed(listed)
     }
 
     /// Looks for anything of what is missing on other days, where its layouts give services no directory of their own.
@@ -187,12 +217,13 @@ impl<'a> Search<'a> {
         if is_there(selection) {
             return Ok(());
         }
-        self.store.list(prefix, &mut |listed| {
+        let listed = self.store.list(prefix, &mut |listed| {
             if let Some(shipped) = seen.shipped(&listed) {
                 selection.see_service(filter, &shipped.leaf.service);
             }
             if is_there(selection) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
+        });
+        selection.listed(listed)
     }
 
     /// Looks at earlier days for as long as there are streams that may have something there which reaches into the time asked for.
@@ -221,5 +252,34 @@ impl<'a> Search<'a> {
         let streams = self.streams.iter().filter(|(_, earliest)| goes_on(earliest));
         let services: Vec<_> = streams.map(|(stream, _)| stream.service.clone()).collect();
         (services.len(), services.into_iter().collect())
+    }
+
+    /// Looks on all days for numbers that are missing between two that were found.
+    fn look_between(&mut self) -> Result<(), StoreError> {
+        if !self.filter.has_time() {
+            return Ok(());
+        }
+        order_and_dedup(&mut self.selection.segments);
+        let holes = Holes::between(self.selection.segments.iter().map(|shipped| &shipped.leaf));
+        let services: Vec<_> = holes.services().into_iter().collect();
+        if services.is_empty() {
+            return Ok(());
+        }
+        log::info!("numbers are missing between others; looking for them on all days");
+        let sources = match self.selection.looked {
+            Looked::Everywhere => vec![Source::Below(String::new())],
+            Looked::InSome => self.places.sources(&services, &Filter { days: Days::All, ..self.filter.clone() }),
+        };
+        let (store, seen, segments) = (self.store, &mut self.seen, &mut self.selection.segments);
+        let mut see = |listed: Listed| {
+            segments.extend(seen.shipped(&listed).filter(|shipped| holes.hold(&shipped.leaf)));
+            ControlFlow::Continue(())
+        };
+        let listed = |source: &Source| match source {
+            Source::Below(prefix) => store.list(prefix, &mut see),
+            Source::OnDays(_) => Ok(()),
+        };
+        let listed: Vec<_> = sources.iter().map(listed).collect();
+        listed.into_iter().try_for_each(|listed| self.selection.listed(listed))
     }
 }

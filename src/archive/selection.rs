@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Filter, Looked, Shipped, StreamKey};
 use crate::config::nearest;
 use crate::model::names::{Instance, Seq, Service};
+use crate::model::problem;
+use crate::store::{Kind, StoreError};
 
 /// What was found of what is asked for.
 pub struct Selection {
@@ -16,6 +18,8 @@ pub struct Selection {
     pub foreign: u64,
     /// How many objects were left out that are copies of others.
     pub copies: usize,
+    /// What could not be looked at, while all else was: an unreadable directory, an object that doesn't tell its host.
+    pub troubles: Vec<StoreError>,
     /// Services that are asked for and there, be it with nothing of the time or the machines asked for; as keys name them.
     pub known: BTreeSet<Service>,
     /// Services that are there and not asked for, as far as they were seen: whoever asks for one that is not there is told.
@@ -29,7 +33,8 @@ pub struct Selection {
 impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
-        Self { segments: Vec::new(), looked, foreign: 0, copies: 0, known, others, instances, hosts }
+        let troubles = Vec::new();
+        Self { segments: Vec::new(), looked, foreign: 0, copies: 0, troubles, known, others, instances, hosts }
     }
 
     /// How many streams there are whose first segment was not found and may be where nobody looked.
@@ -53,6 +58,28 @@ impl Selection {
     /// The service that is there and that this one may be a slip for.
     pub fn near(&self, service: &Service) -> Option<String> {
         nearest_name(&service.to_string(), self.others.iter().chain(&self.known))
+    }
+
+    /// Notes what could not be looked at, once: several listings may come to it.
+    pub(super) fn note(&mut self, trouble: StoreError) {
+        let text = problem::chain(&trouble);
+        if !self.troubles.iter().any(|known| problem::chain(known) == text) {
+            self.troubles.push(trouble);
+        }
+    }
+
+    /// Goes on behind a listing that showed all but what can't be read of a directory, and notes that.
+    ///
+    /// # Errors
+    /// What kept all of it from being listed.
+    pub(super) fn listed(&mut self, listed: Result<(), StoreError>) -> Result<(), StoreError> {
+        match listed {
+            Err(error) if error.kind == Kind::Local => {
+                self.note(error);
+                Ok(())
+            }
+            listed => listed,
+        }
     }
 
     pub(super) fn see(&mut self, filter: &Filter, shipped: Shipped) {

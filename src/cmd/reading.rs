@@ -53,7 +53,7 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     let selection = archive::select(store.as_ref(), &places, filter).map_err(|error| super::unreadable(&error))?;
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);
-    let exit = super::tell_missing(filter, &selection);
+    let exit = tell_troubles(&selection).max(super::tell_missing(filter, &selection));
     if selection.segments.is_empty() {
         if exit == Exit::Done {
             let what = "nothing is there of the time that is asked for; `logferry ls` shows what is";
@@ -89,6 +89,12 @@ pub(super) fn on_machine(verbose: u8, args: &LocalArgs, filter: &Filter) -> Resu
     }
     let exit = exit.max(tell_breaks(locals.found.iter().map(|local| &local.leaf), Looked::Everywhere));
     if locals.found.is_empty() { Err(Exit::Failed) } else { Ok(Found { source: Source::Machine(locals), exit }) }
+}
+
+/// Complains of what could not be looked at.
+pub(super) fn tell_troubles(selection: &Selection) -> Exit {
+    let told = selection.troubles.iter().map(|trouble| super::unreadable(trouble));
+    told.fold(Exit::Done, Exit::max)
 }
 
 /// Tells where streams are not whole; what to do about it is said once, behind all of a kind.
