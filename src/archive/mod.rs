@@ -32,6 +32,7 @@ pub mod sums;
 use std::io;
 
 pub use breaks::{Break, breaks};
+pub use days::Extent;
 pub use details::{Details, details};
 pub use filter::{Days, Filter};
 pub use missing::{Missing, missing};

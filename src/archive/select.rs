@@ -3,7 +3,8 @@
 //! ```text
 //! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
 //! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
-//! reach back  streams whose earliest segment seen begins within the time asked for: the one before may reach into it
+//! before      the days before those, as far as one request shows them: all, where there is little
+//! reach back  else: streams whose earliest segment seen begins within the time asked for: the one before may reach into it
 //! between     numbers that are missing between two that were found: are they on other days?
 //! hosts       asked of one object of each stream
 //! order
@@ -12,8 +13,9 @@
 //! What is between two segments of a stream was written between them, whatever its key says: the clock of a machine that was
 //! set back dates it elsewhere, and its numbers go on.
 //!
-//! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, where the next one of its stream
-//! is not in the days that were looked at either. [`Days::All`](super::Days::All) misses nothing.
+//! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, of a service that has more there
+//! than a request shows, where the next one of its stream is not in the days that were looked at either. [`Selection::before`]
+//! tells of it; [`Days::All`](super::Days::All) misses nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -23,7 +25,7 @@ use super::days::{self, Window};
 use super::order::{leave_out_copies, order_and_dedup};
 use super::places::Source;
 use super::shipped::Known;
-use super::{Days, Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
+use super::{Days, Extent, Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
 use crate::config::{Layout, ServiceDirectories};
 use crate::model::names::{Seq, Service};
 use crate::model::time::Moment;
@@ -83,7 +85,11 @@ impl<'a> Search<'a> {
     fn look_on_days(&mut self) -> Result<(), StoreError> {
         self.look()?;
         self.look_for_missing()?;
-        self.reach_back()
+        self.look_before()?;
+        match self.selection.before {
+            Extent::Whole => Ok(()),
+            Extent::Begun => self.reach_back(),
+        }
     }
 
     /// What was found, of the hosts asked for, in order.
@@ -131,6 +137,10 @@ impl<'a> Search<'a> {
             self.selection.foreign += 1;
             return;
         };
+        self.see_shipped(shipped);
+    }
+
+    fn see_shipped(&mut self, shipped: Shipped) {
         if self.filter.takes_service(&shipped.leaf) && self.filter.takes_machine(&shipped.leaf) {
             self.note_earliest(&shipped);
         }
@@ -224,6 +234,30 @@ impl<'a> Search<'a> {
             if is_there(selection) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         selection.listed(listed)
+    }
+
+    /// Looks at a few objects of the days before.
+    fn look_before(&mut self) -> Result<(), StoreError> {
+        let before = Window::asked(self.filter).and_then(|asked| asked.before(None));
+        let (Some(before), Looked::InSome) = (before, self.selection.looked) else { return Ok(()) };
+        let (store, mut parts) = (self.store, Vec::new());
+        for source in self.places.sources(&self.services, self.filter) {
+            let Source::OnDays(route) = source else { continue };
+            // What is not ours there is not counted: reaching back may show it once more.
+            let mut see = |listed: Listed| {
+                if let Some(shipped) = self.seen.shipped(&listed) {
+                    self.see_shipped(shipped);
+                }
+            };
+            if days::list_few(store, &route, before, &mut see, &mut parts)? == Extent::Begun {
+                self.selection.before = Extent::Begun;
+            }
+        }
+        parts.into_iter().for_each(|part| self.selection.note(part));
+        if self.selection.before == Extent::Begun {
+            log::info!("of the days {before} only the first objects were looked at; --any-day looks at all");
+        }
+        Ok(())
     }
 
     /// Looks at earlier days for as long as there are streams that may have something there which reaches into the time asked for.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Filter, Looked, Shipped, StreamKey};
+use super::{Extent, Filter, Looked, Shipped, StreamKey};
 use crate::config::nearest;
 use crate::model::names::{Instance, Seq, Service};
 use crate::model::problem;
@@ -14,6 +14,8 @@ pub struct Selection {
     pub segments: Vec<Shipped>,
     /// Where it was looked for.
     pub looked: Looked,
+    /// How much of the days before those asked for was looked at. What began there may reach into them.
+    pub before: Extent,
     /// How many objects were seen that are not ours.
     pub foreign: u64,
     /// How many objects were left out that are copies of others.
@@ -34,7 +36,18 @@ impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
         let troubles = Vec::new();
-        Self { segments: Vec::new(), looked, foreign: 0, copies: 0, troubles, known, others, instances, hosts }
+        Self {
+            segments: Vec::new(),
+            looked,
+            before: Extent::Whole,
+            foreign: 0,
+            copies: 0,
+            troubles,
+            known,
+            others,
+            instances,
+            hosts,
+        }
     }
 
     /// How many streams there are whose first segment was not found and may be where nobody looked.

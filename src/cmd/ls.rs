@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::{Archive, reading};
 use crate::archive::sums::{By, Sums};
-use crate::archive::{self, Details, Filter, Selection, Shipped};
+use crate::archive::{self, Details, Extent, Filter, Selection, Shipped};
 use crate::cli::{Ls, ls};
 use crate::exit::Exit;
 use crate::model::key::{Leaf, ObjectKey};
@@ -80,6 +80,9 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
     super::tell_foreign(&selection);
     let missing = reading::tell_troubles(&selection).max(super::tell_missing(filter, &selection));
     let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
+    if selection.segments.is_empty() && selection.before == Extent::Begun && missing == Exit::Done {
+        super::complain("nothing is there of the time that is asked for", Some(super::ANY_DAY));
+    }
     let mut unasked = Unasked::default();
     let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output, &mut unasked));
     ended(shown).max(missing).max(unasked.end())
@@ -135,7 +138,10 @@ impl Unasked {
     fn tell(&mut self, error: &StoreError) {
         self.0 += 1;
         if self.0 <= Self::NAMED {
-            super::complain(&format!("an object's metadata can't be read: {}", problem::chain(error)), error.kind.hint());
+            super::complain(
+                &format!("an object's metadata can't be read: {}", problem::chain(error)),
+                error.kind.hint(),
+            );
         }
     }
 

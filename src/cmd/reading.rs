@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::Archive;
-use crate::archive::{self, Break, Filter, InStore, Looked, ReadError, Segments, Selection};
+use crate::archive::{self, Break, Extent, Filter, InStore, Looked, ReadError, Segments, Selection};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -57,7 +57,8 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     if selection.segments.is_empty() {
         if exit == Exit::Done {
             let what = "nothing is there of the time that is asked for; `logferry ls` shows what is";
-            super::complain(what, filter.is_by_days().then_some("--any-day looks at all days"));
+            let is_begun = selection.before == Extent::Begun;
+            super::complain(what, is_begun.then_some(super::ANY_DAY));
         }
         return Err(Exit::Failed);
     }
