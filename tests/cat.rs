@@ -2,7 +2,11 @@
 
 mod ahead;
 mod broken;
+mod clocks;
+mod copies;
 mod order;
+mod streams;
+mod torn;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -26,6 +30,35 @@ pub(crate) fn objects(sandbox: &Sandbox, below: &str) -> BTreeMap<String, Vec<u8
     let named = files.map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), path));
     let objects = named.filter(|(name, _)| name.ends_with(".log.gz"));
     objects.map(|(name, path)| (name, std::fs::read(path).expect("an object"))).collect()
+}
+
+/// A segment that is put into the directory store as if it had been shipped: `web i-0a aaaaaa-1 20261120T00 20261120T01`, the
+/// hours of its span in full. Its host is `host-of-i-0a`.
+pub(crate) fn plant(sandbox: &Sandbox, directory: &str, line: &str, text: &str) -> std::path::PathBuf {
+    let words: Vec<_> = line.split(' ').collect();
+    let [service, instance, place, first, last] = words[..] else { panic!("{line}") };
+    let (stream, seq) = place.split_once('-').expect("a stream and a number");
+    let seq: u32 = seq.parse().expect("a number");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, text.as_bytes()).expect("memory");
+    let packed = packed.finish().expect("memory");
+    let digest: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(&packed).into();
+    let digest: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    let leaf = format!("{service}_{first}0000Z_{last}0000Z_{instance}_{stream}-{seq:08}-{digest}.log.gz");
+    let directory = sandbox.path("store").join(directory);
+    std::fs::create_dir_all(&directory).expect("it is made");
+    let metadata = format!("{{\"host\":\"host-of-{instance}\",\"length\":\"{}\"}}", text.len());
+    std::fs::write(directory.join(format!(".{leaf}.json")), metadata).expect("metadata");
+    std::fs::write(directory.join(&leaf), packed).expect("an object");
+    directory.join(leaf)
+}
+
+/// As [`plant`], in the directory of the default layout.
+pub(crate) fn plant_in_place(sandbox: &Sandbox, line: &str, text: &str) -> std::path::PathBuf {
+    let words: Vec<_> = line.split(' ').collect();
+    let (service, day) = (words[0], words[3]);
+    let directory = format!("service={service}/dt={}-{}-{}", &day[..4], &day[4..6], &day[6..8]);
+    plant(sandbox, &directory, line, text)
 }
 
 /// What gunzip makes of bytes.

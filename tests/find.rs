@@ -2,8 +2,10 @@
 
 mod days;
 mod forms;
+mod lying;
 mod names;
 mod places;
+mod trouble;
 
 use std::collections::HashMap;
 

@@ -1,26 +1,31 @@
 //! Segments of several streams by time, without ever breaking a line: what a segment leaves of a line that goes on in the
 //! stream's next one is held back until that one comes.
 //!
-//! Bytes that are held back are bounded (`LONGEST`); where a line is longer, the rest of it must follow at once, before
-//! anything of another stream: its next segment comes early then.
+//! Bytes that are held back are bounded, for each stream (`LONGEST`) and in all (`MOST`); what would be more is not held, and the
+//! rest of its line must follow at once, before anything of another stream: its next segment comes early then.
 
 use std::collections::HashMap;
 use std::io;
 
-use super::joined::{Stream, Take, Wants};
+use super::StreamKey;
+use super::joined::{Joint, Stream, Take, Wants};
 use crate::model::key::Leaf;
-use crate::model::names::StreamId;
 
 /// How much of a line is held back, in bytes, for each stream.
 const LONGEST: usize = 64 * 1024;
+
+/// How much of lines is held back of all streams together, in bytes.
+const MOST: usize = 8 * 1024 * 1024;
 
 /// Holds back what doesn't end a line.
 pub struct ByTime<'t> {
     inner: &'t mut dyn Take,
     /// The beginnings of lines, for streams that go on.
-    held: HashMap<StreamId, Vec<u8>>,
-    /// The segment that is being taken.
-    current: Option<Leaf>,
+    held: HashMap<StreamKey, Vec<u8>>,
+    /// How many bytes these are.
+    total: usize,
+    /// The stream of the segment that is being taken.
+    current: Option<StreamKey>,
     /// Whether a line of it has begun in the output, as it was too long to be held back.
     is_within_line: bool,
 }
@@ -28,38 +33,53 @@ pub struct ByTime<'t> {
 impl<'t> ByTime<'t> {
     /// In front of what takes whole lines.
     pub fn before(inner: &'t mut dyn Take) -> Self {
-        Self { inner, held: HashMap::new(), current: None, is_within_line: false }
+        Self { inner, held: HashMap::new(), total: 0, current: None, is_within_line: false }
     }
 
-    fn hold(&mut self, stream: StreamId, rest: &[u8]) -> io::Result<()> {
-        let held = self.held.entry(stream).or_default();
-        if self.is_within_line || held.len() + rest.len() > LONGEST {
-            let held = std::mem::take(held);
-            self.inner.bytes(&held)?;
+    fn hold(&mut self, stream: StreamKey, rest: &[u8]) -> io::Result<()> {
+        let of_stream = self.held.get(&stream).map_or(0, Vec::len);
+        if self.is_within_line || of_stream + rest.len() > LONGEST || self.total + rest.len() > MOST {
+            self.let_go(&stream)?;
             self.is_within_line = true;
             return self.inner.bytes(rest);
         }
+        let held = self.held.entry(stream).or_default();
+        // Nothing more: thousands of streams may have something here.
+        held.reserve_exact(rest.len());
         held.extend_from_slice(rest);
+        self.total += rest.len();
         Ok(())
+    }
+
+    /// Writes what is held back of a stream.
+    fn let_go(&mut self, stream: &StreamKey) -> io::Result<()> {
+        let Some(held) = self.held.remove(stream) else { return Ok(()) };
+        self.total -= held.len();
+        self.inner.bytes(&held)
     }
 }
 
 impl Take for ByTime<'_> {
-    fn begin(&mut self, leaf: &Leaf) -> io::Result<()> {
-        self.current = Some(leaf.clone());
-        self.inner.begin(leaf)
+    fn begin(&mut self, leaf: &Leaf, joint: Joint) -> io::Result<()> {
+        let stream = StreamKey::of(leaf);
+        if joint == Joint::Broken {
+            // What would have ended its line is missing.
+            self.inner.begin(leaf, Joint::Seamless)?;
+            self.let_go(&stream)?;
+            self.is_within_line = false;
+        }
+        self.current = Some(stream);
+        self.inner.begin(leaf, joint)
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(stream) = self.current.as_ref().map(|leaf| leaf.stream) else { return self.inner.bytes(bytes) };
+        let Some(stream) = self.current.clone() else { return self.inner.bytes(bytes) };
         let (lines, rest) = match memchr::memrchr(b'\n', bytes) {
             Some(end) => bytes.split_at(end + 1),
             None => (&[][..], bytes),
         };
         if !lines.is_empty() {
-            if let Some(held) = self.held.remove(&stream) {
-                self.inner.bytes(&held)?;
-            }
+            self.let_go(&stream)?;
             self.is_within_line = false;
             self.inner.bytes(lines)?;
         }
@@ -67,11 +87,8 @@ impl Take for ByTime<'_> {
     }
 
     fn end(&mut self, stream: Stream) -> io::Result<Wants> {
-        if stream == Stream::Ends
-            && let Some(leaf) = &self.current
-            && let Some(held) = self.held.remove(&leaf.stream)
-        {
-            self.inner.bytes(&held)?;
+        if let Some(current) = self.current.take().filter(|_| stream == Stream::Ends) {
+            self.let_go(&current)?;
         }
         self.inner.end(stream)?;
         let goes_on = self.is_within_line && stream == Stream::GoesOn;

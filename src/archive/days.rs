@@ -2,14 +2,15 @@
 //!
 //! Objects are in the directory of the day on which they begin. What is asked for is what touches a time, and that may have
 //! begun long before: a window reaches back [`REACH`] days at first, and further where a stream shows that more is needed
-//! (see [`super::select()`]).
+//! (see [`super::select()`]). What is before it is looked at as far as one request shows it: where a log is silent for weeks,
+//! there is little of it, and nothing else would show that a segment reaches so far.
 
 use std::ops::ControlFlow;
 
 use super::Filter;
 use crate::config::{Route, Step};
 use crate::model::time::Moment;
-use crate::store::{Listed, Store, StoreError};
+use crate::store::{Kind, Listed, Store, StoreError};
 
 /// A day in nanoseconds.
 const DAY: i64 = 24 * 3600 * 1_000_000_000;
@@ -17,6 +18,18 @@ const DAY: i64 = 24 * 3600 * 1_000_000_000;
 /// How many days before those asked for are looked at in any case. Nearly all segments last an hour. Those of a log that stays
 /// in its place begin where the one before ended, so that a job's that runs once a week lasts a week.
 pub(super) const REACH: i64 = 8;
+
+/// How many objects of days before are looked at in each place in any case: what S3 shows for one request.
+const FEW: usize = 1_000;
+
+/// How much of some days was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// All.
+    Whole,
+    /// The first objects.
+    Begun,
+}
 
 /// Days, counted since 1970, both ends included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +65,7 @@ impl std::fmt::Display for Window {
     }
 }
 
-/// Shows each object of these days.
+/// Shows each object of these days. `parts` gets what can't be read of a directory, while all else is shown.
 ///
 /// # Errors
 /// What kept the objects from being listed.
@@ -61,20 +74,56 @@ pub(super) fn list(
     route: &Route,
     window: Window,
     each: &mut dyn FnMut(Listed),
+    parts: &mut Vec<StoreError>,
 ) -> Result<(), StoreError> {
-    go(store, &route.steps, String::new(), &mut |above| {
-        let prefix = above + &route.days;
-        let after = window.from.map_or(String::new(), |from| prefix.clone() + &spelled(from));
-        let end = window.to.map(spelled);
-        store.list_after(&prefix, &after, &mut |listed| {
-            let behind = &listed.key.as_str()[prefix.len()..];
-            // Keys come in order: behind the last day nothing of interest follows.
-            if end.as_ref().is_some_and(|end| behind > end.as_str() && !behind.starts_with(end.as_str())) {
-                return ControlFlow::Break(());
-            }
+    go(store, &route.steps, String::new(), parts, &mut |above| {
+        below(store, above + &route.days, window, &mut |listed| {
             each(listed);
             ControlFlow::Continue(())
         })
+    })
+}
+
+/// As [`list`], but in each place only as many objects as a request shows.
+pub(super) fn list_few(
+    store: &dyn Store,
+    route: &Route,
+    window: Window,
+    each: &mut dyn FnMut(Listed),
+    parts: &mut Vec<StoreError>,
+) -> Result<Extent, StoreError> {
+    let mut extent = Extent::Whole;
+    go(store, &route.steps, String::new(), parts, &mut |above| {
+        let mut count = 0;
+        below(store, above + &route.days, window, &mut |listed| {
+            each(listed);
+            count += 1;
+            if count < FEW {
+                return ControlFlow::Continue(());
+            }
+            extent = Extent::Begun;
+            ControlFlow::Break(())
+        })
+    })?;
+    Ok(extent)
+}
+
+/// Shows each object of these days behind a prefix, until it breaks off.
+fn below(
+    store: &dyn Store,
+    prefix: String,
+    window: Window,
+    each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let after = window.from.map_or(String::new(), |from| prefix.clone() + &spelled(from));
+    let end = window.to.map(spelled);
+    store.list_after(&prefix, &after, &mut |listed| {
+        let behind = &listed.key.as_str()[prefix.len()..];
+        // Keys come in order: behind the last day nothing of interest follows.
+        if end.as_ref().is_some_and(|end| behind > end.as_str() && !behind.starts_with(end.as_str())) {
+            return ControlFlow::Break(());
+        }
+        each(listed)
     })
 }
 
@@ -83,19 +132,31 @@ fn go(
     store: &dyn Store,
     steps: &[Step],
     above: String,
+    parts: &mut Vec<StoreError>,
     arrived: &mut dyn FnMut(String) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     match steps {
-        [] => arrived(above),
-        [Step::Into(name), rest @ ..] => go(store, rest, format!("{above}{name}/"), arrived),
+        [] => noted(arrived(above), parts),
+        [Step::Into(name), rest @ ..] => go(store, rest, format!("{above}{name}/"), parts, arrived),
         [Step::Each(begin), rest @ ..] => {
             let mut directories = Vec::new();
-            store.list_directories(&format!("{above}{begin}"), &mut |directory| {
+            let listed = store.list_directories(&format!("{above}{begin}"), &mut |directory| {
                 directories.push(directory.to_owned());
                 ControlFlow::Continue(())
-            })?;
-            directories.into_iter().try_for_each(|directory| go(store, rest, directory, arrived))
+            });
+            noted(listed, parts)?;
+            directories.into_iter().try_for_each(|directory| go(store, rest, directory, parts, arrived))
         }
+    }
+}
+
+fn noted(listed: Result<(), StoreError>, parts: &mut Vec<StoreError>) -> Result<(), StoreError> {
+    match listed {
+        Err(error) if error.kind == Kind::Local => {
+            parts.push(error);
+            Ok(())
+        }
+        listed => listed,
     }
 }
 

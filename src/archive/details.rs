@@ -51,24 +51,34 @@ impl Details {
     }
 }
 
-/// Shows each segment with its details, in order; one that has expired since it was listed has none.
+/// Shows each segment with its details, in order; one that has expired since it was listed has none. Where it is the matter of
+/// one object that it can't be asked, as its metadata are damaged, `each` hears why, and the others follow.
 ///
 /// # Errors
-/// What kept an object from being asked, or what `each` answers.
+/// What kept objects from being asked that is a matter of the store, or what `each` answers.
 pub fn details<E: From<StoreError>>(
     store: &dyn Store,
     segments: &[Shipped],
-    mut each: impl FnMut(&Shipped, &Details) -> Result<(), E>,
+    mut each: impl FnMut(&Shipped, Result<&Details, &StoreError>) -> Result<(), E>,
 ) -> Result<(), E> {
     for chunk in segments.chunks(CHUNK) {
-        for (shipped, details) in chunk.iter().zip(of_chunk(store, chunk)?) {
-            each(shipped, &details)?;
+        for (shipped, answer) in chunk.iter().zip(of_chunk(store, chunk)) {
+            match answer {
+                Err(error) if !is_of_object(error.kind) => return Err(error.into()),
+                answer => each(shipped, answer.as_ref())?,
+            }
         }
     }
     Ok(())
 }
 
-fn of_chunk(store: &dyn Store, chunk: &[Shipped]) -> Result<Vec<Details>, StoreError> {
+/// Whether a failure to tell of an object says nothing of the next one.
+pub(super) fn is_of_object(kind: Kind) -> bool {
+    kind == Kind::Local || kind.objects_in_doubt().is_none()
+}
+
+/// The answers of the first objects, all of them unless the store failed: then that is the last answer.
+fn of_chunk(store: &dyn Store, chunk: &[Shipped]) -> Vec<Result<Details, StoreError>> {
     let (next, answers) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(chunk.len())));
     let ask = || {
         while let Some((number, shipped)) = numbered(chunk, next.fetch_add(1, Ordering::Relaxed)) {
@@ -77,7 +87,7 @@ fn of_chunk(store: &dyn Store, chunk: &[Shipped]) -> Result<Vec<Details>, StoreE
                 Err(error) if error.kind == Kind::NoObject => Ok(Details::default()),
                 Err(error) => Err(error),
             };
-            let failed = answer.is_err();
+            let failed = answer.as_ref().is_err_and(|error| !is_of_object(error.kind));
             answers.lock().unwrap_or_else(PoisonError::into_inner).push((number, answer));
             if failed {
                 // The others end too: a store that refuses one is not asked thousands of times.

@@ -1,7 +1,7 @@
 //! Joining segments to what the logs were: one stream after another, or by time.
 //!
 //! Promise: a stream's bytes come in order, each once, with nothing between them. What is put between streams, or before
-//! lines, is up to whoever takes them ([`Take`]).
+//! lines, is up to whoever takes them ([`Take`]); it is told where something is missing ([`Joint`]).
 //!
 //! By time, segments of different streams alternate, in the order in which they begin; a segment is never divided. A line
 //! that goes on in the stream's next segment is held back until then ([`super::by_time`]).
@@ -12,17 +12,17 @@ use std::ops::ControlFlow;
 
 use super::ahead::{self, Next, Taker};
 use super::segment::{Ended, Form};
-use super::{ReadError, Segments};
+use super::{ReadError, Segments, StreamKey};
 use crate::model::key::Leaf;
-use crate::model::names::StreamId;
+use crate::model::names::Seq;
 
 /// What takes segments.
 pub trait Take {
-    /// A segment begins.
+    /// A segment begins, and is joined so to what came of its stream before.
     ///
     /// # Errors
     /// Where the output can't be written.
-    fn begin(&mut self, leaf: &Leaf) -> io::Result<()>;
+    fn begin(&mut self, leaf: &Leaf, joint: Joint) -> io::Result<()>;
 
     /// Bytes of it.
     ///
@@ -35,6 +35,15 @@ pub trait Take {
     /// # Errors
     /// Where the output can't be written.
     fn end(&mut self, stream: Stream) -> io::Result<Wants>;
+}
+
+/// How a segment is joined to what came of its stream before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Joint {
+    /// Its bytes follow those, to the byte; or nothing came before.
+    Seamless,
+    /// Something is missing between them, or may be: a line that was torn there does not go on here.
+    Broken,
 }
 
 /// Whether a stream goes on behind one of its segments.
@@ -75,7 +84,7 @@ impl Order {
                 .iter()
                 .map(|&index| {
                     let leaf = segments.leaf(index);
-                    let latest = latest.entry(leaf.stream).or_insert(leaf.first);
+                    let latest = latest.entry(StreamKey::of(leaf)).or_insert(leaf.first);
                     *latest = leaf.first.max(*latest);
                     *latest
                 })
@@ -118,9 +127,10 @@ pub fn join(
 /// What is known of the streams on the way.
 pub(super) struct Remembered {
     /// How many segments of each are still to come.
-    left: HashMap<StreamId, usize>,
-    /// Streams of which something was read.
-    begun: HashSet<StreamId>,
+    left: HashMap<StreamKey, usize>,
+    /// Streams of which something was read, each with the number that follows it to the byte; none behind a segment that
+    /// could not be read whole.
+    begun: HashMap<StreamKey, Option<Seq>>,
     /// Places that were read out of their turn.
     done: HashSet<usize>,
 }
@@ -129,16 +139,24 @@ impl Remembered {
     pub(super) fn of(segments: &dyn Segments, order: &[usize]) -> Self {
         let mut left = HashMap::new();
         for &index in order {
-            *left.entry(segments.leaf(index).stream).or_insert(0) += 1;
+            *left.entry(StreamKey::of(segments.leaf(index))).or_insert(0) += 1;
         }
-        Self { left, begun: HashSet::new(), done: HashSet::new() }
+        Self { left, begun: HashMap::new(), done: HashSet::new() }
     }
 
     /// A segment was read: whether its stream goes on.
-    fn over(&mut self, stream: StreamId) -> Stream {
-        let left = self.left.entry(stream).or_insert(1);
+    fn over(&mut self, leaf: &Leaf) -> Stream {
+        let left = self.left.entry(StreamKey::of(leaf)).or_insert(1);
         *left = left.saturating_sub(1);
         if *left > 0 { Stream::GoesOn } else { Stream::Ends }
+    }
+
+    /// How a segment that begins is joined to what was read of its stream.
+    pub(super) fn joint(&self, leaf: &Leaf) -> Joint {
+        match self.begun.get(&StreamKey::of(leaf)) {
+            Some(next) if *next != Some(leaf.seq) => Joint::Broken,
+            _ => Joint::Seamless,
+        }
     }
 
     /// What a segment's end means. That one is gone is no error where nothing of its stream was read yet: what is read then
@@ -149,18 +167,23 @@ impl Remembered {
         index: usize,
         ended: Result<Ended, ReadError>,
     ) -> Result<(), ReadError> {
-        let (stream, name) = (segments.leaf(index).stream, segments.name(index));
-        match ended? {
-            Ended::Gone if self.begun.contains(&stream) => {
+        let (leaf, name) = (segments.leaf(index), segments.name(index));
+        let stream = StreamKey::of(leaf);
+        match ended {
+            Ok(Ended::Gone) if self.begun.contains_key(&stream) => {
                 Err(ReadError::Store(format!("read {name}: it was removed meanwhile; the store has it")))
             }
-            Ended::Gone => {
+            Ok(Ended::Gone) => {
                 log::info!("{name}: removed meanwhile; what follows begins later");
                 Ok(())
             }
-            Ended::Whole | Ended::Unwanted => {
-                self.begun.insert(stream);
+            Ok(Ended::Whole | Ended::Unwanted) => {
+                self.begun.insert(stream, Some(leaf.seq.next()));
                 Ok(())
+            }
+            Err(error) => {
+                self.begun.insert(stream, None);
+                Err(error)
             }
         }
     }
@@ -179,7 +202,7 @@ impl Joining<'_, '_, '_> {
     /// Takes the segment at that place, and those of its stream that must follow it at once.
     fn one(&mut self, place: usize) -> io::Result<ControlFlow<()>> {
         self.taker.begin(place);
-        self.take.begin(self.segments.leaf(self.order[place]))?;
+        self.begin(place)?;
         let ended = loop {
             match self.taker.piece() {
                 Next::Bytes(bytes) => self.take.bytes(bytes)?,
@@ -200,10 +223,15 @@ impl Joining<'_, '_, '_> {
         }
     }
 
+    fn begin(&mut self, place: usize) -> io::Result<()> {
+        let leaf = self.segments.leaf(self.order[place]);
+        self.take.begin(leaf, self.remembered.joint(leaf))
+    }
+
     fn over(&mut self, place: usize, ended: Result<Ended, ReadError>) -> io::Result<ControlFlow<(), Wants>> {
         let index = self.order[place];
         self.remembered.done.insert(place);
-        let stream = self.remembered.over(self.segments.leaf(index).stream);
+        let stream = self.remembered.over(self.segments.leaf(index));
         let wants = self.take.end(stream)?;
         let judged = self.remembered.judge(self.segments, index, ended);
         Ok(match (self.told)(index, judged) {
@@ -213,12 +241,12 @@ impl Joining<'_, '_, '_> {
     }
 
     fn next_of_stream(&self, place: usize) -> Option<usize> {
-        let stream = |place: usize| self.segments.leaf(self.order[place]).stream;
-        (place + 1..self.order.len()).find(|&next| stream(next) == stream(place))
+        let leaf = |place: usize| self.segments.leaf(self.order[place]);
+        (place + 1..self.order.len()).find(|&next| StreamKey::is_one(leaf(next), leaf(place)))
     }
 
     fn out_of_turn(&mut self, place: usize) -> io::Result<Result<Ended, ReadError>> {
-        self.take.begin(self.segments.leaf(self.order[place]))?;
+        self.begin(place)?;
         let mut written = Ok(());
         let ended = self.taker.out_of_turn(place, &mut |bytes| {
             written = self.take.bytes(bytes);

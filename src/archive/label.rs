@@ -1,12 +1,12 @@
 //! Labels: before each line, whose it is.
 //!
 //! Promise: the lines themselves stay as they are, to the byte, with their CRs, NULs and whatever else there is; a line that
-//! is split between two segments has one label. What is added are the labels, and a line end behind a stream whose last
-//! line has none, so that no two lines become one.
+//! is split between two segments has one label. What is added are the labels, and a line end where a line has none and does not
+//! go on, behind a stream or before a gap in it, so that no two lines become one.
 
 use std::io::{self, Write};
 
-use super::joined::{Stream, Take, Wants};
+use super::joined::{Joint, Stream, Take, Wants};
 use crate::model::key::Leaf;
 
 /// Whether more than one service is read, so that a label must tell which.
@@ -41,7 +41,7 @@ impl Services {
 pub struct Plain<W>(pub W);
 
 impl<W: Write> Take for Plain<W> {
-    fn begin(&mut self, _: &Leaf) -> io::Result<()> {
+    fn begin(&mut self, _: &Leaf, _: Joint) -> io::Result<()> {
         Ok(())
     }
 
@@ -67,10 +67,17 @@ impl<W: Write> Labelled<W> {
     pub fn new(output: W, services: Services) -> Self {
         Self { output, services, label: String::new(), is_within_line: false }
     }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_within_line) { self.output.write_all(b"\n") } else { Ok(()) }
+    }
 }
 
 impl<W: Write> Take for Labelled<W> {
-    fn begin(&mut self, leaf: &Leaf) -> io::Result<()> {
+    fn begin(&mut self, leaf: &Leaf, joint: Joint) -> io::Result<()> {
+        if joint == Joint::Broken {
+            self.end_line()?;
+        }
         self.label = format!("{}: ", self.services.label(leaf));
         Ok(())
     }
@@ -91,8 +98,8 @@ impl<W: Write> Take for Labelled<W> {
     }
 
     fn end(&mut self, stream: Stream) -> io::Result<Wants> {
-        if stream == Stream::Ends && std::mem::take(&mut self.is_within_line) {
-            self.output.write_all(b"\n")?;
+        if stream == Stream::Ends {
+            self.end_line()?;
         }
         Ok(Wants::AnyNext)
     }

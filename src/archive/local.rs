@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Filter, order};
+use super::Filter;
+use super::order::order;
 use crate::spool::Locals;
 use crate::sys::failure::Result;
 

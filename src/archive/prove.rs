@@ -16,7 +16,8 @@ mod side_by_side;
 
 use std::collections::BTreeSet;
 
-use super::{Days, Filter, Looked, Missing, Places, Selection, Shipped, missing, select};
+use super::select::select_all;
+use super::{Days, Filter, Looked, Missing, Places, Selection, Shipped, missing};
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::Service;
 use crate::model::proof::laws::{self, Searched, Seen, Stream, Window};
@@ -60,15 +61,20 @@ pub struct Evidence {
 /// What kept the store from being listed.
 pub fn look(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Evidence, StoreError> {
     let window = Window { since: filter.since, until: filter.until };
-    let selection = select(store, places, &widened(filter))?;
+    let selection = whole(select_all(store, places, &widened(filter))?)?;
     let mut evidence = Evidence { selection, again: Vec::new(), window };
     let doubtful = evidence.doubtful();
     if !doubtful.is_empty() {
         log::info!("numbers are missing; looking again, at all days, for {}", names(&doubtful));
         let whole = Filter { services: doubtful, since: None, until: None, days: Days::All, ..filter.clone() };
-        evidence.again = select(store, places, &whole)?.segments;
+        evidence.again = self::whole(select_all(store, places, &whole)?)?.segments;
     }
     Ok(evidence)
+}
+
+/// What was found, if all could be looked at: what could not be proves nothing.
+fn whole(mut selection: Selection) -> Result<Selection, StoreError> {
+    selection.troubles.pop().map_or(Ok(selection), Err)
 }
 
 /// The filter with some time around what it asks for.

@@ -3,47 +3,61 @@
 //! ```text
 //! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
 //! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
-//! reach back  streams whose earliest segment seen begins within the time asked for: the one before may reach into it
+//! before      the days before those, as far as one request shows them: all, where there is little
+//! reach back  else: streams whose earliest segment seen begins within the time asked for: the one before may reach into it
+//! between     numbers that are missing between two that were found: are they on other days?
 //! hosts       asked of one object of each stream
 //! order
 //! ```
 //!
-//! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, where the next one of its stream
-//! is not in the days that were looked at either. [`Days::All`](super::Days::All) misses nothing.
+//! What is between two segments of a stream was written between them, whatever its key says: the clock of a machine that was
+//! set back dates it elsewhere, and its numbers go on.
+//!
+//! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, of a service that has more there
+//! than a request shows, where the next one of its stream is not in the days that were looked at either. [`Selection::before`]
+//! tells of it; [`Days::All`](super::Days::All) misses nothing.
+
+mod beyond;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use super::days::{self, Window};
+use super::order::{leave_out_copies, order_and_dedup};
 use super::places::Source;
 use super::shipped::Known;
-use super::{Filter, Looked, Places, Selection, Shipped, hosts, order_and_dedup};
+use super::{Extent, Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
 use crate::config::{Layout, ServiceDirectories};
-use crate::model::names::{Seq, Service, StreamId};
+use crate::model::names::{Seq, Service};
 use crate::model::time::Moment;
 use crate::store::{Listed, Store, StoreError};
 
-/// How many days each further look at what was before goes back; the last one looks at all of it.
-const FURTHER: [Option<i64>; 4] = [Some(16), Some(32), Some(64), None];
-
-/// The shipped segments that are asked for.
+/// The shipped segments that are asked for, each once: copies of one object are left out.
 ///
 /// # Errors
 /// What kept the store from being listed, or from telling the hosts of what it holds.
 pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
     let mut search = Search::new(store, places, filter);
-    search.look()?;
-    search.look_for_missing()?;
-    search.reach_back()?;
-    let mut selection = search.selection;
-    hosts::ask(store, filter, &mut selection)?;
-    order_and_dedup(&mut selection.segments);
+    search.look_on_days()?;
+    search.look_between()?;
+    let mut selection = search.end()?;
+    selection.copies = leave_out_copies(&mut selection.segments);
     Ok(selection)
 }
 
+/// As [`select`], with all copies of an object, and without those of other days between them: for whoever judges what is there.
+///
+/// # Errors
+/// As [`select`].
+pub(super) fn select_all(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
+    let mut search = Search::new(store, places, filter);
+    search.look_on_days()?;
+    search.end()
+}
+
 /// The earliest segment of a stream that was seen, whatever time it is of.
+#[derive(Clone, Copy)]
 struct Earliest {
-    service: Service,
     seq: Seq,
     first: Moment,
 }
@@ -54,7 +68,7 @@ struct Search<'a> {
     filter: &'a Filter,
     services: Vec<&'a Service>,
     seen: Known,
-    streams: HashMap<StreamId, Earliest>,
+    streams: HashMap<StreamKey, Earliest>,
     selection: Selection,
 }
 
@@ -63,6 +77,29 @@ impl<'a> Search<'a> {
         let services = filter.distinct_services();
         let (seen, streams) = Default::default();
         Self { store, places, filter, services, seen, streams, selection: Selection::nothing(Looked::InSome) }
+    }
+
+    /// Lists what is asked for, as far as the days tell it.
+    fn look_on_days(&mut self) -> Result<(), StoreError> {
+        self.look()?;
+        self.look_for_missing()?;
+        self.look_before()?;
+        match self.selection.before {
+            Extent::Whole => Ok(()),
+            Extent::Begun => self.reach_back(),
+        }
+    }
+
+    /// What was found, of the hosts asked for, in order.
+    fn end(self) -> Result<Selection, StoreError> {
+        let mut selection = self.selection;
+        if selection.known.is_empty() && selection.others.is_empty() {
+            // Nothing could be looked at: that is what is wrong, and not that nothing is there.
+            selection.troubles.pop().map_or(Ok(()), Err)?;
+        }
+        hosts::ask(self.store, self.filter, &mut selection)?;
+        order_and_dedup(&mut selection.segments);
+        Ok(selection)
     }
 
     /// Lists what is there in the places that are known.
@@ -76,13 +113,20 @@ impl<'a> Search<'a> {
 
     fn list(&mut self, sources: &[Source], window: Option<Window>) -> Result<(), StoreError> {
         let store = self.store;
-        sources.iter().try_for_each(|source| match (source, window) {
-            (Source::OnDays(route), Some(window)) => days::list(store, route, window, &mut |listed| self.see(&listed)),
-            (Source::OnDays(_), None) => Ok(()),
-            (Source::Below(prefix), _) => store.list(prefix, &mut |listed| {
-                self.see(&listed);
-                ControlFlow::Continue(())
-            }),
+        sources.iter().try_for_each(|source| {
+            let mut parts = Vec::new();
+            let listed = match (source, window) {
+                (Source::OnDays(route), Some(window)) => {
+                    days::list(store, route, window, &mut |listed| self.see(&listed), &mut parts)
+                }
+                (Source::OnDays(_), None) => Ok(()),
+                (Source::Below(prefix), _) => store.list(prefix, &mut |listed| {
+                    self.see(&listed);
+                    ControlFlow::Continue(())
+                }),
+            };
+            parts.into_iter().for_each(|part| self.selection.note(part));
+            self.selection.listed(listed)
         })
     }
 
@@ -91,6 +135,10 @@ impl<'a> Search<'a> {
             self.selection.foreign += 1;
             return;
         };
+        self.see_shipped(shipped);
+    }
+
+    fn see_shipped(&mut self, shipped: Shipped) {
         if self.filter.takes_service(&shipped.leaf) && self.filter.takes_machine(&shipped.leaf) {
             self.note_earliest(&shipped);
         }
@@ -98,10 +146,10 @@ impl<'a> Search<'a> {
     }
 
     fn note_earliest(&mut self, Shipped { leaf, .. }: &Shipped) {
-        let earliest = || Earliest { service: leaf.service.clone(), seq: leaf.seq, first: leaf.first };
-        let known = self.streams.entry(leaf.stream).or_insert_with(earliest);
+        let earliest = Earliest { seq: leaf.seq, first: leaf.first };
+        let known = self.streams.entry(StreamKey::of(leaf)).or_insert(earliest);
         if leaf.seq < known.seq {
-            *known = earliest();
+            *known = earliest;
         }
     }
 
@@ -141,12 +189,13 @@ impl<'a> Search<'a> {
     /// Notes the services whose directories are there.
     fn note_names(&mut self, directories: &ServiceDirectories) -> Result<(), StoreError> {
         let (selection, filter) = (&mut self.selection, self.filter);
-        self.store.list_directories(directories.prefix(), &mut |directory| {
+        let listed = self.store.list_directories(directories.prefix(), &mut |directory| {
             if let Some(service) = directories.service(directory) {
                 selection.see_service(filter, &service);
             }
             ControlFlow::Continue(())
-        })
+        });
+        selection.listed(listed)
     }
 
     /// Looks for anything of what is missing on other days, where its layouts give services no directory of their own.
@@ -176,38 +225,12 @@ impl<'a> Search<'a> {
         if is_there(selection) {
             return Ok(());
         }
-        self.store.list(prefix, &mut |listed| {
+        let listed = self.store.list(prefix, &mut |listed| {
             if let Some(shipped) = seen.shipped(&listed) {
                 selection.see_service(filter, &shipped.leaf.service);
             }
             if is_there(selection) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-    }
-
-    /// Looks at earlier days for as long as there are streams that may have something there which reaches into the time asked for.
-    fn reach_back(&mut self) -> Result<(), StoreError> {
-        let (Some(mut window), Looked::InSome) = (Window::asked(self.filter), self.selection.looked) else {
-            return Ok(());
-        };
-        for days in FURTHER {
-            let (streams, services) = self.reaching_back();
-            let Some(before) = window.before(days).filter(|_| streams > 0) else { return Ok(()) };
-            let services: Vec<_> = services.iter().collect();
-            let sources = self.places.sources(&services, self.filter);
-            let on_days = |source: &Source| matches!(source, Source::OnDays(_));
-            let sources: Vec<_> = sources.into_iter().filter(on_days).collect();
-            log::info!("{streams} streams go on from before; looking at the days {before}");
-            self.list(&sources, Some(before))?;
-            window = before;
-        }
-        Ok(())
-    }
-
-    /// How many streams there are whose segment before the earliest seen may be asked for, and of which services.
-    fn reaching_back(&self) -> (usize, BTreeSet<Service>) {
-        let Some(since) = self.filter.since else { return Default::default() };
-        let streams = self.streams.values().filter(|earliest| earliest.seq != Seq::FIRST && earliest.first >= since);
-        let services: Vec<_> = streams.map(|earliest| earliest.service.clone()).collect();
-        (services.len(), services.into_iter().collect())
+        });
+        selection.listed(listed)
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Filter, Looked, Shipped, meant};
-use crate::model::names::{Instance, Seq, Service, StreamId};
+use super::{Extent, Filter, Looked, Shipped, StreamKey, meant};
+use crate::model::names::{Instance, Seq, Service};
+use crate::model::problem;
+use crate::store::{Kind, StoreError};
 
 /// What was found of what is asked for.
 pub struct Selection {
@@ -11,8 +13,14 @@ pub struct Selection {
     pub segments: Vec<Shipped>,
     /// Where it was looked for.
     pub looked: Looked,
+    /// How much of the days before those asked for was looked at. What began there may reach into them.
+    pub before: Extent,
     /// How many objects were seen that are not ours.
     pub foreign: u64,
+    /// How many objects were left out that are copies of others.
+    pub copies: usize,
+    /// What could not be looked at, while all else was: an unreadable directory, an object that doesn't tell its host.
+    pub troubles: Vec<StoreError>,
     /// Services that are asked for and there, be it with nothing of the time or the machines asked for; as keys name them.
     pub known: BTreeSet<Service>,
     /// Services that are there and not asked for, as far as they were seen: whoever asks for one that is not there is told.
@@ -26,7 +34,19 @@ pub struct Selection {
 impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
-        Self { segments: Vec::new(), looked, foreign: 0, known, others, instances, hosts }
+        let troubles = Vec::new();
+        Self {
+            segments: Vec::new(),
+            looked,
+            before: Extent::Whole,
+            foreign: 0,
+            copies: 0,
+            troubles,
+            known,
+            others,
+            instances,
+            hosts,
+        }
     }
 
     /// How many streams there are whose first segment was not found and may be where nobody looked.
@@ -34,9 +54,9 @@ impl Selection {
         if self.looked == Looked::Everywhere {
             return 0;
         }
-        let mut first: HashMap<StreamId, Seq> = HashMap::new();
+        let mut first: HashMap<StreamKey, Seq> = HashMap::new();
         for Shipped { leaf, .. } in &self.segments {
-            let seq = first.entry(leaf.stream).or_insert(leaf.seq);
+            let seq = first.entry(StreamKey::of(leaf)).or_insert(leaf.seq);
             *seq = leaf.seq.min(*seq);
         }
         first.values().filter(|seq| **seq != Seq::FIRST).count()
@@ -51,6 +71,28 @@ impl Selection {
     pub fn near(&self, service: &Service) -> Option<String> {
         let names: Vec<String> = self.others.iter().chain(&self.known).map(Service::typed).collect();
         meant::nearest(&service.typed(), &names)
+    }
+
+    /// Notes what could not be looked at, once: several listings may come to it.
+    pub(super) fn note(&mut self, trouble: StoreError) {
+        let text = problem::chain(&trouble);
+        if !self.troubles.iter().any(|known| problem::chain(known) == text) {
+            self.troubles.push(trouble);
+        }
+    }
+
+    /// Goes on behind a listing that showed all but what can't be read of a directory, and notes that.
+    ///
+    /// # Errors
+    /// What kept all of it from being listed.
+    pub(super) fn listed(&mut self, listed: Result<(), StoreError>) -> Result<(), StoreError> {
+        match listed {
+            Err(error) if error.kind == Kind::Local => {
+                self.note(error);
+                Ok(())
+            }
+            listed => listed,
+        }
     }
 
     pub(super) fn see(&mut self, filter: &Filter, shipped: Shipped) {

@@ -1,4 +1,5 @@
 //! A stream as one reader, for whoever looks for something in it: its segments joined, and which byte is of which segment.
+//! Where something is missing between two of them, a line that was torn there is ended: nobody wrote the two ends as one.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -6,8 +7,8 @@ use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
 
 use super::ahead::{Next, Taker};
-use super::joined::{Remembered, Told};
-use super::{ReadError, Segments};
+use super::joined::{Joint, Remembered, Told};
+use super::{ReadError, Segments, StreamKey};
 
 /// Where segments begin in a stream that is being read: offset, and index.
 #[derive(Default)]
@@ -67,6 +68,11 @@ impl<'r, 'a, 't> StreamReader<'r, 'a, 't> {
         while !self.is_over && !self.places.is_empty() {
             let (place, index) = (self.places.start, self.order[self.places.start]);
             if !self.is_within {
+                let is_torn = self.rest.last().is_some_and(|last| *last != b'\n');
+                if is_torn && self.remembered.joint(self.segments.leaf(index)) == Joint::Broken {
+                    (self.rest, self.read, self.offset) = (vec![b'\n'], 0, self.offset + 1);
+                    return true;
+                }
                 self.taker.begin(place);
                 self.marks.push(self.offset, index);
                 self.is_within = true;
@@ -106,14 +112,11 @@ impl Read for StreamReader<'_, '_, '_> {
 
 /// The places of each stream in the order of a listing, in which a stream's segments follow one another.
 pub fn streams(segments: &dyn Segments, order: &[usize]) -> Vec<Range<usize>> {
-    let stream = |place: usize| {
-        let leaf = segments.leaf(order[place]);
-        (leaf.service.clone(), leaf.stream)
-    };
+    let leaf = |place: usize| segments.leaf(order[place]);
     let mut streams: Vec<Range<usize>> = Vec::new();
     for place in 0..order.len() {
         match streams.last_mut() {
-            Some(last) if stream(last.start) == stream(place) => last.end = place + 1,
+            Some(last) if StreamKey::is_one(leaf(last.start), leaf(place)) => last.end = place + 1,
             _ => streams.push(place..place + 1),
         }
     }

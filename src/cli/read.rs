@@ -53,8 +53,9 @@ pub struct FilterArgs {
     /// object of each stream is asked for it, which is a request each
     #[arg(long, value_name = "HOST", value_parser = NamePattern::parse)]
     pub host: Vec<NamePattern>,
-    /// With --since: look at all days, not only at those from a while before. It finds segments of logs that
-    /// had been silent for long, too, for a request for each 1,000 objects of the service
+    /// With --since: look at all days, not only at those from eight days before. Without it, a segment that began earlier, of
+    /// a log that had been silent for so long, may be left out where the service has more than 1,000 objects before. A request
+    /// for each 1,000 objects of the service
     #[arg(long)]
     pub any_day: bool,
 }

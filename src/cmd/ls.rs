@@ -6,13 +6,14 @@ mod table;
 
 use std::io::{self, Write};
 
-use super::Archive;
+use super::{Archive, reading};
 use crate::archive::sums::{By, Sums};
-use crate::archive::{self, Details, Filter, Selection, Shipped};
+use crate::archive::{self, Details, Extent, Filter, Selection, Shipped};
 use crate::cli::{Ls, ls};
 use crate::exit::Exit;
 use crate::model::key::{Leaf, ObjectKey};
-use crate::report::steps;
+use crate::model::problem;
+use crate::report::{self, steps};
 use crate::spool::{Local, Stays};
 use crate::store::{Store, StoreError};
 use crate::sys::{clock, terminal};
@@ -77,15 +78,30 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
     };
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);
-    let missing = super::tell_missing(filter, &selection);
+    let missing = reading::tell_troubles(&selection).max(super::tell_missing(filter, &selection));
     let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
-    let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output));
-    ended(shown).max(missing)
+    if selection.segments.is_empty() && selection.before == Extent::Begun && missing == Exit::Done {
+        super::complain("nothing is there of the time that is asked for", Some(super::ANY_DAY));
+    }
+    let mut unasked = Unasked::default();
+    let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output, &mut unasked));
+    ended(shown).max(missing).max(unasked.end())
 }
 
-fn show_store(args: &Ls, store: &dyn Store, selection: &Selection, mut output: Output) -> Result<(), Trouble> {
+fn show_store(
+    args: &Ls,
+    store: &dyn Store,
+    selection: &Selection,
+    mut output: Output,
+    unasked: &mut Unasked,
+) -> Result<(), Trouble> {
+    let nothing = Details::default();
     match args.long {
-        true => archive::details(store, &selection.segments, |shipped, details| {
+        true => archive::details(store, &selection.segments, |shipped, said| {
+            let details = said.unwrap_or_else(|error| {
+                unasked.tell(error);
+                &nothing
+            });
             output.entry(&entry(shipped, Some(details))).map_err(Trouble::Output)
         })?,
         false => selection.segments.iter().try_for_each(|shipped| output.entry(&entry(shipped, None)))?,
@@ -110,6 +126,32 @@ fn ls_local(args: &Ls, filter: &Filter) -> Exit {
     };
     let shown = Output::begin(args, locals.found.iter().map(|local| &local.leaf)).and_then(show);
     ended(shown).max(super::tell_unread(&locals))
+}
+
+/// Objects whose metadata can't be read. They are listed without; the first are named, as there may be thousands.
+#[derive(Default)]
+struct Unasked(usize);
+
+impl Unasked {
+    const NAMED: usize = 8;
+
+    fn tell(&mut self, error: &StoreError) {
+        self.0 += 1;
+        if self.0 <= Self::NAMED {
+            super::complain(
+                &format!("an object's metadata can't be read: {}", problem::chain(error)),
+                error.kind.hint(),
+            );
+        }
+    }
+
+    fn end(self) -> Exit {
+        if self.0 > Self::NAMED {
+            let more = report::count(self.0 - Self::NAMED, "object");
+            steps::complain(&format!("{more} more can't be asked for their metadata"));
+        }
+        if self.0 == 0 { Exit::Done } else { Exit::Failed }
+    }
 }
 
 /// A reader that has seen enough (`head`) is no failure.

@@ -128,6 +128,10 @@ fn tell_foreign(selection: &Selection) {
 /// What to do where only the directories of known layouts were looked into.
 const ANY_LAYOUT: &str = "--any-layout looks everywhere; name layouts of earlier times in `former_layouts`";
 
+/// What to do where nothing was found and not all days were looked at.
+const ANY_DAY: &str =
+    "what began more than eight days before --since was not all looked at: --any-day looks at all days";
+
 /// Complains of a store that can't be read.
 fn unreadable(error: &StoreError) -> Exit {
     let hint = match error.kind {

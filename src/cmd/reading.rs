@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::Archive;
-use crate::archive::{self, Filter, InStore, Looked, ReadError, Segments, Selection};
+use crate::archive::{self, Break, Extent, Filter, InStore, Looked, ReadError, Segments, Selection};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -53,21 +53,19 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     let selection = archive::select(store.as_ref(), &places, filter).map_err(|error| super::unreadable(&error))?;
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);
-    let exit = super::tell_missing(filter, &selection);
+    let exit = tell_troubles(&selection).max(super::tell_missing(filter, &selection));
     if selection.segments.is_empty() {
         if exit == Exit::Done {
             // Of a service that has lost all its objects its directory may still be there.
             let of = if filter.has_time() { "the time" } else { "what" };
             let what = format!("nothing is there of {of} that is asked for; `logferry ls` shows what is");
-            super::complain(&what, filter.is_by_days().then_some("--any-day looks at all days"));
+            let is_begun = selection.before == Extent::Begun;
+            super::complain(&what, is_begun.then_some(super::ANY_DAY));
         }
         return Err(Exit::Failed);
     }
-    let gaps = tell_gaps(selection.segments.iter().map(|shipped| &shipped.leaf));
-    if gaps != Exit::Done && selection.looked == Looked::InSome {
-        steps::complain(&format!("  hint: {}", super::ANY_LAYOUT));
-    }
-    Ok(Found { source: Source::Store { store, stop, selection }, exit: exit.max(gaps) })
+    let broken = tell_breaks(selection.segments.iter().map(|shipped| &shipped.leaf), selection.looked);
+    Ok(Found { source: Source::Store { store, stop, selection }, exit: exit.max(broken) })
 }
 
 fn is_among<'s>(asked: &Service, known: impl IntoIterator<Item = &'s Service>) -> bool {
@@ -92,14 +90,29 @@ pub(super) fn on_machine(verbose: u8, args: &LocalArgs, filter: &Filter) -> Resu
             }
         }
     }
-    let exit = exit.max(tell_gaps(locals.found.iter().map(|local| &local.leaf)));
+    let exit = exit.max(tell_breaks(locals.found.iter().map(|local| &local.leaf), Looked::Everywhere));
     if locals.found.is_empty() { Err(Exit::Failed) } else { Ok(Found { source: Source::Machine(locals), exit }) }
 }
 
-fn tell_gaps<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Exit {
-    let gaps = archive::gaps(leaves);
-    gaps.iter().for_each(|gap| steps::complain(gap));
-    if gaps.is_empty() { Exit::Done } else { Exit::Failed }
+/// Complains of what could not be looked at.
+pub(super) fn tell_troubles(selection: &Selection) -> Exit {
+    let told = selection.troubles.iter().map(super::unreadable);
+    told.fold(Exit::Done, Exit::max)
+}
+
+/// Tells where streams are not whole; what to do about it is said once, behind all of a kind.
+fn tell_breaks<'l>(leaves: impl Iterator<Item = &'l Leaf>, looked: Looked) -> Exit {
+    let breaks = archive::breaks(leaves);
+    let (gaps, doubled): (Vec<_>, Vec<_>) = breaks.iter().partition(|found| matches!(found, Break::Gap(_)));
+    let tell = |breaks: &[&Break], hint: Option<&str>| {
+        breaks.iter().for_each(|found| steps::complain(&found.to_string()));
+        if let Some(hint) = hint.filter(|_| !breaks.is_empty()) {
+            steps::complain(&format!("  hint: {hint}"));
+        }
+    };
+    tell(&gaps, (looked == Looked::InSome).then_some(super::ANY_LAYOUT));
+    tell(&doubled, Some("which bytes are the log's, nobody can tell from here; `logferry verify` names the objects"));
+    if breaks.is_empty() { Exit::Done } else { Exit::Failed }
 }
 
 /// Tells what can't be read; what to do about it is said once, as thousands may be refused for one reason. Where it must be

@@ -56,7 +56,7 @@ pub trait Store: Send + Sync {
     /// Shows `each` object whose key begins with `prefix`, in the order of the keys' bytes, until it breaks off.
     ///
     /// # Errors
-    /// What kept the objects from being listed.
+    /// What kept the objects from being listed. With [`Kind::Local`] all was shown but what can't be read of a directory.
     fn list(&self, prefix: &str, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> Result<(), StoreError> {
         self.list_after(prefix, "", each)
     }

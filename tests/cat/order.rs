@@ -1,6 +1,6 @@
 //! Labels, and streams by time: lines stay whole.
 
-use super::{output, ship};
+use super::{output, plant_in_place, ship};
 use crate::support::Sandbox;
 
 #[test]
@@ -25,46 +25,53 @@ fn each_line_gets_one_label_wherever_segments_end() {
 #[test]
 fn by_time_segments_alternate_and_no_line_is_broken() {
     let sandbox = Sandbox::new();
-    let at = |time: i64, instance: &str, text: &str| {
-        let log = sandbox.write_log("web.log", text);
-        let mut run = std::process::Command::new("faketime");
-        let binary = sandbox.logferry();
-        run.args(["-f", &format!("+{time}h")]).arg(binary.get_program()).env_clear();
-        run.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("NO_FAKE_STAT", "1");
-        run.env("LOGFERRY_STATE_DIR", sandbox.path(format!("state-{instance}")));
-        run.args(["run", "--instance", instance]).arg(log);
-        crate::support::finish(&mut run).quiet();
-    };
-    // A file's birth is the beginning of a first segment, and can't be set; later ones begin with the claim before.
     let long = "x".repeat(100_000);
-    at(0, "i-1", "1a\ntor");
-    at(1, "i-2", "2a\n");
-    at(2, "i-1", "n\n1b\nto");
-    at(3, "i-2", "2b\nlong");
-    // Keys tell seconds: those that come now are of a later one than all before, however fast they came.
-    let second = || std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a time").as_secs();
-    let begun = second();
-    crate::support::wait_until("the next second", || second() > begun);
-    at(4, "i-1", "rn again\n1c");
-    at(5, "i-2", &format!("{long}\n2c\n{long}"));
-    at(6, "i-1", "\n1d\n");
-    at(7, "i-2", &format!("{long}\n2d"));
-    let text =
-        String::from_utf8(output(sandbox.logferry().args(["cat", "web", "--by-time", "--label"]))).expect("text");
-    let lines: Vec<&str> = text.lines().collect();
-    let of = |instance: &str| -> Vec<String> {
-        let label = format!("{instance}: ");
-        lines.iter().filter_map(|line| Some(line.strip_prefix(&label)?.to_owned())).collect()
+    for (hour, (instance, text)) in [
+        ("i-1", "1a\ntor"),
+        ("i-2", "2a\n"),
+        ("i-1", "n\n1b\nto"),
+        ("i-2", "2b\nlong"),
+        ("i-1", "rn again\n1c"),
+        ("i-2", &format!("{long}\n2c\n{long}")),
+        ("i-1", "\n1d\n"),
+        ("i-2", &format!("{long}\n2d")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stream = if instance == "i-1" { "aaaaaa" } else { "bbbbbb" };
+        let line = format!("web {instance} {stream}-{} 20261120T0{hour} 20261120T0{}", hour / 2 + 1, hour + 1);
+        plant_in_place(&sandbox, &line, text);
+    }
+    let text = |args: &[&str]| {
+        let text = String::from_utf8(output(sandbox.logferry().args(args))).expect("text");
+        text.replace(&long, "LONG")
     };
-    assert_eq!(of("i-1"), ["1a", "torn", "1b", "torn again", "1c", "1d"]);
-    assert_eq!(of("i-2"), ["2a", "2b", &format!("long{long}"), "2c", &format!("{long}{long}"), "2d"]);
-    assert_eq!(lines.len(), 12);
-    let plain = String::from_utf8(output(sandbox.logferry().args(["cat", "web", "--by-time"]))).expect("text");
-    assert_eq!(text.replace("i-1: ", "").replace("i-2: ", "").trim_end(), plain.trim_end());
-    let turns = lines.windows(2).filter(|pair| pair[0][..3] != pair[1][..3]).count();
-    assert!(
-        turns >= 3,
-        "they alternate: {:?}",
-        lines.iter().map(|line| &line[..line.len().min(12)]).collect::<Vec<_>>()
-    );
+    // What is too long to be held back brings the rest of its line, and its segment, before its time.
+    let order = "i-1: 1a\ni-2: 2a\ni-1: torn\ni-1: 1b\ni-2: 2b\ni-1: torn again\ni-2: longLONG\ni-2: 2c\n\
+                 i-2: LONGLONG\ni-2: 2d\ni-1: 1c\ni-1: 1d\n";
+    assert_eq!(text(&["cat", "web", "--by-time", "--label"]), order);
+    let plain = order.replace("i-1: ", "").replace("i-2: ", "").replace("2d\n", "2d");
+    assert_eq!(text(&["cat", "web", "--by-time"]), plain);
+}
+
+#[test]
+fn by_time_what_is_held_back_of_all_streams_is_bounded() {
+    let sandbox = Sandbox::new();
+    // Of 140 streams nearly 9 MB of torn lines, each short enough to be held back.
+    let begin = "x".repeat(64_000);
+    let instances: Vec<_> = (0..140).map(|number| format!("i-{number:03}")).collect();
+    for instance in &instances {
+        let stream = format!("aaa{}", &instance[2..]);
+        plant_in_place(&sandbox, &format!("web {instance} {stream}-1 20261120T00 20261120T01"), &begin);
+        plant_in_place(&sandbox, &format!("web {instance} {stream}-2 20261120T01 20261120T02"), "end\n");
+    }
+    let text = output(sandbox.logferry().args(["cat", "web", "--by-time", "--label"]));
+    let text = String::from_utf8(text).expect("text").replace(&begin, "begin and ");
+    let mut lines: Vec<_> = text.lines().collect();
+    // 8 MiB are 131 of them: those of the others came whole, before their time.
+    assert_eq!(lines[0], "i-131: begin and end");
+    lines.sort_unstable();
+    let whole: Vec<_> = instances.iter().map(|instance| format!("{instance}: begin and end")).collect();
+    assert_eq!(lines, whole);
 }

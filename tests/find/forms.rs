@@ -102,7 +102,7 @@ fn the_document_holds_each_segment_and_the_total() {
                 "key": "service=mail/dt=2026-11-21/mail_20261121T001500Z_20261121T003000Z_i-0def_bbbbbb-00000001-5994471a.log.gz",
             }],
             "total": {"services": 1, "instances": 1, "segments": 1, "bytes": 5, "first": "2026-11-21T00:15:00Z", "last": "2026-11-21T00:30:00Z"},
-            "looked": "layouts", "foreign": 0,
+            "looked": "layouts", "foreign": 0, "copies": 0,
         })
     );
     let told = document(&shelves, "web --json --long");

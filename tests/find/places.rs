@@ -22,18 +22,34 @@ fn shelves(config: &str, directory: &str) -> Shelves {
     shelves
 }
 
+/// What is asked for where a layout has no days in its way, beside the default one.
+fn all_of_web() -> Vec<super::Asked> {
+    let days = "service=web/dt=";
+    vec![objects(days, "service=web/dt=2026-11-13"), objects("web/", ""), objects(days, "")]
+}
+
 #[test]
 fn days_are_found_wherever_the_layout_has_them() {
     for (layout, directory, asked) in [
         (
             "{service}/{date}/{hour}",
             "web/DAY/HOUR",
-            vec![objects("web/", "web/2026-11-13"), objects("service=web/dt=", "service=web/dt=2026-11-13")],
+            vec![
+                objects("web/", "web/2026-11-13"),
+                objects("service=web/dt=", "service=web/dt=2026-11-13"),
+                objects("web/", ""),
+                objects("service=web/dt=", ""),
+            ],
         ),
         (
             "logs/{date}T{hour}/{service}",
             "logs/DAYTHOUR/web",
-            vec![objects("logs/", "logs/2026-11-13"), objects("service=web/dt=", "service=web/dt=2026-11-13")],
+            vec![
+                objects("logs/", "logs/2026-11-13"),
+                objects("service=web/dt=", "service=web/dt=2026-11-13"),
+                objects("logs/", ""),
+                objects("service=web/dt=", ""),
+            ],
         ),
         (
             "{region}/{service}/dt={date}",
@@ -42,15 +58,14 @@ fn days_are_found_wherever_the_layout_has_them() {
                 directories(""),
                 objects("eu/web/dt=", "eu/web/dt=2026-11-13"),
                 objects("service=web/dt=", "service=web/dt=2026-11-13"),
+                directories(""),
+                objects("eu/web/dt=", ""),
+                objects("service=web/dt=", ""),
             ],
         ),
         // Where days can't be told from what is before them, all is listed.
-        (
-            "{service}/{region}-{date}",
-            "web/eu-DAY",
-            vec![objects("service=web/dt=", "service=web/dt=2026-11-13"), objects("web/", "")],
-        ),
-        ("{service}", "web", vec![objects("service=web/dt=", "service=web/dt=2026-11-13"), objects("web/", "")]),
+        ("{service}/{region}-{date}", "web/eu-DAY", all_of_web()),
+        ("{service}", "web", all_of_web()),
     ] {
         let shelves = shelves(&format!("layout = \"{layout}\"\n"), directory);
         let found = shelves.ls(&format!("web {SINCE}"));

@@ -92,6 +92,8 @@ struct Rest {
     looked: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     foreign: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copies: Option<usize>,
 }
 
 impl Document {
@@ -145,7 +147,8 @@ impl Document {
         });
         let (services, instances) = sums.names();
         let total = Total { services, instances, sum: numbers(&sums.total) };
-        let rest = Rest { total, looked, foreign: selection.map(|selection| selection.foreign) };
+        let (foreign, copies) = selection.map(|selection| (selection.foreign, selection.copies)).unzip();
+        let rest = Rest { total, looked, foreign, copies };
         let rest = serde_json::to_string(&rest)?;
         writeln!(to, "\n],{}", rest.strip_prefix('{').unwrap_or(&rest))
     }

@@ -1,5 +1,6 @@
-//! What a directory holds, in the order of keys.
+//! What a directory holds, in the order of keys. What can't be read of it is told in the end, behind all that can.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -15,9 +16,9 @@ pub(super) fn objects(
     after: &str,
     each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let base = root.join(above(prefix));
-    if !base.exists() {
-        return Ok(());
+    let (base, mut unread) = (root.join(above(prefix)), Unread::default());
+    if !unread.is_there(&base) {
+        return unread.told(root);
     }
     let key_of = |entry: &DirEntry| Some(entry.path().strip_prefix(root).ok()?.to_str()?.to_owned());
     let leads_on = |entry: &DirEntry| {
@@ -29,17 +30,17 @@ pub(super) fn objects(
     };
     let walk = WalkDir::new(base).sort_by(in_key_order).into_iter();
     for entry in walk.filter_entry(|entry| is_shown(entry) && leads_on(entry)) {
-        let entry = entry.map_err(|error| failed(root, error))?;
+        let Some(entry) = unread.sound(entry) else { continue };
         let key = key_of(&entry).filter(|key| entry.file_type().is_file() && key.starts_with(prefix));
         let Some(key) = key.filter(|key| key.as_str() > after).and_then(|key| ObjectKey::listed(&key)) else {
             continue;
         };
-        let size = entry.metadata().map_err(|error| failed(root, error))?.len();
+        let Some(size) = unread.sound(entry.metadata()).map(|metadata| metadata.len()) else { continue };
         if each(Listed { key, size }).is_break() {
             break;
         }
     }
-    Ok(())
+    unread.told(root)
 }
 
 /// Shows each directory whose path below `root` begins with `prefix` and has no further slash.
@@ -49,22 +50,60 @@ pub(super) fn directories(
     each: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     let (above, begin) = (above(prefix), &prefix[above(prefix).len()..]);
-    let base = root.join(above);
-    if !base.exists() {
-        return Ok(());
+    let (base, mut unread) = (root.join(above), Unread::default());
+    if !unread.is_there(&base) {
+        return unread.told(root);
     }
     for entry in WalkDir::new(base).min_depth(1).max_depth(1).sort_by(in_key_order).into_iter().filter_entry(is_shown) {
-        let entry = entry.map_err(|error| failed(root, error))?;
+        let Some(entry) = unread.sound(entry) else { continue };
         let Some(name) = entry.file_name().to_str().filter(|name| name.starts_with(begin)) else { continue };
         if entry.file_type().is_dir() && each(&format!("{above}{name}/")).is_break() {
             break;
         }
     }
-    Ok(())
+    unread.told(root)
 }
 
-fn failed(root: &Path, error: walkdir::Error) -> StoreError {
-    StoreError::new("list", root.display(), Kind::Local, error)
+/// What could not be read: one directory doesn't keep the others from being listed.
+#[derive(Default)]
+struct Unread {
+    first: Option<Box<dyn std::error::Error + Send + Sync>>,
+    count: usize,
+}
+
+impl Unread {
+    fn note(&mut self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
+        self.first.get_or_insert_with(|| error.into());
+        self.count += 1;
+    }
+
+    /// Whether a directory is there, as far as that can be told.
+    fn is_there(&mut self, base: &Path) -> bool {
+        base.try_exists().map_err(|error| self.note(format!("{}: {error}", base.display()))).unwrap_or(false)
+    }
+
+    /// What can be read. What was removed since the directory was read is not there.
+    fn sound<T>(&mut self, read: walkdir::Result<T>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(error) => {
+                let is_gone = error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound);
+                if !is_gone || error.depth() == 0 {
+                    self.note(error);
+                }
+                None
+            }
+        }
+    }
+
+    fn told(self, root: &Path) -> Result<(), StoreError> {
+        let Some(first) = self.first else { return Ok(()) };
+        let why = match self.count {
+            1 => first.to_string(),
+            count => format!("{first}, and {} more that can't be read", count - 1),
+        };
+        Err(StoreError::new("list all of", root.display(), Kind::Local, why))
+    }
 }
 
 /// The directory that a prefix is in, with its slash.

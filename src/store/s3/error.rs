@@ -122,6 +122,9 @@ where
     match (status(error), error.code(), error.message()) {
         (Some(status), Some(code), Some(message)) => format!("{code} ({status}): {message}"),
         (Some(status), Some(code), None) => format!("{code} ({status})"),
+        (Some(status @ 200..300), None, _) => {
+            format!("the store answered with status {status}, and in a way that is not understood: is it an S3 store?")
+        }
         (Some(status), None, _) => format!("the store answered with status {status}"),
         (None, ..) => problem::chain(error),
     }

@@ -1,10 +1,14 @@
 //! What a bucket holds, page by page: 1,000 keys or directories a request.
+//!
+//! A listing that is cut short would look like one that is whole, and one that goes round would never end: a store that says that
+//! there is more and doesn't say where, or leads to where the listing was before, fails it.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::{S3Store, error};
 use crate::model::key::ObjectKey;
-use crate::store::{Listed, StoreError, retry};
+use crate::store::{Kind, Listed, StoreError, retry};
 
 /// What is listed.
 #[derive(Clone, Copy)]
@@ -46,7 +50,7 @@ impl S3Store {
         asked: Asked<'_>,
         each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let mut from = None;
+        let (mut from, mut pages) = (None, HashSet::new());
         loop {
             let Page { objects, directories, next } = self.runtime.block_on(self.page(asked, from))?;
             let objects = objects.into_iter().map(Entry::Object);
@@ -55,10 +59,12 @@ impl S3Store {
                     return Ok(());
                 }
             }
-            from = next;
-            if from.is_none() {
-                return Ok(());
+            let Some(next) = next else { return Ok(()) };
+            if !pages.insert(next.clone()) {
+                let why = "the store leads from page to page in a circle: what was listed is not all";
+                return Err(StoreError::new("list", asked.prefix, Kind::Unreachable, why));
             }
+            from = Some(next);
         }
     }
 
@@ -81,6 +87,11 @@ impl S3Store {
         let page =
             self.retry.run(task, || async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
         let page = page.await?;
+        let next = page.next_continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        if next.is_none() && page.is_truncated() == Some(true) {
+            let why = "the store says that there is more, and not where it goes on: what was listed is not all";
+            return Err(StoreError::new("list", prefix, Kind::Unreachable, why));
+        }
         let below = self.full_prefix("");
         let objects = page.contents().iter().filter(|_| shown == Shown::Objects).filter_map(|object| {
             let key = ObjectKey::listed(object.key()?.strip_prefix(&below)?)?;
@@ -90,10 +101,6 @@ impl S3Store {
         });
         let directories = page.common_prefixes().iter().filter_map(|common| common.prefix()?.strip_prefix(&below));
         let directories = directories.filter(|directory| ObjectKey::listed(directory.trim_end_matches('/')).is_some());
-        Ok(Page {
-            objects: objects.collect(),
-            directories: directories.map(str::to_owned).collect(),
-            next: page.next_continuation_token().map(str::to_owned),
-        })
+        Ok(Page { objects: objects.collect(), directories: directories.map(str::to_owned).collect(), next })
     }
 }
