@@ -27,7 +27,7 @@ fn grep(sandbox: &Sandbox, args: &[&str]) -> Ended {
 
 #[test]
 fn a_line_that_is_too_long_is_named_and_what_is_behind_it_is_searched() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     // Whoever may write to a log would hide everything behind such a line. It goes on in the second segment.
     put(&sandbox, 1, &[b"needle 1\nsecond\n".to_vec(), vec![0; LIMIT]].concat());
     put(&sandbox, 2, b"0\nneedle 2\nfifth\n");
@@ -50,7 +50,7 @@ fn a_line_that_is_too_long_is_named_and_what_is_behind_it_is_searched() {
 
 #[test]
 fn a_line_as_long_as_is_searched_is_searched() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     put(&sandbox, 1, &[b"x\n".to_vec(), vec![0; LIMIT - 8], b"needle\n".to_vec()].concat());
     let ended = grep(&sandbox, &["-o", "needle$", "web"]).expect(0);
     assert_eq!((ended.text().as_str(), ended.stderr.as_str()), ("needle\n", ""));
@@ -61,7 +61,7 @@ fn a_line_as_long_as_is_searched_is_searched() {
 
 #[test]
 fn more_lines_before_a_match_than_fit_into_memory_hide_no_match() {
-    let sandbox = Sandbox::in_memory();
+    let sandbox = Sandbox::new();
     let line = [vec![b'.'; (1 << 20) - 1], b"\n".to_vec()].concat();
     put(&sandbox, 1, &[b"needle 1\n".to_vec(), line.repeat(80), b"needle 2\n".to_vec()].concat());
     put(&sandbox, 2, b"needle 3\n");

@@ -48,12 +48,6 @@ enum Writers {
     Reopen,
 }
 
-/// A directory in memory, where there is such a file system.
-fn memory() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
-}
-
 /// How a command ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
