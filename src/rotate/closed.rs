@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) use protocol::seal_unlinked;
+pub(super) use rest::is_rest_of;
 
 use super::Rotation;
 use super::at_rest;
