@@ -16,6 +16,7 @@ use super::claim::{self, NotClaimed};
 use super::discover::Found;
 use super::leftovers::split;
 use super::packed::Packed;
+use super::replaced;
 use crate::gzip::WINDOW;
 use crate::model::digest::Digest;
 use crate::model::doubt::{Doubt, Why};
@@ -101,13 +102,32 @@ impl Rotation<'_> {
                 continue;
             }
             let Some(from) = packed.position(&last, &|| self.stop.requested())? else { continue };
-            if self.is_removed(name)? || is_there_itself(&last, packed.path)? {
+            if self.is_removed(name)? {
+                continue;
+            }
+            if is_there_itself(&last, packed.path)? {
+                self.note_alike(&last, packed.path);
                 continue;
             }
             self.of_copies.insert(name, file);
             return Ok(Start { from, first: Some(last.seal.last), hole: 0, before: Some((last, Head::There)) });
         }
         Ok(Start::default())
+    }
+
+    /// Says that a file begins as one did that is there itself: a copy of that, or another log with the same beginning. Nobody can
+    /// know which, and a log that was never read must not be left out.
+    fn note_alike(&mut self, last: &SealedSegment, path: &Path) {
+        if !replaced::is_shown(last) {
+            return;
+        }
+        let what = format!(
+            "it begins with the same {} bytes as a file of this log that is there too, of which they were taken: it is taken from \
+             its start. If somebody has made it as a copy, these are in the store twice now",
+            last.taken()
+        );
+        let problem = Problem::new(Effect::Noted, path, what);
+        self.problem(problem.hint("keep copies of logs elsewhere, or under names that no rotated log has"));
     }
 
     /// Whether we have removed the file that a segment was made of: nothing that is there was made of it.

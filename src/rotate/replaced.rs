@@ -4,7 +4,9 @@
 //! taken of it. It goes on behind that. Whether it is a copy, or another log that begins alike, nobody can know for certain: so it
 //! is told, when something of it is taken.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use super::Rotation;
@@ -14,23 +16,32 @@ use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Identity, SealedSegment};
 use crate::spool::Search;
 use crate::sys::dir::Dir;
-use crate::sys::failure::Result;
+use crate::sys::failure::{Context, Result};
 use crate::sys::file::Status;
 
-/// Whether a file at a log's path is a copy of the one that this segment was made of. A few bytes don't show it: many logs begin
-/// with the same line.
-pub(super) fn is_copy(sealed: &SealedSegment, dir: &Dir, name: &std::ffi::OsStr) -> Result<bool> {
+/// Whether enough bytes are known of a segment to know a copy of its file by. A few don't show it: many logs begin with the same
+/// line.
+pub(super) fn is_shown(sealed: &SealedSegment) -> bool {
     let shown_by = behind(sealed).ending.map_or(0, |ending| ending.length);
     let marked = sealed.seal.in_place.map_or(0, |in_place| in_place.mark.length);
-    if shown_by == 0 || shown_by.max(marked) < SHORTEST {
+    shown_by > 0 && shown_by.max(marked) >= SHORTEST
+}
+
+/// Whether a file at a log's path is a copy of the one that this segment was made of.
+///
+/// # Errors
+/// Where it can't be read.
+pub(super) fn is_copy(sealed: &SealedSegment, dir: &Dir, name: &OsStr) -> Result<bool> {
+    if !is_shown(sealed) {
         return Ok(false);
     }
     let file = match dir.open_read(name) {
-        Err(failure) if failure.is(std::io::ErrorKind::NotFound) => return Ok(false),
+        Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(false),
         opened => opened?,
     };
-    let size = crate::sys::failure::Context::doing(Status::of_file(&file), "look at", dir.path_of(name))?.size;
-    Ok(matches!(known(sealed, &dir.path_of(name), &file, size)?, Known::Same { .. }))
+    let path = dir.path_of(name);
+    let size = Status::of_file(&file).doing("look at", &path)?.size;
+    Ok(matches!(known(sealed, &path, &file, size)?, Known::Same { .. }))
 }
 
 impl Rotation<'_> {
