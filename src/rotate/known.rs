@@ -98,15 +98,13 @@ impl Rotation<'_> {
     pub(super) fn start_of_copy(&mut self, log: &Path, file: Identity, packed: &Packed<'_>) -> Result<Start> {
         for last in self.continued()?.of_log(log) {
             let name = last.segment.name;
-            if self.of_copies.get(&name).is_some_and(|known| *known != file) {
-                continue;
-            }
             let Some(from) = packed.position(&last, &|| self.stop.requested())? else { continue };
-            if self.is_removed(name)? {
+            let is_another = self.of_copies.get(&name).is_some_and(|known| *known != file);
+            if is_another || is_there_itself(&last, packed.path)? {
+                self.note_alike(&last, packed.path);
                 continue;
             }
-            if is_there_itself(&last, packed.path)? {
-                self.note_alike(&last, packed.path);
+            if self.is_removed(name)? {
                 continue;
             }
             self.of_copies.insert(name, file);

@@ -81,6 +81,11 @@ pub fn left(settings: &Settings, standings: &Standings, continued: &Continued) -
     left
 }
 
+/// Whether there is anything that a run looks for, even where no log is at its path.
+pub fn looks_for_any(standings: &Standings) -> bool {
+    standings.newest().any(is_followed) || !standings.sought().is_empty()
+}
+
 /// Puts what is found on the list, and takes note of what is not.
 pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) {
     if let Err(failure) = try_find(rotation, families, queues) {
