@@ -21,6 +21,7 @@ use super::closed;
 use super::known;
 use super::queues::{Item, Queues};
 use crate::model::doubt::{Doubt, Why};
+use crate::model::family::Packing;
 use crate::model::in_place::Known;
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Segment, Taken};
@@ -148,6 +149,10 @@ fn is_in(rotation: &mut Rotation<'_>, segment: &Segment, dir: &Dir, name: &OsStr
 /// Unlinks a claimed file that holds less than its part does, and nothing else, and that nobody writes to: what its writer
 /// wrote last was durable in the spool, and had not reached the disk in the log when the power went. Whether it did.
 fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool> {
+    // What is compressed is shorter than its part anyway, and nobody can tell from its length whether the part is whole.
+    if closed::packing_of(&segment.own_name()) != Packing::None {
+        return Ok(false);
+    }
     let (parent, _) = split(&segment.path);
     let (dir, Some(claimed)) = (Dir::open(&parent)?, &segment.claimed) else { return Ok(false) };
     let Some((log, status)) = claim::reopen(&dir, claimed, Some(segment.source.file))? else { return Ok(false) };
@@ -156,7 +161,8 @@ fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool
         Err(failure) if failure.is(io::ErrorKind::InvalidData) => return Ok(false),
         other => other?,
     };
-    let shorter = status.size < part.taken() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
+    let has_less = status.size < part.taken() && status.size >= segment.source.from;
+    let shorter = has_less && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
     if !shorter || claim::standing(&dir, claimed, &log)? != Standing::Claimed {
         return Ok(false);
     }
