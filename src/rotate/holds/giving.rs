@@ -100,7 +100,14 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
     for mut owing in owing {
         let log = (owing.log.found.path.clone(), owing.log.found.identity);
         if let Some(who) = at_work.on(log.1) {
-            log::info!("{}: its head is not given back now: {who} is in the middle of reading it", log.0.display());
+            match open(&owing.log.log, &log.0) {
+                Ok(_) => log::info!(
+                    "{}: its head is not given back now: {who} is in the middle of reading it",
+                    log.0.display()
+                ),
+                // Who holds a lease on it, for one.
+                Err(error) => rotation.problem(not_given(&log.0, error)),
+            }
             continue;
         }
         let appended = seen.require_appending(log.1).map_err(NotTaken::Refused);
