@@ -41,7 +41,7 @@ impl Fleet {
     }
 
     fn with(fault: Option<FaultHook>) -> Self {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::reopening();
         let bucket = Bucket::with(&sandbox, Transport::Http, fault);
         let (imds, api) = (ImdsServer::of(INSTANCE), AutoScalingServer::of(INSTANCE));
         imds.set(TARGET, "InService");

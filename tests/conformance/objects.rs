@@ -74,7 +74,7 @@ pub(crate) fn an_object_of_several_parts_comes_back(store: &dyn Store, _: &Scene
 
 fn metadata_comes_back(store: &dyn Store, sample: &Sample) -> Outcome {
     let given: BTreeMap<_, _> = sample.metadata.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-    ensure!(given.len() == 15, "a segment has {} values", given.len());
+    ensure!(given.len() == 16, "a segment has {} values", given.len());
     create(store, sample)?;
     let described = store.describe(&sample.key)?.metadata;
     ensure!(described == given, "{described:?} came back of {given:?}");

@@ -105,7 +105,7 @@ fn a_segment_keeps_the_directory_that_it_was_begun_with() {
 
 #[test]
 fn what_a_deleted_log_has_grown_by_gets_the_directory_of_its_own_time() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::reopening();
     let mut log = File::options().create(true).append(true).open(sandbox.log("web.log")).expect("a log");
     let layout = |layout: &str| sandbox.config_file(&format!("settle = \"30ms\"\nlayout = \"{layout}\"\n"));
     for (number, text) in [("one", "begin\n"), ("two", "grown\n")] {
