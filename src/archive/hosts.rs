@@ -24,7 +24,14 @@ pub(super) fn ask(store: &dyn Store, filter: &Filter, selection: &mut Selection)
     let mut taken = BTreeSet::new();
     for (stream, mut segments) in streams {
         segments.sort_by_key(|shipped| Reverse(shipped.leaf.seq));
-        let Some(host) = host(store, &segments)? else { continue };
+        let host = match host(store, &segments)? {
+            Host::Named(host) => host,
+            Host::Gone => continue,
+            Host::Untold => {
+                selection.hostless += 1;
+                continue;
+            }
+        };
         if filter.hosts.iter().any(|asked| asked.takes(&host)) {
             taken.insert(stream);
         }
@@ -34,18 +41,28 @@ pub(super) fn ask(store: &dyn Store, filter: &Filter, selection: &mut Selection)
     Ok(())
 }
 
-/// The host that the first of these segments which is still there names.
-fn host(store: &dyn Store, segments: &[&Shipped]) -> Result<Option<String>, StoreError> {
+/// What a stream says of its host.
+enum Host {
+    Named(String),
+    /// None of its objects says anything: they lost their metadata.
+    Untold,
+    /// None of its objects is there any more.
+    Gone,
+}
+
+/// The host that the first of these segments names which names any.
+fn host(store: &dyn Store, segments: &[&Shipped]) -> Result<Host, StoreError> {
+    let mut found = Host::Gone;
     for shipped in segments {
         match store.describe(&shipped.key()) {
-            Ok(description) => {
-                let text = description.metadata.get("host").map(String::as_str).unwrap_or_default();
-                return Ok(Some(percent_decode_str(text).decode_utf8_lossy().into_owned()));
-            }
+            Ok(description) => match description.metadata.get("host").filter(|host| !host.is_empty()) {
+                Some(host) => return Ok(Host::Named(percent_decode_str(host).decode_utf8_lossy().into_owned())),
+                None => found = Host::Untold,
+            },
             // It has expired since it was listed.
             Err(error) if error.kind == Kind::NoObject => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(None)
+    Ok(found)
 }

@@ -22,12 +22,14 @@ pub struct Selection {
     pub instances: BTreeSet<Instance>,
     /// Their host names; known only where hosts are asked for.
     pub hosts: BTreeSet<String>,
+    /// How many streams don't tell their host, where hosts are asked for: they are left out.
+    pub hostless: usize,
 }
 
 impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
-        Self { segments: Vec::new(), looked, foreign: 0, known, others, instances, hosts }
+        Self { segments: Vec::new(), looked, foreign: 0, known, others, instances, hosts, hostless: 0 }
     }
 
     /// How many streams there are whose first segment was not found and may be where nobody looked.

@@ -31,6 +31,10 @@ pub struct Verify {
     /// that of each SERVICE, of whatever instance; else that of all
     #[arg(long, value_name = "DURATION", value_parser = config::parse_duration, conflicts_with = "until")]
     pub max_age: Option<Duration>,
+    /// How long the store keeps segments, 90d, where a lifecycle rule removes them: what is missing at the beginning of a
+    /// stream is then no failure where it may have expired
+    #[arg(long, value_name = "DURATION", value_parser = config::parse_duration)]
+    pub kept_for: Option<Duration>,
     /// Print one machine-readable report on standard output
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use crate::model::path_text::to_text;
+use crate::model::printable::is_hidden;
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::time::Moment;
 use crate::sys::{clock, journal};
@@ -62,7 +63,8 @@ pub fn form() -> Form {
     FORM.get().copied().unwrap_or_default()
 }
 
-fn is_journal() -> bool {
+/// Whether standard error is the journal.
+pub fn is_journal() -> bool {
     static JOURNAL: OnceLock<bool> = OnceLock::new();
     *JOURNAL.get_or_init(|| journal::is_read_from(std::io::stderr()))
 }
@@ -123,7 +125,9 @@ fn json(line: &Line<'_>) -> String {
 fn lines(level: Level, text: &str) -> String {
     // The journal has the name of who wrote it already.
     let name = if is_journal() { "" } else { "logferry: " };
-    prefixed(level, &format!("{name}{text}"))
+    // Whatever is named in it: no escape sequence reaches a terminal, nothing hides what is near it.
+    let shown = text.replace(|c: char| is_hidden(c) && !"\n\t".contains(c), "\u{fffd}");
+    prefixed(level, &format!("{name}{shown}"))
 }
 
 fn prefixed(level: Level, text: &str) -> String {
