@@ -47,7 +47,7 @@ pub(super) struct Known {
 impl Known {
     /// The segment that a listing shows; none where the object is none of ours.
     pub(super) fn shipped(&mut self, listed: &Listed) -> Option<Shipped> {
-        let (directory, leaf) = listed.key.split();
+        let (directory, leaf) = listed.key.as_ref().ok()?.split();
         let leaf = Leaf::parse(leaf)?;
         let directory = match self.directories.get(directory) {
             Some(known) => Arc::clone(known),

@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use crate::model::path_text::to_text;
-use crate::model::printable::is_hidden;
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::time::Moment;
 use crate::sys::{clock, journal};
@@ -125,9 +124,7 @@ fn json(line: &Line<'_>) -> String {
 fn lines(level: Level, text: &str) -> String {
     // The journal has the name of who wrote it already.
     let name = if is_journal() { "" } else { "logferry: " };
-    // Whatever is named in it: no escape sequence reaches a terminal, nothing hides what is near it.
-    let shown = text.replace(|c: char| is_hidden(c) && !"\n\t".contains(c), "\u{fffd}");
-    prefixed(level, &format!("{name}{shown}"))
+    prefixed(level, &format!("{name}{text}"))
 }
 
 fn prefixed(level: Level, text: &str) -> String {

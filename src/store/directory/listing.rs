@@ -5,7 +5,7 @@ use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::model::key::{Leaf, ObjectKey};
+use crate::model::key::Leaf;
 use crate::store::{Kind, Listed, StoreError};
 
 /// Shows each object below `root` whose key begins with `prefix` and comes after `after`.
@@ -19,10 +19,11 @@ pub(super) fn objects(
     if !base.exists() {
         return Ok(());
     }
-    let key_of = |entry: &DirEntry| Some(entry.path().strip_prefix(root).ok()?.to_str()?.to_owned());
+    // What is no text is shown as what it looks like: it is nobody's key.
+    let name_of = |entry: &DirEntry| Some(entry.path().strip_prefix(root).ok()?.to_string_lossy().into_owned());
     let leads_on = |entry: &DirEntry| {
-        let key = key_of(entry).filter(|_| entry.depth() > 0 && entry.file_type().is_dir());
-        let Some(directory) = key.map(|key| key + "/") else { return true };
+        let name = name_of(entry).filter(|_| entry.depth() > 0 && entry.file_type().is_dir());
+        let Some(directory) = name.map(|name| name + "/") else { return true };
         let may_match = directory.starts_with(prefix) || prefix.starts_with(&directory);
         // All below a directory comes before what its own name comes before, unless it is on the way there.
         may_match && (directory.as_str() > after || after.starts_with(&directory))
@@ -30,12 +31,14 @@ pub(super) fn objects(
     let walk = WalkDir::new(base).sort_by(in_key_order).into_iter();
     for entry in walk.filter_entry(|entry| is_shown(entry) && leads_on(entry)) {
         let entry = entry.map_err(|error| failed(root, error))?;
-        let key = key_of(&entry).filter(|key| entry.file_type().is_file() && key.starts_with(prefix));
-        let Some(key) = key.filter(|key| key.as_str() > after).and_then(|key| ObjectKey::listed(&key)) else {
-            continue;
-        };
+        let name = name_of(&entry).filter(|name| entry.file_type().is_file() && name.starts_with(prefix));
+        let Some(name) = name.filter(|name| name.as_str() > after) else { continue };
         let size = entry.metadata().map_err(|error| failed(root, error))?.len();
-        if each(Listed { key, size }).is_break() {
+        let listed = match entry.path().to_str() {
+            Some(_) => Listed::new(&name, size),
+            None => Listed { key: Err(name), size },
+        };
+        if each(listed).is_break() {
             break;
         }
     }

@@ -81,10 +81,10 @@ impl S3Store {
         let page = page.await?;
         let below = self.full_prefix("");
         let objects = page.contents().iter().filter(|_| shown == Shown::Objects).filter_map(|object| {
-            let key = ObjectKey::listed(object.key()?.strip_prefix(&below)?)?;
+            let name = object.key()?.strip_prefix(&below)?;
             let size = u64::try_from(object.size().unwrap_or(0)).unwrap_or(0);
             // A server that doesn't know `start-after` begins at the beginning.
-            (key.as_str() > after).then_some(Listed { key, size })
+            (name > after).then(|| Listed::new(name, size))
         });
         let directories = page.common_prefixes().iter().filter_map(|common| common.prefix()?.strip_prefix(&below));
         let directories = directories.filter(|directory| ObjectKey::listed(directory.trim_end_matches('/')).is_some());
