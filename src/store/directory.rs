@@ -13,6 +13,7 @@
 //! The root must exist: a mount that is missing must not be filled from below. Hidden names are what Hive and its kin
 //! don't read.
 
+mod links;
 mod listing;
 
 use std::collections::{BTreeMap, HashSet};

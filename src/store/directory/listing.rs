@@ -5,6 +5,7 @@ use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::links;
 use crate::model::key::Leaf;
 use crate::store::{Kind, Listed, StoreError};
 
@@ -15,6 +16,7 @@ pub(super) fn objects(
     after: &str,
     each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
+    links::refuse_on_the_way(root, above(prefix))?;
     let base = root.join(above(prefix));
     if !base.exists() {
         return Ok(());
@@ -31,6 +33,9 @@ pub(super) fn objects(
     let walk = WalkDir::new(base).sort_by(in_key_order).into_iter();
     for entry in walk.filter_entry(|entry| is_shown(entry) && leads_on(entry)) {
         let entry = entry.map_err(|error| failed(root, error))?;
+        if name_of(&entry).is_some_and(|name| name.starts_with(prefix) && format!("{name}/").as_str() > after) {
+            links::refuse(&entry)?;
+        }
         let name = name_of(&entry).filter(|name| entry.file_type().is_file() && name.starts_with(prefix));
         let Some(name) = name.filter(|name| name.as_str() > after) else { continue };
         let size = entry.metadata().map_err(|error| failed(root, error))?.len();
@@ -52,6 +57,7 @@ pub(super) fn directories(
     each: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     let (above, begin) = (above(prefix), &prefix[above(prefix).len()..]);
+    links::refuse_on_the_way(root, above)?;
     let base = root.join(above);
     if !base.exists() {
         return Ok(());
@@ -59,6 +65,7 @@ pub(super) fn directories(
     for entry in WalkDir::new(base).min_depth(1).max_depth(1).sort_by(in_key_order).into_iter().filter_entry(is_shown) {
         let entry = entry.map_err(|error| failed(root, error))?;
         let Some(name) = entry.file_name().to_str().filter(|name| name.starts_with(begin)) else { continue };
+        links::refuse(&entry)?;
         if entry.file_type().is_dir() && each(&format!("{above}{name}/")).is_break() {
             break;
         }
