@@ -1,6 +1,11 @@
 //! What a bucket holds, page by page: 1,000 keys or directories a request.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
+
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
 
 use super::{S3Store, error};
 use crate::model::key::ObjectKey;
@@ -71,6 +76,7 @@ impl S3Store {
                 .list_objects_v2()
                 .bucket(self.bucket.as_str())
                 .prefix(self.full_prefix(prefix))
+                .encoding_type(EncodingType::Url)
                 .set_start_after(begins.clone())
                 .set_delimiter((shown == Shown::Directories).then(|| "/".to_owned()))
                 .set_continuation_token(from.clone())
@@ -81,17 +87,31 @@ impl S3Store {
         let page = page.await?;
         let below = self.full_prefix("");
         let objects = page.contents().iter().filter(|_| shown == Shown::Objects).filter_map(|object| {
-            let name = object.key()?.strip_prefix(&below)?;
+            let name = decoded(&page, object.key()?);
+            let name = name.strip_prefix(&below)?;
             let size = u64::try_from(object.size().unwrap_or(0)).unwrap_or(0);
             // A server that doesn't know `start-after` begins at the beginning.
             (name > after).then(|| Listed::new(name, size))
         });
-        let directories = page.common_prefixes().iter().filter_map(|common| common.prefix()?.strip_prefix(&below));
-        let directories = directories.filter(|directory| ObjectKey::listed(directory.trim_end_matches('/')).is_some());
+        let directories = page.common_prefixes().iter().filter_map(|common| {
+            let directory = decoded(&page, common.prefix()?).strip_prefix(&below)?.to_owned();
+            ObjectKey::listed(directory.trim_end_matches('/')).map(|_| directory)
+        });
         Ok(Page {
             objects: objects.collect(),
-            directories: directories.map(str::to_owned).collect(),
+            directories: directories.collect(),
             next: page.next_continuation_token().map(str::to_owned),
         })
     }
+}
+
+/// A key as it is. Listings are XML, which can't hold all that a key may (control characters, for one): the store is asked to
+/// percent-encode keys, and says whether it did. A space may come as `+`, since a `+` itself is encoded
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>, `encoding-type`).
+fn decoded<'k>(page: &ListObjectsV2Output, key: &'k str) -> Cow<'k, str> {
+    if page.encoding_type() != Some(&EncodingType::Url) {
+        return Cow::Borrowed(key);
+    }
+    let spaced = key.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
