@@ -55,6 +55,7 @@ fn what_ends_in_the_future_hides_no_silence() {
     assert_eq!(kinds(&web), ["stale", "clock"], "{}", web.json);
     assert!(web.what("stale").contains(" 6h") && web.what("clock").contains("number 2"), "{}", web.json);
     assert_eq!(kinds(&verify(&sandbox, &["web", "--max-age", "7h"])), ["clock"]);
+    assert_eq!(kinds(&verify(&sandbox, &["web", "--max-age", "8d"])), ["clock"]);
     for file in ["hosts", "host"] {
         let said = verify(&sandbox, &["web", "--max-age", "5h", "--expect-hosts", file]);
         assert_eq!(kinds(&said), ["absent", "clock"], "{}", said.json);

@@ -75,9 +75,9 @@ fn copies_below_a_slash_too_many_are_counted_and_a_strange_key_blinds_nobody() {
     let file = sandbox.write_log("copy", "not what its name says");
     let leaf = "web_20261122T000003Z_20261122T005959Z_i-0abc_k3f9a2-00000001-9f86d081.log.gz";
     for key in [
-        format!("service=web/dt=2026-11-22//{leaf}"),
-        "service=web/dt=2026-11-22/".to_owned(),
-        "service=web/a\u{1b}+ b".to_owned(),
+        format!("fleet/service=web/dt=2026-11-22//{leaf}"),
+        "fleet/service=web/dt=2026-11-22/".to_owned(),
+        "fleet/service=web/a\u{1b}+ b".to_owned(),
     ] {
         bucket.server.take_in("logs", key, &file, Default::default()).expect("it is taken in");
     }
