@@ -7,7 +7,10 @@ use logferry::cli::{Cli, Command};
 use logferry::cmd;
 
 fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let Cli { command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cmd::misunderstood(&error),
+    };
     let exit = match command {
         Command::Run(args) => cmd::run::run(args),
         Command::Flush(args) => cmd::flush::flush(args),

@@ -1,5 +1,6 @@
 //! `logferry verify`: what is complete is proved, and whatever is not is named.
 
+mod believed;
 mod deep;
 mod hosts;
 mod listing;

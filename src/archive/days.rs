@@ -118,7 +118,7 @@ fn below(
     let after = window.from.map_or(String::new(), |from| prefix.clone() + &spelled(from));
     let end = window.to.map(spelled);
     store.list_after(&prefix, &after, &mut |listed| {
-        let behind = &listed.key.as_str()[prefix.len()..];
+        let behind = listed.name().get(prefix.len()..).unwrap_or_default();
         // Keys come in order: behind the last day nothing of interest follows.
         if end.as_ref().is_some_and(|end| behind > end.as_str() && !behind.starts_with(end.as_str())) {
             return ControlFlow::Break(());

@@ -26,8 +26,12 @@ pub(super) fn ask(store: &dyn Store, filter: &Filter, selection: &mut Selection)
     for (stream, mut segments) in streams {
         segments.sort_by_key(|shipped| Reverse(shipped.leaf.seq));
         let host = match host(store, &segments) {
-            Ok(Some(host)) => host,
-            Ok(None) => continue,
+            Ok(Host::Named(host)) => host,
+            Ok(Host::Gone) => continue,
+            Ok(Host::Untold) => {
+                selection.hostless += 1;
+                continue;
+            }
             Err(error) if is_of_object(error.kind) => {
                 troubles.push(error);
                 continue;
@@ -44,15 +48,24 @@ pub(super) fn ask(store: &dyn Store, filter: &Filter, selection: &mut Selection)
     Ok(())
 }
 
-/// The host that the first of these segments which is still there names.
-fn host(store: &dyn Store, segments: &[&Shipped]) -> Result<Option<String>, StoreError> {
-    let mut unasked = None;
+/// What a stream says of its host.
+enum Host {
+    Named(String),
+    /// None of its objects says anything: they lost their metadata.
+    Untold,
+    /// None of its objects is there any more.
+    Gone,
+}
+
+/// The host that the first of these segments names which names any.
+fn host(store: &dyn Store, segments: &[&Shipped]) -> Result<Host, StoreError> {
+    let (mut found, mut unasked) = (Host::Gone, None);
     for shipped in segments {
         match store.describe(&shipped.key()) {
-            Ok(description) => {
-                let text = description.metadata.get("host").map(String::as_str).unwrap_or_default();
-                return Ok(Some(percent_decode_str(text).decode_utf8_lossy().into_owned()));
-            }
+            Ok(description) => match description.metadata.get("host").filter(|host| !host.is_empty()) {
+                Some(host) => return Ok(Host::Named(percent_decode_str(host).decode_utf8_lossy().into_owned())),
+                None => found = Host::Untold,
+            },
             // It has expired since it was listed.
             Err(error) if error.kind == Kind::NoObject => {}
             // Another one of the stream may know it.
@@ -60,5 +73,5 @@ fn host(store: &dyn Store, segments: &[&Shipped]) -> Result<Option<String>, Stor
             Err(error) => return Err(error),
         }
     }
-    unasked.map_or(Ok(None), Err)
+    unasked.map_or(Ok(found), Err)
 }

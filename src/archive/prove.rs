@@ -21,6 +21,7 @@ use super::{Days, Filter, Looked, Missing, Places, Selection, Shipped, missing};
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::Service;
 use crate::model::proof::laws::{self, Searched, Seen, Stream, Window};
+use crate::model::proof::verdict::many;
 use crate::model::proof::{Finding, Kind};
 use crate::model::time::Moment;
 use crate::store::{Store, StoreError};
@@ -55,12 +56,17 @@ pub struct Evidence {
     pub window: Window,
 }
 
-/// Lists what is asked for, and what is needed to judge it.
+/// Lists what is asked for, and what is needed to judge it. Segments are kept since `kept_since`, where that is not for ever.
 ///
 /// # Errors
 /// What kept the store from being listed.
-pub fn look(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Evidence, StoreError> {
-    let window = Window { since: filter.since, until: filter.until };
+pub fn look(
+    store: &dyn Store,
+    places: &Places,
+    filter: &Filter,
+    kept_since: Option<Moment>,
+) -> Result<Evidence, StoreError> {
+    let window = Window { since: filter.since, until: filter.until, kept_since };
     let selection = whole(select_all(store, places, &widened(filter))?)?;
     let mut evidence = Evidence { selection, again: Vec::new(), window };
     let doubtful = evidence.doubtful();
@@ -115,6 +121,13 @@ impl Evidence {
         let missing = missing(filter, &self.selection);
         let mut findings: Vec<_> =
             missing.into_iter().map(|Missing { what, hint }| Finding::new(Kind::Nothing, what).hint(hint)).collect();
+        if self.selection.hostless > 0 {
+            let streams = many(self.selection.hostless as u64, "more stream");
+            let what =
+                format!("{streams} may be of a host that is asked for: their objects have lost the metadata that tell");
+            findings
+                .push(Finding::new(Kind::Unread, what).hint("name instances (--instance), which stand in the keys"));
+        }
         let has_any = |of: &Stream<'_>| of.within(&self.window).next().is_some();
         let hint = "see --since, --until, --instance and --host; `logferry ls` shows what is there";
         for service in filter.distinct_services().into_iter().filter(|service| self.selection.is_known(service)) {

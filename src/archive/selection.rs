@@ -29,6 +29,8 @@ pub struct Selection {
     pub instances: BTreeSet<Instance>,
     /// Their host names; known only where hosts are asked for.
     pub hosts: BTreeSet<String>,
+    /// How many streams don't tell their host, where hosts are asked for: they are left out.
+    pub hostless: usize,
 }
 
 impl Selection {
@@ -46,6 +48,7 @@ impl Selection {
             others,
             instances,
             hosts,
+            hostless: 0,
         }
     }
 

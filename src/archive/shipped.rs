@@ -47,7 +47,8 @@ pub(super) struct Known {
 impl Known {
     /// The segment that a listing shows; none where the object is none of ours.
     pub(super) fn shipped(&mut self, listed: &Listed) -> Option<Shipped> {
-        let (leaf, (directory, _)) = (listed.key.leaf()?, listed.key.split());
+        let key = listed.key.as_ref().ok()?;
+        let (leaf, (directory, _)) = (key.leaf()?, key.split());
         let directory = match self.directories.get(directory) {
             Some(known) => Arc::clone(known),
             None => once(&mut self.directories, directory.into()),

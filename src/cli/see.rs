@@ -1,8 +1,10 @@
 //! What runs tell those who watch: how they log, and the metrics that they write.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command, ValueEnum};
 
 use crate::config;
 
@@ -16,6 +18,26 @@ pub enum LogFormat {
     Json,
 }
 
+/// Reads a form; an environment variable that is empty counts as one that is not set, as systemd's and cron's files often have it.
+#[derive(Clone)]
+struct OrUnset;
+
+impl TypedValueParser for OrUnset {
+    type Value = LogFormat;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<LogFormat, clap::Error> {
+        match value.is_empty() {
+            true => Ok(LogFormat::default()),
+            false => EnumValueParser::<LogFormat>::new().parse_ref(command, arg, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let forms: Vec<_> = LogFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+        Some(Box::new(forms.into_iter()))
+    }
+}
+
 /// How a command that ships logs.
 #[derive(Debug, Args)]
 pub struct LogFormatArgs {
@@ -23,7 +45,7 @@ pub struct LogFormatArgs {
     /// priority of each line in either form
     #[arg(
         long,
-        value_enum,
+        value_parser = OrUnset,
         value_name = "text|json",
         default_value = "text",
         env = "LOGFERRY_LOG_FORMAT",

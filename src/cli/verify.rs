@@ -8,8 +8,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::read::{FilterArgs, ReadArgs};
-use crate::config;
 use crate::model::proof::sample::Amount;
+
+/// Reads how long ago something may be, or is kept: `2h`, `90d`, `7years`.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err(format!("{text:?} is no time")),
+        Ok(span) => Ok(span),
+        Err(error) => Err(format!("{text:?} is not a time such as \"2h\" or \"90d\": {error}")),
+    }
+}
 
 /// `logferry verify`.
 #[derive(Debug, Args)]
@@ -29,8 +37,12 @@ pub struct Verify {
     pub expect_hosts: Option<PathBuf>,
     /// Fail where the newest segment ended longer ago than this, 2h or 1d: that of each expected host (--expect-hosts), else
     /// that of each SERVICE, of whatever instance; else that of all
-    #[arg(long, value_name = "DURATION", value_parser = config::parse_duration, conflicts_with = "until")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_span, conflicts_with = "until")]
     pub max_age: Option<Duration>,
+    /// How long the store keeps segments, 90d, where a lifecycle rule removes them: what is missing at the beginning of a
+    /// stream is then no failure where it may have expired
+    #[arg(long, value_name = "DURATION", value_parser = parse_span)]
+    pub kept_for: Option<Duration>,
     /// Print one machine-readable report on standard output
     #[arg(long)]
     pub json: bool,

@@ -21,6 +21,7 @@ pub mod verify;
 mod work;
 
 use std::io::ErrorKind;
+use std::process::ExitCode;
 
 use crate::archive::{self, Filter, Missing, Places, Selection, local};
 use crate::cli::LogFormat;
@@ -59,6 +60,17 @@ fn misconfigured(error: &ConfigError) -> Exit {
     Exit::Config
 }
 
+/// Tells what the command line was not understood for, or the help that it asks for.
+pub fn misunderstood(error: &clap::Error) -> ExitCode {
+    match error.use_stderr() && style::is_journal() {
+        // Each line has its priority there.
+        true => steps::complain(&error.to_string()),
+        // Where nobody reads, nobody can be told.
+        false => drop(error.print()),
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
 /// Complains of a mistake in the arguments that shows only when they are taken together.
 fn misused(why: &str) -> Exit {
     steps::complain(why);
@@ -75,8 +87,25 @@ struct Archive {
     to: Destination,
 }
 
-/// Opens the store that a reading command is to read from.
+/// Why there is nothing to read from.
+enum Unopened {
+    /// What is asked for makes no sense; it was complained of.
+    Misconfigured(Exit),
+    /// That store can't be opened.
+    Store(Destination, StoreError),
+}
+
+/// Opens the store that a reading command is to read from; complains where it can't.
 fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
+    try_to_open_archive(args).map_err(|unopened| match unopened {
+        Unopened::Misconfigured(exit) => exit,
+        Unopened::Store(_, error) => unreadable(&error),
+    })
+}
+
+/// As [`open_archive`]; what is wrong with the store is left to the caller.
+fn try_to_open_archive(args: &ReadArgs) -> Result<Archive, Unopened> {
+    let misconfigured = |error: &ConfigError| Unopened::Misconfigured(misconfigured(error));
     let ReadArgs { store: args, any_layout } = args;
     steps::tell(verbosity(args.verbose));
     let file = config::File::read(args.config.as_deref()).map_err(|error| misconfigured(&error))?;
@@ -85,7 +114,10 @@ fn open_archive(args: &ReadArgs) -> Result<Archive, Exit> {
         misconfigured(&error)
     })?;
     let stop = Stop::default();
-    let store = store::open(&to, &file.s3, &stop).map_err(|error| unreadable(&error))?;
+    let store = match store::open(&to, &file.s3, &stop) {
+        Ok(store) => store,
+        Err(error) => return Err(Unopened::Store(to, error)),
+    };
     let places = match any_layout {
         true => Places::Everywhere,
         false => Places::Known([vec![file.layout, Layout::default()], file.former_layouts].concat()),
@@ -112,9 +144,19 @@ fn tell_of_beginnings(filter: &Filter, selection: &Selection) {
 
 /// Complains of names that are asked for and are not there.
 fn tell_missing(filter: &Filter, selection: &Selection) -> Exit {
+    tell_hostless(selection);
     let missing = archive::missing(filter, selection);
     missing.iter().for_each(|Missing { what, hint }| complain(what, Some(hint)));
     if missing.is_empty() { Exit::Done } else { Exit::Failed }
+}
+
+/// Complains of streams that are left out since nobody knows whether they are of a host that is asked for.
+fn tell_hostless(selection: &Selection) {
+    if selection.hostless > 0 {
+        let streams = report::count(selection.hostless, "stream");
+        let what = format!("{streams} left out: their objects have lost the metadata that tell of which host they are");
+        complain(&what, Some("name instances (--instance), which stand in the keys"));
+    }
 }
 
 /// Tells of objects that were put there by something else.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli;
 use crate::exit::Exit;
+use crate::model::printable::printable;
 use crate::model::probe::{self, Facts, Limits, State, Verdict};
 use crate::model::problem;
 use crate::model::time::Moment;
@@ -31,12 +32,29 @@ pub fn status(args: &cli::Status) -> ExitCode {
             return Exit::Failed.into();
         }
     };
+    let used = match overview.is_used {
+        true => Exit::Done,
+        false => unused(args),
+    };
     let status = Status::of(overview, now);
     let told = match args.json {
         true => report::print_json(&status),
-        false => status.lines().iter().try_for_each(|line| steps::say(line)),
+        // That nothing waits in the wrong directory is no news.
+        false if used != Exit::Done => Ok(()),
+        false => status.lines().iter().try_for_each(|line| steps::say(&printable(line))),
     };
-    told.map_or(Exit::Failed, |()| Exit::Done).into()
+    told.map_or(Exit::Failed, |()| used).into()
+}
+
+/// Complains of a directory in which no run has worked: a slip in its name must not look healthy.
+fn unused(args: &cli::Status) -> Exit {
+    let dir = args.state_dir.display();
+    let what = match args.state_dir.exists() {
+        true => format!("{dir} holds nothing of logferry's: no run has worked with it"),
+        false => format!("{dir} is not there: no run has worked with it"),
+    };
+    super::complain(&what, Some("before the first run that is in order; else see --state-dir"));
+    Exit::Failed
 }
 
 fn judge(Overview { survey, runs, .. }: &Overview, now: Moment, limits: &Limits) -> Verdict {

@@ -2,28 +2,35 @@
 
 mod page;
 
-use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Archive;
+use super::{Archive, Unopened};
 use crate::archive::Filter;
 use crate::archive::prove::{self, Evidence, deep};
 use crate::cli::verify::Verify;
 use crate::exit::Exit;
+use crate::model::destination::Destination;
 use crate::model::names::Service;
-use crate::model::proof::expected::{self, Age};
+use crate::model::problem;
+use crate::model::proof::expected::{self, Age, Newest};
 use crate::model::proof::laws::{Stream, Window};
 use crate::model::proof::progress::Progress;
 use crate::model::proof::sample::Amount;
-use crate::model::proof::verdict::{ReadBack, Verdict, tallies};
-use crate::model::proof::{Finding, chart};
+use crate::model::proof::verdict::{ReadBack, Totals, Verdict, tallies};
+use crate::model::proof::{Finding, Kind, chart, news};
+use crate::model::size;
 use crate::model::time::Moment;
 use crate::report;
 use crate::report::reading::Shown;
 use crate::store::{Store, StoreError};
 use crate::sys::clock;
 use page::PageFile;
+
+/// The most bytes of a file of hosts: some hundred thousand names.
+const LARGEST: u64 = 16 << 20;
 
 /// Judges what is asked for, and tells what came of it.
 pub fn verify(args: Verify) -> Exit {
@@ -36,9 +43,10 @@ pub fn verify(args: Verify) -> Exit {
         Ok(expected) => expected.unwrap_or_default(),
         Err(exit) => return exit,
     };
-    let archive = match super::open_archive(&args.from) {
-        Ok(archive) => archive,
-        Err(exit) => return exit,
+    let archive = match super::try_to_open_archive(&args.from) {
+        Err(Unopened::Misconfigured(exit)) => return exit,
+        Err(Unopened::Store(to, error)) => Err((to, error)),
+        Ok(archive) => Ok(archive),
     };
     // That it can't be written shows before hours of reading.
     let page = match args.html.as_deref().map(PageFile::open).transpose() {
@@ -50,12 +58,10 @@ pub fn verify(args: Verify) -> Exit {
         expected: &expected,
         amount: args.depth.amount(),
         age: Age { most: args.max_age, now },
+        kept_since: args.kept_for.map(|time| now.before(time)),
     };
-    let proof = match asked.prove(&archive) {
-        Ok(proof) => proof,
-        Err(error) => return super::unreadable(&error),
-    };
-    told(&proof, page, args.json)
+    let proof = archive.and_then(|archive| asked.prove(&archive).map_err(|error| (archive.to, error)));
+    told(&proof.unwrap_or_else(|(to, error)| asked.unlisted(&to, &error)), page, args.json)
 }
 
 /// Tells what came of it, in all ways that were asked for.
@@ -74,7 +80,12 @@ fn told(proof: &Proof, page: Option<PageFile>, json: bool) -> Exit {
 /// The hosts that a file names.
 fn expected_hosts(path: &Path) -> Result<Vec<String>, Exit> {
     let failed = |why: String| super::misused(&format!("read {}: {why}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+    read.map_err(|error| failed(error.to_string()))?;
+    if text.len() as u64 > LARGEST {
+        return Err(failed(format!("it has more than {}: is it the right file?", size::show(LARGEST))));
+    }
     expected::parse(&text).map_err(|(line, why)| {
         let at = if line == 0 { String::new() } else { format!("line {line}: ") };
         failed(format!("{at}{why}\n  hint: a host name or an instance a line, `#` begins a comment"))
@@ -87,6 +98,8 @@ struct Asked<'a> {
     expected: &'a [String],
     amount: Amount,
     age: Age,
+    /// From when on the store keeps segments, where that is not for ever.
+    kept_since: Option<Moment>,
 }
 
 /// What came of it.
@@ -99,7 +112,7 @@ impl Asked<'_> {
     fn prove(&self, Archive { store, places, to, .. }: &Archive) -> Result<Proof, StoreError> {
         let progress = Arc::new(Progress::default());
         let shown = Shown::start(&progress);
-        let evidence = prove::look(store.as_ref(), places, self.filter)?;
+        let evidence = prove::look(store.as_ref(), places, self.filter, self.kept_since)?;
         let (streams, window) = (evidence.streams(), evidence.window);
         let mut findings = evidence.judge(&streams, self.age.now);
         findings.extend(evidence.nothing(self.filter, &streams));
@@ -123,15 +136,32 @@ impl Asked<'_> {
         Ok(Proof { verdict, chart })
     }
 
+    /// What it came to where the store can't be listed: whoever reads the page or the document must not find an older one.
+    fn unlisted(&self, to: &Destination, error: &StoreError) -> Proof {
+        let found = Finding::new(Kind::Unlisted, problem::chain(error));
+        let verdict = Verdict {
+            store: to.to_string(),
+            at: self.age.now,
+            window: Window { since: self.filter.since, until: self.filter.until, kept_since: self.kept_since },
+            amount: self.amount,
+            services: Vec::new(),
+            totals: Totals::default(),
+            read: ReadBack::default(),
+            foreign: 0,
+            findings: vec![Finding { hint: error.kind.hint().map(str::to_owned), ..found }],
+        };
+        Proof { verdict, chart: None }
+    }
+
     /// Who has not shipped, or not lately.
     fn late(&self, store: &dyn Store, streams: &[Stream<'_>], window: &Window) -> Result<Vec<Finding>, StoreError> {
         if !self.expected.is_empty() {
-            let newest = prove::newest(store, streams, window, self.expected)?;
+            let newest = prove::newest(store, streams, window, self.expected, self.age.now)?;
             return Ok(expected::absent(self.expected, &newest, self.age));
         }
-        let mut newest: BTreeMap<&Service, Moment> = BTreeMap::new();
+        let mut newest: Newest<&Service> = Newest::new();
         for stream in streams {
-            let ends = stream.within(window).map(|(_, seen)| seen.leaf().last.max(seen.leaf().first));
+            let ends = stream.within(window).map(|(_, seen)| news::end(seen.leaf(), self.age.now));
             if let Some(end) = ends.max() {
                 let known = newest.entry(stream.service).or_insert(end);
                 *known = end.max(*known);

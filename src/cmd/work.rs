@@ -228,7 +228,7 @@ impl Work<'_> {
             discovery.keep_only(only);
         }
         if nothing_to_do(&recovered, &discovery, spool)? {
-            log::info!("nothing to do; {} logs are empty", discovery.empty.len());
+            log::info!("nothing to do; {} empty", report::count(discovery.empty.len(), "log"));
             return Ok(Pass { logs, ..Pass::default() });
         }
         spool.make_durable()?;

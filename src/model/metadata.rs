@@ -57,6 +57,11 @@ pub fn of(sealed: &SealedSegment) -> Metadata {
     metadata
 }
 
+/// Whether a value may have been cut, so that its beginning is not there.
+pub fn is_cut(value: &str) -> bool {
+    value.len() == LONGEST_VALUE && value.starts_with("...")
+}
+
 /// Bytes as a header value.
 fn header_text(bytes: &[u8]) -> String {
     let text = percent_encode(bytes, IN_HEADERS).to_string();

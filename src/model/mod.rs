@@ -25,6 +25,7 @@ pub mod names;
 pub mod notice;
 pub mod path_text;
 pub mod plan;
+pub mod printable;
 pub mod priority;
 pub mod probe;
 pub mod problem;

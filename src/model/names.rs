@@ -9,8 +9,9 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use super::digest::Digest;
+use super::digest::{Digest, is_hex};
 use super::path_text::{self, escape};
+use super::printable::printable;
 
 /// What a log is about: by default the log's file name without `.log`. Any bytes, never empty. Clones share them: a listing
 /// holds the same few names thousands of times.
@@ -61,6 +62,14 @@ impl Service {
         meant.or_else(|| Self::new(name))
     }
 
+    /// Whether a name as it stands in a key may have been cut: a whole name may look the same.
+    pub fn may_be_cut(encoded: &str) -> bool {
+        // An escape is never cut, so that up to two bytes are left.
+        let is_long = (Self::LONGEST_ENCODED - 2..=Self::LONGEST_ENCODED).contains(&encoded.len());
+        let mark = encoded.as_bytes().split_last_chunk::<18>().and_then(|(_, mark)| mark.strip_prefix(b".."));
+        is_long && mark.is_some_and(|mark| mark.iter().copied().all(is_hex))
+    }
+
     /// Reads what [`Self::encoded`] wrote, and nothing else: no two keys are of one segment. A name that was cut stays
     /// as it stands in the key.
     pub fn decode(encoded: &str) -> Option<Self> {
@@ -69,11 +78,10 @@ impl Service {
     }
 }
 
-/// For people: what isn't text, and what would move a terminal's cursor, is replaced.
+/// For people: what isn't text, and what would move a terminal's cursor or hide what is near it, is replaced.
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string_lossy();
-        f.write_str(&text.replace(|c: char| c.is_control(), "\u{fffd}"))
+        f.write_str(&printable(&self.0.to_string_lossy()))
     }
 }
 

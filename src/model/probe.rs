@@ -11,6 +11,9 @@ use super::history::History;
 use super::size;
 use super::time::Moment;
 
+/// How far ahead of now a success may be: a clock is set by less all the time.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// How it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -44,10 +47,11 @@ impl State {
         match self {
             Self::Ok => "within the limits, and the last run ended well",
             Self::Warning => {
-                "within the limits, but the last run did not ship all, was cut short, or something is damaged"
+                "within the limits, but the last run did not ship all, was cut short, something is damaged, or the clock was set back"
             }
             Self::Critical => {
-                "a limit is passed: no run has succeeded for so long, or so much waits in the spool; also wrong usage"
+                "a limit is passed: no run has succeeded for so long (or the last success is further ahead of the clock than that), or so \
+                 much waits in the spool; also wrong usage"
             }
             Self::Unknown => "nothing has run yet, or the state directory can't be read",
         }
@@ -156,21 +160,27 @@ fn judge_age(facts: &Facts<'_>, limits: &Limits, verdict: &mut Verdict) {
         return verdict.say(State::Unknown, why.unwrap_or_else(|| "no run has begun yet".to_owned()));
     };
     let since = history.success.map_or(history.since, |success| success.at);
-    let age = facts.now.since(since);
-    let is_over = limits.max_age.is_some_and(|most| age > most);
+    // A clock that was ahead would make a success look fresh until that time comes.
+    let (age, ahead) = (facts.now.since(since), since.since(facts.now));
+    let is_over = limits.max_age.is_some_and(|most| age.max(ahead) > most);
+    let is_ahead = ahead > AHEAD;
     let what = match history.success {
+        Some(_) if is_ahead => format!("the clock was set back: by it, the last success is {} ahead", rough(ahead)),
+        None if is_ahead => format!("no run has succeeded, and the clock was set back by {}", rough(ahead)),
         Some(_) => format!("last success {} ago", rough(age)),
         None => format!("no run has succeeded since the first, {} ago", rough(age)),
     };
     let state = match is_over {
         true => State::Critical,
-        false if history.success.is_none() => State::Warning,
+        false if is_ahead || history.success.is_none() => State::Warning,
         false => State::Ok,
     };
     let over = limits.max_age.filter(|_| is_over).map(|most| format!(" (limit {})", rough(most)));
     verdict.say(state, what + &over.unwrap_or_default());
     let limit = limits.max_age.map_or_else(String::new, |most| most.as_secs().to_string());
-    verdict.numbers.push(format!("age={}s;;{limit};0", age.as_secs()));
+    // The form's word for what is not known.
+    let seconds = if is_ahead { "U".to_owned() } else { format!("{}s", age.as_secs()) };
+    verdict.numbers.push(format!("age={seconds};;{limit};0"));
 }
 
 fn judge_spool(facts: &Facts<'_>, limits: &Limits, verdict: &mut Verdict) {
@@ -246,6 +256,24 @@ mod tests {
         );
         assert_eq!(verdict(Some(&history), 0, 7301).state, State::Critical);
         assert_eq!(verdict(Some(&history), (1 << 30) + 1, 200).state, State::Critical);
+    }
+
+    #[test]
+    fn a_success_that_is_still_to_come_is_no_fresh_one() {
+        let mut history = History::new(at(0));
+        ended(&mut history, 0, 10_000);
+        assert_eq!(verdict(Some(&history), 0, 9_940).state, State::Ok);
+        let ahead = verdict(Some(&history), 0, 9_939);
+        assert_eq!(ahead.state, State::Warning);
+        assert!(
+            ahead
+                .to_string()
+                .starts_with("LOGFERRY WARNING - the clock was set back: by it, the last success is 1m ahead")
+        );
+        assert!(ahead.to_string().contains(" | age=U;;7200;0 "), "{ahead}");
+        // It would be taken for a fresh one for longer than the limit.
+        assert_eq!(verdict(Some(&history), 0, 2_800).state, State::Warning);
+        assert_eq!(verdict(Some(&history), 0, 2_799).state, State::Critical);
     }
 
     #[test]

@@ -4,12 +4,14 @@
 
 pub mod chain;
 pub mod chart;
-
 pub mod expected;
+mod expiry;
 pub mod laws;
+pub mod news;
 pub mod object;
 pub mod progress;
 pub mod sample;
+mod sense;
 pub mod verdict;
 mod window;
 
@@ -34,6 +36,8 @@ pub enum Kind {
     Chain,
     /// An object could not be read now.
     Unread,
+    /// The store could not be listed now.
+    Unlisted,
     /// A host that is expected has shipped nothing, or not lately.
     Absent,
     /// Nothing has arrived lately.
@@ -46,7 +50,7 @@ pub enum Kind {
     Bare,
     /// An object's metadata tells of something that went wrong on its machine.
     Notice,
-    /// A stream's first segment in the window that was asked for is all that is known of its beginning.
+    /// What was before a stream's first segment may have expired, or is lost: that can't be told.
     Cut,
 }
 
@@ -65,7 +69,7 @@ impl Kind {
     pub fn gravity(self) -> Gravity {
         match self {
             Self::Gap | Self::Beginning | Self::Doubled => Gravity::Fails,
-            Self::Damaged | Self::Chain | Self::Unread => Gravity::Fails,
+            Self::Damaged | Self::Chain | Self::Unread | Self::Unlisted => Gravity::Fails,
             Self::Absent | Self::Stale | Self::Nothing => Gravity::Fails,
             Self::Clock | Self::Bare | Self::Notice | Self::Cut => Gravity::Warns,
         }
@@ -80,6 +84,7 @@ impl Kind {
             Self::Damaged => "damaged",
             Self::Chain => "chain",
             Self::Unread => "not read",
+            Self::Unlisted => "not listed",
             Self::Absent => "absent",
             Self::Stale => "stale",
             Self::Nothing => "nothing",
@@ -99,13 +104,14 @@ impl Kind {
             Self::Damaged => ("damaged object", "damaged objects"),
             Self::Chain => ("break of a chain", "breaks of chains"),
             Self::Unread => ("object that could not be read", "objects that could not be read"),
+            Self::Unlisted => ("listing that failed", "listings that failed"),
             Self::Absent => ("absent host", "absent hosts"),
             Self::Stale => ("stale service", "stale services"),
             Self::Nothing => ("name of which nothing is there", "names of which nothing is there"),
             Self::Clock => ("contradiction of clocks", "contradictions of clocks"),
             Self::Bare => ("object without metadata", "objects without metadata"),
             Self::Notice => ("notice", "notices"),
-            Self::Cut => ("stream whose beginning is not there", "streams whose beginning is not there"),
+            Self::Cut => ("stream whose beginning may have expired", "streams whose beginning may have expired"),
         };
         format!("{count} {}", if count == 1 { one } else { more })
     }

@@ -62,6 +62,11 @@ impl Moment {
         self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
+    /// That long before it; the first moment that there is, where that would be earlier still.
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
     /// How long it is after another one; nothing where it is before that.
     pub fn since(self, earlier: Self) -> Duration {
         u64::try_from(self.0.saturating_sub(earlier.0)).map_or(Duration::ZERO, Duration::from_nanos)

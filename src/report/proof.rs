@@ -6,6 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::steps;
+use crate::model::printable::printable;
 use crate::model::proof::laws::Window;
 use crate::model::proof::sample::Amount;
 use crate::model::proof::verdict::{ReadBack, Tally, Totals, Verdict};
@@ -26,6 +27,8 @@ struct Report<'v> {
     since: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_since: Option<Moment>,
     mode: &'static str,
     proved: bool,
     exit_code: u8,
@@ -42,13 +45,14 @@ struct Report<'v> {
 /// # Errors
 /// Where the output can't be written; it was complained of.
 pub fn json(verdict: &Verdict, exit_code: u8) -> io::Result<()> {
-    let Window { since, until } = verdict.window;
+    let Window { since, until, kept_since } = verdict.window;
     super::print_json(&Report {
         version: env!("CARGO_PKG_VERSION"),
         store: &verdict.store,
         at: verdict.at,
         since,
         until,
+        kept_since,
         mode: mode(verdict.amount),
         proved: verdict.is_proved(),
         exit_code,
@@ -122,14 +126,15 @@ fn tell(findings: &[Finding]) {
         if *of_kind > TOLD {
             continue;
         }
-        let mut text = format!("{}: {}", finding.kind.word(), finding.what);
+        // Keys hold what someone else may have written: each is on one line, and forges none.
+        let mut text = format!("{}: {}", finding.kind.word(), printable(&finding.what));
         // The keys of doubled objects are in the sentence.
         if let Some(key) = finding.key.as_ref().filter(|_| finding.kind != Kind::Doubled) {
-            text = format!("{text}\n  {key}");
+            text = format!("{text}\n  {}", printable(key));
         }
         // What to do is said once: it is the same for all of a kind, but for some words.
         if let Some(hint) = finding.hint.as_ref().filter(|hint| hinted.as_ref() != Some(*hint)) {
-            text = format!("{text}\n  hint: {hint}");
+            text = format!("{text}\n  hint: {}", printable(hint));
             hinted = Some(hint.clone());
         }
         steps::complain(&text);

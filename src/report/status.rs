@@ -10,6 +10,7 @@ use crate::model::history::{Begun, History, Run, Skipped, Success, Trouble};
 use crate::model::lag::Lag;
 use crate::model::path_text::to_text;
 use crate::model::probe::rough;
+use crate::model::proof::news::is_to_come;
 use crate::model::segment::{SealedSegment, SegmentName};
 use crate::model::size;
 use crate::model::time::Moment;
@@ -17,6 +18,9 @@ use crate::spool::{Overview, Runs, Survey};
 
 /// How many problems of the last run are listed for people.
 const LISTED: usize = 10;
+
+/// What is said of a segment whose end is still to come.
+const TO_COME: &str = ", which is still to come: a clock was wrong, or someone has set the log's own time";
 
 /// What is told.
 #[derive(Serialize)]
@@ -98,7 +102,7 @@ struct Kept {
 impl Status {
     /// What an overview tells.
     pub fn of(overview: Overview, now: Moment) -> Self {
-        let Overview { survey, runs, streams, newest, kept } = overview;
+        let Overview { survey, runs, streams, newest, kept, .. } = overview;
         let cut_short = runs.cut_short();
         let Runs { history, unread, skipped, at_work } = runs;
         let (last_run, last_success, lagging) =
@@ -141,7 +145,8 @@ impl Status {
         }
         if let Some(newest) = &self.streams.newest {
             let (count, last) = (super::count(self.streams.count, "stream"), newest.last.to_second());
-            lines.push(format!("shipped: {count}, the newest up to {last} ({})", newest.path));
+            let doubt = if is_to_come(newest.last, self.now) { TO_COME } else { "" };
+            lines.push(format!("shipped: {count}, the newest up to {last} ({}){doubt}", newest.path));
         }
         if self.kept.segments > 0 {
             let segments = super::count(self.kept.segments, "shipped segment");

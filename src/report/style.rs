@@ -62,7 +62,8 @@ pub fn form() -> Form {
     FORM.get().copied().unwrap_or_default()
 }
 
-fn is_journal() -> bool {
+/// Whether standard error is the journal.
+pub fn is_journal() -> bool {
     static JOURNAL: OnceLock<bool> = OnceLock::new();
     *JOURNAL.get_or_init(|| journal::is_read_from(std::io::stderr()))
 }

@@ -16,6 +16,8 @@ use super::survey::{Survey, survey};
 /// What there is.
 #[derive(Default)]
 pub struct Overview {
+    /// Whether a run has worked with it.
+    pub is_used: bool,
     /// What waits, and what may be missing.
     pub survey: Survey,
     /// What the runs came to.
@@ -53,7 +55,19 @@ pub fn overview(state_dir: &Path) -> Result<Overview> {
         overview.newest = kept.max_by_key(|sealed| sealed.seal.last);
     }
     overview.kept = copies(state_dir)?;
+    overview.is_used = is_used(state_dir)?;
     Ok(overview)
+}
+
+/// Whether there is anything of what a run makes first.
+fn is_used(state_dir: &Path) -> Result<bool> {
+    let Some(dir) = dir(state_dir)? else { return Ok(false) };
+    for name in ["spool", "last.json", "instance.json"] {
+        if dir.look(name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Counts the shipped segments that stay in a state directory, which need not be there.

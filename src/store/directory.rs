@@ -13,6 +13,7 @@
 //! The root must exist: a mount that is missing must not be filled from below. Hidden names are what Hive and its kin
 //! don't read.
 
+mod links;
 mod listing;
 
 use std::collections::{BTreeMap, HashSet};
@@ -249,7 +250,8 @@ impl Store for DirectoryStore {
         let failed = |error: io::Error| StoreError::new("look at", key, Kind::Local, error);
         let size = file.metadata().map_err(failed)?.len();
         let mut text = String::new();
-        let read = dir.open_read(metadata_file(key.split().1)).map(|mut file| file.read_to_string(&mut text));
+        let read = dir.open_read(metadata_file(key.split().1));
+        let read = read.map(|file| file.take(LARGEST_METADATA).read_to_string(&mut text));
         let metadata: BTreeMap<String, String> = match read {
             Ok(Ok(_)) => serde_json::from_str(&text).map_err(|error| failed(error.into()))?,
             Ok(Err(error)) => return Err(failed(error)),
@@ -259,6 +261,9 @@ impl Store for DirectoryStore {
         Ok(Description { size, metadata, content_type: None })
     }
 }
+
+/// The most that is read of a file of metadata, in bytes: ours have 2 KiB at most. One that is longer ends too early to be JSON.
+const LARGEST_METADATA: u64 = 64 * 1024;
 
 fn metadata_file(leaf: &str) -> String {
     format!(".{leaf}.json")

@@ -163,10 +163,23 @@ const CHECKED: &[u8] =
 /// An object that a listing shows.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Its key, under the store's prefix.
-    pub key: ObjectKey,
+    /// Its key, under the store's prefix; `Err` has one that none of ours can be (`a//b`, a name that is no text): whoever
+    /// lists counts it, and nothing can be done with it.
+    pub key: Result<ObjectKey, String>,
     /// Its size in bytes.
     pub size: u64,
+}
+
+impl Listed {
+    /// An object that a store lists under that name.
+    fn new(name: &str, size: u64) -> Self {
+        Self { key: ObjectKey::listed(name).ok_or_else(|| name.to_owned()), size }
+    }
+
+    /// Its key, be it one of ours or not.
+    pub fn name(&self) -> &str {
+        self.key.as_ref().map_or_else(String::as_str, ObjectKey::as_str)
+    }
 }
 
 /// What an object says of itself.

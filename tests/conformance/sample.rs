@@ -176,7 +176,7 @@ pub(crate) fn is_absent(store: &dyn Store, sample: &Sample) -> Outcome {
 pub(crate) fn keys(store: &dyn Store, prefix: &str) -> Outcome<Vec<ObjectKey>> {
     let mut keys = Vec::new();
     store.list(prefix, &mut |listed| {
-        keys.push(listed.key);
+        keys.extend(listed.key);
         ControlFlow::Continue(())
     })?;
     Ok(keys)

@@ -128,3 +128,15 @@ fn small_objects_become_one_table_as_the_guide_has_it() {
     }
     assert_eq!(csv(&sandbox, &[query]), expected);
 }
+
+#[test]
+fn what_the_guide_says_of_crs_without_any_lf_and_of_a_byte_order_mark_holds() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("bar.log", "10 %\r20 %\r30 %");
+    sandbox.write_log("marked.log", "\u{feff}one\ntwo\n");
+    sandbox.run_all().quiet();
+    let view = blocks("sql", &[("/mnt/logs", &sandbox.path("store"))]).swap_remove(0);
+    let query =
+        "SELECT service, count(*) AS rows, sum(strlen(line)) AS bytes FROM logs GROUP BY service ORDER BY service;";
+    assert_eq!(csv(&sandbox, &[&view, query]), "bar,3,12\nmarked,2,6\n");
+}

@@ -16,7 +16,7 @@ fn probe(sandbox: &Sandbox, args: &[&str]) -> (i32, String) {
         assert!(label.bytes().all(|byte| byte.is_ascii_lowercase()), "{text}");
         let values: Vec<&str> = values.split(';').collect();
         let value = values[0].trim_end_matches(['s', 'B']);
-        assert!(values.len() == 4 && value.parse::<u64>().is_ok() && values[3] == "0", "{text}");
+        assert!(values.len() == 4 && (value == "U" || value.parse::<u64>().is_ok()) && values[3] == "0", "{text}");
     }
     (ended.code, text)
 }
@@ -47,6 +47,43 @@ fn a_success_within_the_limit_is_ok_and_one_beyond_it_critical() {
     assert_eq!(code, 2, "{text}");
     assert!(text.starts_with("LOGFERRY CRITICAL - last success 3h 1m ago (limit 2h)"), "{text}");
     assert_eq!(probe(&sandbox, &["--max-age", "4h"]).0, 0);
+}
+
+#[test]
+fn a_success_of_a_time_that_is_still_to_come_is_not_fresh() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "one\n");
+    sandbox.run_all().quiet();
+    let success_in = |seconds: u64| {
+        let record = std::fs::read_to_string(sandbox.path("state/last.json")).expect("a record");
+        let mut record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
+        record["success"]["at"] = humantime::format_rfc3339(later).to_string().into();
+        std::fs::write(sandbox.path("state/last.json"), record.to_string()).expect("a record");
+    };
+    success_in(73 * 365 * 86_400);
+    let (code, text) = probe(&sandbox, &["--max-age", "2h"]);
+    assert!(code == 2 && text.contains("CRITICAL - the clock was set back: by it, the last success is "), "{text}");
+    success_in(3600);
+    let (code, text) = probe(&sandbox, &["--max-age", "2h"]);
+    assert!(code == 1 && text.contains(" | age=U;;7200;0"), "{text}");
+}
+
+#[test]
+fn a_directory_in_which_no_run_has_worked_does_not_look_healthy() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("other")).expect("a directory");
+    for (dir, told) in [("nowhere", "is not there: no run"), ("other", "holds nothing of logferry's: no run")] {
+        let dir = sandbox.path(dir);
+        let dir = dir.to_str().expect("a text");
+        let ended = sandbox.run(["status", "--state-dir", dir]).expect(1);
+        assert!(ended.stderr.contains(told) && ended.stdout.is_empty(), "{ended:?}");
+        let ended = sandbox.run(["status", "--json", "--state-dir", dir]).expect(1);
+        assert!(ended.stderr.contains(told) && ended.text().contains("\"last_run\": null"), "{ended:?}");
+        assert_eq!(probe(&sandbox, &["--max-age", "2h", "--state-dir", dir]).0, 3);
+    }
+    sandbox.run_all().quiet();
+    sandbox.run(["status"]).expect(0);
 }
 
 #[test]

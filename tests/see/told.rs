@@ -76,6 +76,26 @@ fn each_line_has_its_priority_where_the_journal_reads_it() {
 }
 
 #[test]
+fn a_mistake_on_the_command_line_has_its_priority_too() {
+    let sandbox = Sandbox::new();
+    let told = journal(&sandbox, &["--no-such-option"], |dev, ino| format!("{dev}:{ino}"));
+    assert!(!told.is_empty() && told.lines().all(|line| line.starts_with("<3>")), "{told}");
+    let told = journal(&sandbox, &["--no-such-option"], |_, _| String::new());
+    assert!(told.starts_with("error: "), "{told}");
+}
+
+#[test]
+fn an_environment_variable_that_is_empty_counts_as_not_set() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "one\n");
+    let mut run = sandbox.logferry();
+    run.arg("run").arg(sandbox.path("log")).env("LOGFERRY_LOG_FORMAT", "");
+    crate::support::finish(&mut run).quiet();
+    let ended = sandbox.run(["run", "--log-format", "xml", "log"]).expect(2);
+    assert!(ended.stderr.contains("[possible values: text, json]"), "{}", ended.stderr);
+}
+
+#[test]
 fn what_goes_elsewhere_has_none() {
     let sandbox = Sandbox::new();
     let log = sandbox.write_log("web.log", "one\n");

@@ -35,6 +35,54 @@ fn the_page_shows_what_is_there_and_what_is_missing() {
 }
 
 #[test]
+fn where_the_store_is_away_no_older_page_stays_and_the_document_says_so() {
+    let sandbox = Sandbox::new();
+    Stream::new("web", "i-0abc").plant(&sandbox, 20, 0..2);
+    assert!(page(&sandbox, 0).contains("<title>proved: "));
+    // It can't be listed; then it is not there at all.
+    std::os::unix::fs::symlink("elsewhere", sandbox.path("store/service=web/dt=2026-11-20/web")).expect("a link");
+    fs::rename(sandbox.path("store/service=web"), sandbox.path("web")).expect("it is moved");
+    std::os::unix::fs::symlink(sandbox.path("web"), sandbox.path("store/service=web")).expect("a link");
+    for told in ["is a symbolic link", "No such file"] {
+        let away = page(&sandbox, 1);
+        assert!(
+            away.contains("<title>not proved: ") && away.contains("<b>not listed</b> ") && away.contains(told),
+            "{away}"
+        );
+        let said = super::planted::verify(&sandbox, &[]);
+        assert_eq!((said.code, said.found()), (1, vec![("unlisted", None)]));
+        let ended = sandbox.run(["verify"]).expect(1);
+        assert!(ended.stderr.ends_with("logferry: not proved: 1 listing that failed\n"), "{}", ended.stderr);
+        if told == "is a symbolic link" {
+            fs::rename(sandbox.path("store"), sandbox.path("gone")).expect("it is moved");
+        }
+    }
+}
+
+#[test]
+fn what_is_damaged_or_without_its_beginning_is_red_where_it_is() {
+    let sandbox = Sandbox::new();
+    let shipped = Stream::new("web", "i-0abc").plant(&sandbox, 20, 0..6);
+    fs::remove_file(&shipped[0]).expect("an object");
+    fs::write(&shipped[3], "x").expect("an object");
+    sandbox.run(["verify", "--deep", "--html", "page.html"]).expect(1);
+    let page = fs::read_to_string(sandbox.path("page.html")).expect("a page");
+    let red = |what: &str| page.matches(&format!("<td class=\"gap\" title=\"11-20 {what}")).count();
+    assert_eq!((red("01:00: 1 segment missing; there: "), red("03:00: 1 finding; there: ")), (2, 2), "{page}");
+}
+
+#[test]
+fn a_page_fits_the_paper_that_it_is_printed_on() {
+    let sandbox = Sandbox::new();
+    Stream::new("web", "i-0abc").plant(&sandbox, 20, 0..2);
+    let page = page(&sandbox, 0);
+    let (_, print) = page.split_once("@media print{").expect("a style for paper");
+    // Columns share the width of a page that lies on its side, instead of running over its edge.
+    assert!(page.contains("@page{size:landscape") && print.contains("table{width:100%;table-layout:fixed"), "{print}");
+    assert!(print.contains("td{min-width:0"), "{print}");
+}
+
+#[test]
 fn names_that_hold_markup_come_out_as_text_and_nothing_else_is_loaded() {
     let sandbox = Sandbox::new();
     let hostile = "<script>alert('x')</script>\" onmouseover=\"x\u{202e}";

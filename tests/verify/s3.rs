@@ -68,6 +68,28 @@ fn a_bucket_is_proved_and_what_is_wrong_in_it_is_named() {
 }
 
 #[test]
+fn copies_below_a_slash_too_many_are_counted_and_a_strange_key_blinds_nobody() {
+    let sandbox = Sandbox::new();
+    let bucket = Bucket::new(&sandbox);
+    shipped(&sandbox, &bucket);
+    let file = sandbox.write_log("copy", "not what its name says");
+    let leaf = "web_20261122T000003Z_20261122T005959Z_i-0abc_k3f9a2-00000001-9f86d081.log.gz";
+    for key in [
+        format!("fleet/service=web/dt=2026-11-22//{leaf}"),
+        "fleet/service=web/dt=2026-11-22/".to_owned(),
+        "fleet/service=web/a\u{1b}+ b".to_owned(),
+    ] {
+        bucket.server.take_in("logs", key, &file, Default::default()).expect("it is taken in");
+    }
+    for args in [&[] as &[&str], &["web"], &["--any-layout"]] {
+        let said = said(&bucket.run(&sandbox, [&["verify", "--json"], args].concat()));
+        assert_eq!((said.code, said.found(), &said.json["foreign"]), (0, Vec::new(), &3.into()), "{args:?}");
+        assert_eq!(said.json["totals"]["segments"], 6);
+    }
+    bucket.run(&sandbox, ["ls"]).expect(0);
+}
+
+#[test]
 fn a_connection_that_breaks_is_no_damage_and_a_store_in_trouble_is_not_asked_for_ever() {
     let sandbox = Sandbox::new();
     let (begun, denied) = (Arc::new(Mutex::new(HashSet::new())), Arc::new(AtomicBool::new(false)));

@@ -60,9 +60,21 @@ enum Outcome {
     GivenUp,
 }
 
+/// What the object before one says of itself.
+enum Before {
+    /// It is read itself, or there is none.
+    NotAsked,
+    Says(Link),
+    /// Nothing, for that reason.
+    Nothing {
+        why: String,
+        hint: Option<&'static str>,
+    },
+}
+
 struct Examined {
     link: Link,
-    before: Option<Link>,
+    before: Before,
     judged: Judged,
     notices: Vec<String>,
     body: Body,
@@ -140,13 +152,21 @@ impl Reader<'_> {
         let described = self.store.describe(&key)?;
         let body = self.body(&key, described.size)?;
         let facts = Facts(&described.metadata);
-        // That the one before can't be asked is its own matter.
-        let before = task.before.and_then(|seen| {
-            let described = self.store.describe(&seen.key()).ok()?;
-            Some(Facts(&described.metadata).link(seen.leaf(), None))
-        });
+        let before = task.before.map_or(Before::NotAsked, |seen| self.ask(seen));
         let link = facts.link(leaf, Some(&body));
         Ok(Examined { link, before, judged: facts.judge(leaf, &body), notices: facts.notices(), body })
+    }
+
+    /// Asks what an object says of itself.
+    fn ask(&self, seen: &dyn Seen) -> Before {
+        let nothing = |why: String, hint| Before::Nothing { why, hint };
+        match self.store.describe(&seen.key()) {
+            Err(error) => nothing(format!("could not be asked: {}", problem::chain(&error)), error.kind.hint()),
+            Ok(described) => match Facts(&described.metadata).link(seen.leaf(), None) {
+                link if link.makes_sense() => Before::Says(link),
+                _ => nothing("has metadata that make no sense".to_owned(), Some("read it back too: --deep")),
+            },
+        }
     }
 
     /// Reads a body; one that breaks off on its way is begun again.
@@ -216,14 +236,28 @@ impl Joiner<'_, '_> {
         self.last = Some((task.place, link));
     }
 
-    fn chain(&mut self, task: &Task<'_>, link: &Link, before: Option<Link>) {
+    fn chain(&mut self, task: &Task<'_>, link: &Link, before: Before) {
         let (stream, at) = task.place;
         let previous = || self.last.filter(|(place, _)| *place == (stream, at.wrapping_sub(1))).map(|(_, link)| link);
-        let joint = match before.or_else(previous) {
+        let asked = matches!(before, Before::Says(_));
+        let before = match before {
+            Before::Nothing { why, hint } => {
+                let what = format!("its place is not proved, since the segment before it {why}");
+                return self.tell(task, Kind::Unread, &what, hint);
+            }
+            Before::Says(before) => Some(before),
+            Before::NotAsked => previous(),
+        };
+        let joint = match before {
             None if at == 0 => chain::begins(link),
+            // It could not be read, and that was told.
             None => return,
             // A number that is there twice was told of already.
             Some(before) if before.seq == link.seq => return,
+            Some(before) if asked && !before.is_told && before.seq.next() == link.seq => {
+                let what = "its place is not proved, since the segment before it has no metadata";
+                return self.tell(task, Kind::Bare, what, Some("copy objects with their metadata"));
+            }
             Some(before) => chain::joint(&before, link),
         };
         match joint {

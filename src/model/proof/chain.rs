@@ -22,6 +22,13 @@ pub struct Link {
     pub is_told: bool,
 }
 
+impl Link {
+    /// Whether what its object says of itself is all there, or nothing of it.
+    pub fn makes_sense(&self) -> bool {
+        !self.is_told || (self.sha256.is_some() && self.offset.is_some() && self.length.is_some())
+    }
+}
+
 /// What two neighbours say.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Joint {

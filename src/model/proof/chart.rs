@@ -46,6 +46,8 @@ pub struct Cell {
     pub segments: u32,
     /// Segments that are missing there.
     pub missing: u32,
+    /// What else keeps segments there from being proved: damaged and doubled ones, and such.
+    pub wrong: u32,
 }
 
 /// A row.
@@ -150,12 +152,14 @@ impl Row {
     /// Notes a finding.
     fn note(&mut self, scale: &Scale, finding: &Finding) {
         self.failures += usize::from(finding.fails());
-        let (Kind::Gap, Some((from, to)), Some(numbers)) = (finding.kind, finding.between, finding.numbers) else {
-            return;
+        let Some((from, to)) = finding.between.filter(|_| finding.fails()) else { return };
+        let missing = match (finding.kind, finding.numbers) {
+            (Kind::Gap | Kind::Beginning, Some(numbers)) => (numbers.1.0 - numbers.0.0).saturating_add(1),
+            _ => 0,
         };
-        let missing = (numbers.1.0 - numbers.0.0).saturating_add(1);
         for cell in &mut self.cells[scale.touched(from, to)] {
             cell.missing = cell.missing.saturating_add(missing);
+            cell.wrong = cell.wrong.saturating_add(u32::from(missing == 0));
         }
     }
 
@@ -168,6 +172,7 @@ impl Row {
             cell.bytes = cell.bytes.saturating_add(other.bytes);
             cell.segments = cell.segments.saturating_add(other.segments);
             cell.missing = cell.missing.saturating_add(other.missing);
+            cell.wrong = cell.wrong.saturating_add(other.wrong);
         }
     }
 }

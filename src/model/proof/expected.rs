@@ -20,6 +20,8 @@ const LONGEST: usize = 255;
 /// The number of a line, and a sentence that says what is wrong with it; 0 for the whole.
 pub fn parse(text: &str) -> Result<Vec<String>, (usize, String)> {
     let mut names: Vec<String> = Vec::new();
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
         let name = line.split('#').next().unwrap_or_default().trim();
         if name.is_empty() {
@@ -49,22 +51,34 @@ pub struct Age {
 }
 
 impl Age {
-    /// How old what ended then is, where that is too old.
-    fn too_old(&self, last: Moment) -> Option<Duration> {
-        let age =
-            u64::try_from(self.now.nanos().saturating_sub(last.nanos())).map_or(Duration::ZERO, Duration::from_nanos);
-        self.most.is_some_and(|most| age > most).then_some(age)
+    /// What is wrong with what ended then, where that is too old; `None` stands for times that are all still to come.
+    fn late(&self, last: Option<Moment>) -> Option<String> {
+        let most = self.most?;
+        let Some(last) = last else {
+            return Some(
+                "all that is there is of a time that is still to come, which tells nothing of its age".to_owned(),
+            );
+        };
+        let age = self.now.since(last);
+        (age > most).then(|| since(last, age))
     }
 }
 
-/// Whether each of those that are expected has shipped. `newest` tells when what each host and each instance shipped last
-/// ended.
-pub fn absent(expected: &[String], newest: &BTreeMap<String, Moment>, age: Age) -> Vec<Finding> {
+/// A name as names are compared: those of hosts know no case (RFC 4343).
+pub fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// When what each of these shipped last ended, as far as that can be believed ([`super::news`]).
+pub type Newest<Name> = BTreeMap<Name, Option<Moment>>;
+
+/// Whether each of those that are expected has shipped. `newest` has hosts and instances by their [`folded`] names.
+pub fn absent(expected: &[String], newest: &Newest<String>, age: Age) -> Vec<Finding> {
     let found = |name: &String| {
         let hint = "see `logferry status` and `logferry check` there; if it is gone for good, take it out of the file";
-        let what = match newest.get(name) {
+        let what = match newest.get(&folded(name)) {
             None => format!("{name} is expected, and nothing of it is there"),
-            Some(last) => format!("{name} is expected: {}", since(*last, age.too_old(*last)?)),
+            Some(last) => format!("{name} is expected: {}", age.late(*last)?),
         };
         Some(Finding::new(Kind::Absent, what).hint(hint))
     };
@@ -72,16 +86,16 @@ pub fn absent(expected: &[String], newest: &BTreeMap<String, Moment>, age: Age) 
 }
 
 /// Whether something has arrived lately: of each of these services; of any, where there are none.
-pub fn stale(asked: &[Service], newest: &BTreeMap<&Service, Moment>, age: Age) -> Vec<Finding> {
+pub fn stale(asked: &[Service], newest: &Newest<&Service>, age: Age) -> Vec<Finding> {
     let hint = "see `logferry status` and `logferry check` on a machine that should ship it; a log to which nothing is \
                 written ships nothing";
     if asked.is_empty() {
         let last = newest.values().max().copied();
-        let found = last.and_then(|last| Some(format!("of all services: {}", since(last, age.too_old(last)?))));
+        let found = last.and_then(|last| Some(format!("of all services: {}", age.late(last)?)));
         return found.map(|what| Finding::new(Kind::Stale, what).hint(hint)).into_iter().collect();
     }
     let found = newest.iter().filter_map(|(service, last)| {
-        let what = format!("{service}: {}", since(*last, age.too_old(*last)?));
+        let what = format!("{service}: {}", age.late(*last)?);
         let found = Finding::new(Kind::Stale, what).hint(hint);
         Some(Finding { service: Some((*service).clone()), ..found })
     });
@@ -101,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_file_names_hosts_with_comments_between() {
-        let names = parse("# the fleet\nweb-1\n\n  web-2  # the new one\nweb-1\n").expect("names");
+        let names = parse("\u{feff}# the fleet\nweb-1\n\n  web-2  # the new one\nweb-1\n").expect("names");
         assert_eq!(names, ["web-1", "web-2"]);
         assert_eq!(parse("web-1\nweb 2\n").expect_err("two words").0, 2);
         assert_eq!(parse("web-1\nw\u{eb}b\n").expect_err("not ASCII").0, 2);
@@ -111,24 +125,30 @@ mod tests {
     #[test]
     fn who_never_shipped_or_not_lately_is_absent() {
         let newest = BTreeMap::from([
-            ("web-1".to_owned(), Moment::from_nanos(9 * HOUR)),
-            ("i-0abc".to_owned(), Moment::from_nanos(2 * HOUR)),
+            ("web-1".to_owned(), Some(Moment::from_nanos(9 * HOUR))),
+            ("i-0abc".to_owned(), Some(Moment::from_nanos(2 * HOUR))),
+            ("web-9".to_owned(), None),
         ]);
-        let expected = ["web-1", "i-0abc", "web-3"].map(str::to_owned);
+        let expected = ["WEB-1", "i-0abc", "web-3", "web-9"].map(str::to_owned);
         let of = |most: Option<Duration>| {
             let age = Age { most, now: Moment::from_nanos(10 * HOUR) };
             absent(&expected, &newest, age).into_iter().map(|finding| finding.what).collect::<Vec<_>>()
         };
         assert_eq!(of(None), ["web-3 is expected, and nothing of it is there"]);
         let late = of(Some(Duration::from_secs(7200)));
-        assert_eq!(late.len(), 2, "{late:?}");
+        assert_eq!(late.len(), 3, "{late:?}");
         assert!(late[0].starts_with("i-0abc") && late[0].ends_with("8h ago"), "{late:?}");
+        assert!(
+            late[2].starts_with("web-9 is expected: all that is there is of a time that is still to come"),
+            "{late:?}"
+        );
     }
 
     #[test]
     fn services_that_were_asked_for_are_judged_each_and_else_all_together() {
         let [web, db] = ["web", "db"].map(|name| Service::new(name).expect("a name"));
-        let newest = BTreeMap::from([(&web, Moment::from_nanos(9 * HOUR)), (&db, Moment::from_nanos(HOUR))]);
+        let newest =
+            BTreeMap::from([(&web, Some(Moment::from_nanos(9 * HOUR))), (&db, Some(Moment::from_nanos(HOUR)))]);
         let age = |most: u64| Age { most: Some(Duration::from_secs(most)), now: Moment::from_nanos(10 * HOUR) };
         assert_eq!(stale(&[], &newest, age(7200)), []);
         assert_eq!(stale(&[], &newest, age(60)).len(), 1);

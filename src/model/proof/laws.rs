@@ -6,17 +6,18 @@
 //! first <= last in each
 //! ```
 //!
+//! Where segments are kept for a certain time only, what is older than that need not be there ([`super::expiry`]).
+//!
 //! In a window of time only what touches the window is judged; what is known from around it helps to judge it: the
 //! segment before the window shows whether the first one in the window is the next.
 
 use super::super::key::{Leaf, ObjectKey};
 use super::super::names::{Instance, Seq, Service, StreamId};
 use super::super::time::Moment;
+use super::expiry::{self, Beginning};
+use super::news::is_to_come;
 pub use super::window::Window;
 use super::{Finding, Kind};
-
-/// How far ahead of ours the clock of another machine may be, in nanoseconds.
-const AHEAD: i64 = 3600 * 1_000_000_000;
 
 /// An object that a listing showed.
 pub trait Seen: Sync {
@@ -106,7 +107,7 @@ impl<'l> Stream<'l> {
 
     /// What in it breaks the laws.
     pub fn judge(&self, window: &Window, searched: Searched, now: Moment) -> Vec<Finding> {
-        let mut findings: Vec<_> = self.beginning(window, searched).into_iter().collect();
+        let mut findings: Vec<_> = self.beginning(window, searched, now).into_iter().collect();
         findings.extend(self.gaps(window, searched));
         findings.extend(self.doubled(window));
         findings.extend(self.clocks(window, now));
@@ -116,44 +117,45 @@ impl<'l> Stream<'l> {
     /// Whether another listing could show that what seems to be missing is there: it was shipped meanwhile, or is outside of
     /// the window.
     pub fn is_doubtful(&self, window: &Window) -> bool {
-        self.beginning(window, Searched::Everywhere).is_some()
-            || self.gaps(window, Searched::Everywhere).next().is_some()
+        let lacks_beginning =
+            || self.first_of_rest(window).is_some_and(|leaf| !expiry::has_expired(window, leaf.first));
+        lacks_beginning() || self.gaps(window, Searched::Everywhere).next().is_some()
     }
 
-    fn beginning(&self, window: &Window, searched: Searched) -> Option<Finding> {
-        let Leaf { seq, first, .. } = self.segments.first()?.leaf();
+    /// What the first segment that is there says, where others should be before it.
+    fn first_of_rest(&self, window: &Window) -> Option<&'l Leaf> {
+        let leaf = self.segments.first()?.leaf();
         // Where an earlier moment is in the segment, none before it is asked for.
-        let is_whole = *seq == Seq::FIRST || window.since.is_some_and(|since| *first <= since);
-        if is_whole || !self.segments.iter().any(|seen| window.holds(seen.leaf())) {
-            return None;
-        }
-        let numbers = (Seq::FIRST, Seq(seq.0 - 1));
-        let found = match window.since {
-            None => {
-                let what =
-                    format!("begins with number {} at {}: {} missing before", seq.0, first.to_second(), are(numbers));
-                let hint = format!(
-                    "if they have expired, prove what is newer than that: --since {}{}",
-                    first.to_second(),
-                    searched.hint()
-                );
-                self.finding(Kind::Beginning, what).hint(hint)
-            }
-            Some(_) => {
+        let is_whole = leaf.seq == Seq::FIRST || window.since.is_some_and(|since| leaf.first <= since);
+        (!is_whole && self.segments.iter().any(|seen| window.holds(seen.leaf()))).then_some(leaf)
+    }
+
+    fn beginning(&self, window: &Window, searched: Searched, now: Moment) -> Option<Finding> {
+        let Leaf { seq, first, .. } = self.first_of_rest(window)?;
+        let (numbers, since) = ((Seq::FIRST, Seq(seq.0 - 1)), first.to_second());
+        let found = match expiry::of_beginning(&self.segments, window, now) {
+            Beginning::Expired => return None,
+            Beginning::MayHaveExpired => {
                 let what = format!(
-                    "nothing is there before number {} at {}: it has expired or was removed, and is not proved",
-                    seq.0,
-                    first.to_second()
+                    "nothing is there before number {} at {since}: this log is silent for so long at times that what was \
+                     before may have expired; it is not proved",
+                    seq.0
                 );
                 self.finding(Kind::Cut, what)
             }
+            Beginning::Lost => {
+                let what = format!("begins with number {} at {since}: {} missing before", seq.0, are(numbers));
+                self.finding(Kind::Beginning, what).hint(lost_beginning(window, &since, searched))
+            }
         };
-        Some(Finding { numbers: Some(numbers), ..found })
+        Some(Finding { numbers: Some(numbers), between: Some((*first, *first)), ..found })
     }
 
     fn gaps(&self, window: &Window, searched: Searched) -> impl Iterator<Item = Finding> {
         let pairs = self.segments.windows(2).map(|pair| (pair[0].leaf(), pair[1].leaf()));
-        pairs.filter(|(a, b)| b.seq > a.seq.next() && window.touches(a.last, b.first)).map(move |(a, b)| {
+        let gaps = pairs.filter(|(a, b)| b.seq > a.seq.next() && window.touches(a.last, b.first));
+        // What expires is not removed in order.
+        gaps.filter(|(_, b)| !expiry::has_expired(window, b.first)).map(move |(a, b)| {
             let numbers = (a.seq.next(), Seq(b.seq.0 - 1));
             let (from, to) = (a.last.min(b.first), a.last.max(b.first));
             let what = format!("between {} and {}: {} missing", from.to_second(), to.to_second(), are(numbers));
@@ -171,7 +173,7 @@ impl<'l> Stream<'l> {
         runs.filter(|run| run.len() > 1 && run.iter().any(|seen| window.holds(seen.leaf()))).map(|run| {
             let (seq, keys) = (run[0].leaf().seq, run.iter().map(|seen| seen.key().to_string()).collect::<Vec<_>>());
             let (what, hint) = match run.iter().all(|seen| seen.leaf().digest == run[0].leaf().digest) {
-                true => ("the same object is there", "remove the copies: readers read each of them"),
+                true => ("the same object is there", "remove the copies: readers read one of them"),
                 false => (
                     "different objects have this number; they are",
                     "a copy of a state directory is at work on another machine, under the same name: see to it there, and \
@@ -195,8 +197,11 @@ impl<'l> Stream<'l> {
             let (first, last) = (leaf.first.to_second(), leaf.last.to_second());
             if leaf.last < leaf.first {
                 findings.push(told(leaf, format!("it begins at {first} and ends at {last}: the clock was set back")));
-            } else if leaf.first.nanos().saturating_sub(AHEAD) > now.nanos() {
+            } else if is_to_come(leaf.first, now) {
                 findings.push(told(leaf, format!("it begins at {first}, which is still to come: a clock is wrong")));
+            } else if is_to_come(leaf.last, now) {
+                let why = "a clock was wrong, or someone has set the log's own time";
+                findings.push(told(leaf, format!("it ends at {last}, which is still to come: {why}")));
             }
         }
         for (a, b) in self.segments.windows(2).map(|pair| (pair[0].leaf(), pair[1].leaf())) {
@@ -214,6 +219,15 @@ impl<'l> Stream<'l> {
         }
         findings
     }
+}
+
+/// What to do about a beginning that is not there.
+fn lost_beginning(window: &Window, first: &str, searched: Searched) -> String {
+    let expired = match window.kept_since {
+        None => "if it has expired, say for how long the store keeps segments (--kept-for 90d), or",
+        Some(_) => "the store should still have it (--kept-for): see whether someone has removed it; or",
+    };
+    format!("{expired} prove what is newer than that: --since {first}{}", searched.hint())
 }
 
 /// "2 segments (number 18 to 19) are".
@@ -265,7 +279,7 @@ mod tests {
 
     fn kinds(numbers: &[(u32, u32, u32, &str)], since: Option<u32>, until: Option<u32>) -> Vec<(Kind, (u32, u32))> {
         let objects: Vec<_> = numbers.iter().copied().map(object).collect();
-        let window = Window { since: since.map(at), until: until.map(at) };
+        let window = Window { since: since.map(at), until: until.map(at), kept_since: None };
         judged(&objects, window).into_iter().map(|(kind, numbers, _)| (kind, numbers.expect("numbers"))).collect()
     }
 
@@ -299,9 +313,44 @@ mod tests {
         assert_eq!(kinds(&numbers, Some(9), Some(9)), []);
         // The first one that is there reaches into the window, or it doesn't.
         assert_eq!(kinds(&numbers[..2], Some(2), None), []);
-        assert_eq!(kinds(&numbers[..2], Some(1), None), [(Kind::Cut, (1, 2))]);
+        assert_eq!(kinds(&numbers[..2], Some(1), None), [(Kind::Beginning, (1, 2))]);
         // All of it is before the window.
         assert_eq!(kinds(&numbers[..2], Some(12), None), []);
+    }
+
+    /// Judges as of the 21st, 23:00, where segments are kept since an hour of a day of that month.
+    fn kept(objects: &[(u32, &str, &str)], since: &str) -> Vec<Kind> {
+        let object = |(seq, first, last): &(u32, &str, &str)| {
+            let leaf = format!("web_202611{first}0000Z_202611{last}0000Z_i-0abc_k3f9a2-{seq:08}-9f86d081.log.gz");
+            Object(Leaf::parse(&leaf).expect("a leaf"), "d")
+        };
+        let objects: Vec<_> = objects.iter().map(object).collect();
+        let kept_since = Moment::parse_stamp(&format!("202611{since}0000Z"));
+        let window = Window { kept_since, ..Window::default() };
+        judged(&objects, window).into_iter().map(|(kind, ..)| kind).collect()
+    }
+
+    #[test]
+    fn a_beginning_that_is_not_there_has_expired_or_may_have_or_is_lost() {
+        // It goes on at all hours: what was before its first segment was shipped just before.
+        let busy = [(7, "10T03", "10T04"), (8, "10T04", "10T05"), (9, "10T05", "10T06")];
+        assert_eq!(kept(&busy, "10T02"), []);
+        assert_eq!(kept(&busy, "09T04"), []);
+        assert_eq!(kept(&busy, "09T02"), [Kind::Beginning]);
+        // It is silent for three days at times.
+        let rare = [(7, "10T03", "10T04"), (8, "13T04", "13T05"), (9, "13T05", "13T06")];
+        assert_eq!(kept(&rare, "05T00"), [Kind::Cut]);
+        assert_eq!(kept(&rare, "03T00"), [Kind::Beginning]);
+        // Nobody knows of one alone; it has been silent for eleven days since.
+        assert_eq!(kept(&rare[..1], "01T00"), [Kind::Cut]);
+        assert_eq!(kept(&[(2, "21T20", "21T21")], "01T00"), [Kind::Beginning]);
+    }
+
+    #[test]
+    fn what_is_removed_out_of_order_where_it_expires_is_no_gap() {
+        let holes = [(1, "09T20", "09T21"), (3, "09T22", "09T23"), (4, "09T23", "10T00")];
+        assert_eq!(kept(&holes, "09T00"), []);
+        assert_eq!(kept(&holes, "08T00"), [Kind::Gap]);
     }
 
     #[test]
@@ -325,7 +374,20 @@ mod tests {
         let (future, now) = ([object((1, 9, 9, "a"))], at(7));
         let streams = streams(future.iter().map(|object| object as &dyn Seen));
         let found = streams[0].judge(&Window::default(), Searched::Everywhere, now);
-        assert!(found.len() == 1 && found[0].what.contains("still to come"), "{found:?}");
+        assert!(found.len() == 1 && found[0].what.contains("it begins at 2026-11-21T09:00:00Z, which"), "{found:?}");
+        let found = streams[0].judge(&Window::default(), Searched::Everywhere, at(8));
+        assert_eq!(found, [], "an hour ahead is no contradiction");
+    }
+
+    #[test]
+    fn an_end_that_is_still_to_come_is_a_contradiction() {
+        let object = [object((1, 6, 9, "a"))];
+        let streams = streams(object.iter().map(|object| object as &dyn Seen));
+        let judged = |now: Moment| streams[0].judge(&Window::default(), Searched::Everywhere, now);
+        assert_eq!(judged(at(8)), []);
+        let found = judged(at(7));
+        assert!(found.len() == 1 && found[0].what.contains("it ends at 2026-11-21T09:00:00Z, which"), "{found:?}");
+        assert_eq!(found[0].kind, Kind::Clock);
     }
 
     #[test]

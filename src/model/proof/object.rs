@@ -14,12 +14,14 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::super::digest::Digest;
 use super::super::key::Leaf;
-use super::super::metadata::NOTICE;
+use super::super::metadata::{self, NOTICE};
 use super::super::names::Service;
 use super::super::notice::{Noted, Notice};
+use super::super::printable::printable;
 use super::super::segment::FORMAT;
 use super::super::time::Moment;
 use super::chain::Link;
+use super::sense::{self, nonsense};
 
 /// What was read of an object.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,7 +91,7 @@ impl<'m> Facts<'m> {
     }
 
     fn number(&self, name: &str) -> Option<u64> {
-        self.get(name)?.parse().ok()
+        sense::number(self.get(name)?)
     }
 
     fn digest(&self, name: &str) -> Option<Digest> {
@@ -115,7 +117,7 @@ impl<'m> Facts<'m> {
         let text = self.get(NOTICE).unwrap_or_default();
         let noted: Vec<String> = Notice::parse(text).iter().map(noted).collect();
         // What a later version may write is told as it is.
-        let told = if noted.is_empty() && !text.is_empty() { vec![shown(Some(text))] } else { noted };
+        let told = if noted.is_empty() && !text.is_empty() { vec![shown(text)] } else { noted };
         cut.into_iter().chain(told).collect()
     }
 
@@ -143,13 +145,15 @@ impl<'m> Facts<'m> {
             ("last", stamp("last"), leaf.last.stamp()),
         ];
         let differing = said.into_iter().filter(|(_, said, key)| said.as_ref() != Some(key));
-        differing.map(|(name, said, key)| format!("{name} is {}, its key says {key}", shown(said.as_deref()))).collect()
+        differing
+            .map(|(name, said, key)| format!("{name} is {}, its key says {key}", or_missing(said.as_deref())))
+            .collect()
     }
 
-    /// The service as a key has it; one whose name was cut in the metadata says nothing.
+    /// The service as a key has it; one whose name was cut in the metadata, and so in the key, says nothing.
     fn service(&self, leaf: &Leaf) -> Option<String> {
         let text = self.get("service")?;
-        if text.starts_with("...") {
+        if metadata::is_cut(text) && Service::may_be_cut(&leaf.service.encoded()) {
             return Some(leaf.service.encoded());
         }
         let name = OsString::from_vec(percent_decode_str(text).collect());
@@ -173,9 +177,10 @@ impl<'m> Facts<'m> {
             true => wrong.extend(self.against(leaf)),
             false => wrong.push(format!("{} missing from its metadata", missing.join(", "))),
         }
+        wrong.extend(nonsense(self.0));
         for (name, is) in [("length", body.raw), ("lines", body.lines)] {
             if let Some(said) = self.get(name).filter(|said| said.parse() != Ok(is)) {
-                wrong.push(format!("it has {is} {}, its metadata says {}", unit(name), shown(Some(said))));
+                wrong.push(format!("it has {is} {}, its metadata says {}", unit(name), shown(said)));
             }
         }
         match wrong.is_empty() {
@@ -233,11 +238,12 @@ fn noted(Noted { kind, at, bytes }: &Noted) -> String {
 }
 
 /// What someone else may have written, for a terminal.
-fn shown(said: Option<&str>) -> String {
-    match said {
-        None => "missing or no such thing".to_owned(),
-        Some(said) => said.chars().take(100).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect(),
-    }
+pub(super) fn shown(said: &str) -> String {
+    printable(&said.chars().take(100).collect::<String>())
+}
+
+fn or_missing(said: Option<&str>) -> String {
+    said.map_or("missing or no such thing".to_owned(), shown)
 }
 
 fn unit(name: &str) -> &str {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::laws::{Stream, Window};
 use super::sample::Amount;
-use super::{Finding, counted};
+use super::{Finding, Kind, counted};
 use crate::model::names::{Instance, Service};
 use crate::model::size;
 use crate::model::time::Moment;
@@ -138,8 +138,13 @@ impl Verdict {
             return format!("not proved: {}{and}", failures.join(", "));
         }
         let Totals { streams, segments, .. } = self.totals;
+        let bare = self.findings.iter().filter(|finding| finding.kind == Kind::Bare).count();
+        let but = match bare {
+            0 => String::new(),
+            bare => format!(", but for the place of {}", many(bare as u64, "object")),
+        };
         let listed =
-            format!("proved: {} in {} without a gap", many(segments, "segment"), many(streams as u64, "stream"));
+            format!("proved{but}: {} in {} without a gap", many(segments, "segment"), many(streams as u64, "stream"));
         let ReadBack { objects, bytes, .. } = self.read;
         let read = match self.amount {
             Amount::None => String::new(),

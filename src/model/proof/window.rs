@@ -6,13 +6,15 @@ use super::super::time::Moment;
 /// A key holds whole seconds: what it says of the last byte is up to this many nanoseconds too early.
 const SECOND: i64 = 1_000_000_000;
 
-/// The time that is asked for.
+/// The time that is asked for, and of which segments are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Window {
     /// From when on; from the first segment on where it doesn't say.
     pub since: Option<Moment>,
     /// Until when.
     pub until: Option<Moment>,
+    /// From when on the store keeps segments, where it removes them after a while: older ones need not be there.
+    pub kept_since: Option<Moment>,
 }
 
 impl Window {

@@ -82,9 +82,13 @@ fn labels(scale: &Scale, column: usize) -> Labels {
 }
 
 fn cell(page: &mut String, cell: &Cell, label: &str, most: u64) {
-    let Cell { bytes, segments, missing } = *cell;
+    let Cell { bytes, segments, missing, wrong } = *cell;
     let there = format!("{}, {}", many(u64::from(segments), "segment"), size::show(bytes));
     let _ = match (missing, bytes) {
+        (0, _) if wrong > 0 => {
+            let found = many(u64::from(wrong), "finding");
+            write!(page, "<td class=\"gap\" title=\"{label}: {found}; there: {there}\">bad")
+        }
         (0, 0) if segments == 0 => write!(page, "<td>"),
         (0, _) => write!(page, "<td class=\"b{}\" title=\"{label}: {there}\">{}", shade(bytes, most), short(bytes)),
         _ => {
@@ -116,7 +120,8 @@ pub(super) fn legend(page: &mut String, scale: &Scale) {
     let _ = writeln!(
         page,
         "<span class=\"b{SHADES}\">many</span> <span class=\"none\">&nbsp;</span> nothing, which need not be wrong: who logs nothing \
-         ships nothing <span class=\"gap\">gap</span> segments are missing</p>"
+         ships nothing <span class=\"gap\">gap</span> segments are missing \
+         <span class=\"gap\">bad</span> segments are damaged, there twice, or could not be read</p>"
     );
 }
 

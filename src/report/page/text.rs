@@ -1,7 +1,8 @@
 //! Text in a page: names may hold anything, and come out as text.
 
-/// Text as it may stand in an element or in a quoted attribute. What would hide or turn around what is near it, control
-/// characters and those that set the direction of writing (UAX #9), is replaced.
+use crate::model::printable::is_hidden;
+
+/// Text as it may stand in an element or in a quoted attribute. What would hide or turn around what is near it is replaced.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -11,10 +12,7 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                escaped.push('\u{fffd}');
-            }
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if is_hidden(c) => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::model::key::{Leaf, ObjectKey};
+use super::links;
+use crate::model::key::Leaf;
+use crate::model::problem;
 use crate::store::{Kind, Listed, StoreError};
 
 /// Shows each object below `root` whose key begins with `prefix` and comes after `after`.
@@ -16,14 +18,16 @@ pub(super) fn objects(
     after: &str,
     each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
+    links::refuse_on_the_way(root, above(prefix))?;
     let (base, mut unread) = (root.join(above(prefix)), Unread::default());
     if !unread.is_there(&base) {
         return unread.told(root);
     }
-    let key_of = |entry: &DirEntry| Some(entry.path().strip_prefix(root).ok()?.to_str()?.to_owned());
+    // What is no text is shown as what it looks like: it is nobody's key.
+    let name_of = |entry: &DirEntry| Some(entry.path().strip_prefix(root).ok()?.to_string_lossy().into_owned());
     let leads_on = |entry: &DirEntry| {
-        let key = key_of(entry).filter(|_| entry.depth() > 0 && entry.file_type().is_dir());
-        let Some(directory) = key.map(|key| key + "/") else { return true };
+        let name = name_of(entry).filter(|_| entry.depth() > 0 && entry.file_type().is_dir());
+        let Some(directory) = name.map(|name| name + "/") else { return true };
         let may_match = directory.starts_with(prefix) || prefix.starts_with(&directory);
         // All below a directory comes before what its own name comes before, unless it is on the way there.
         may_match && (directory.as_str() > after || after.starts_with(&directory))
@@ -31,12 +35,21 @@ pub(super) fn objects(
     let walk = WalkDir::new(base).sort_by(in_key_order).into_iter();
     for entry in walk.filter_entry(|entry| is_shown(entry) && leads_on(entry)) {
         let Some(entry) = unread.sound(entry) else { continue };
-        let key = key_of(&entry).filter(|key| entry.file_type().is_file() && key.starts_with(prefix));
-        let Some(key) = key.filter(|key| key.as_str() > after).and_then(|key| ObjectKey::listed(&key)) else {
+        let is_asked = |name: &String| name.starts_with(prefix) && format!("{name}/").as_str() > after;
+        if name_of(&entry).is_some_and(|name| is_asked(&name))
+            && let Err(error) = links::refuse(&entry)
+        {
+            unread.note(problem::chain(&error));
             continue;
-        };
+        }
+        let name = name_of(&entry).filter(|name| entry.file_type().is_file() && name.starts_with(prefix));
+        let Some(name) = name.filter(|name| name.as_str() > after) else { continue };
         let Some(size) = unread.sound(entry.metadata()).map(|metadata| metadata.len()) else { continue };
-        if each(Listed { key, size }).is_break() {
+        let listed = match entry.path().to_str() {
+            Some(_) => Listed::new(&name, size),
+            None => Listed { key: Err(name), size },
+        };
+        if each(listed).is_break() {
             break;
         }
     }
@@ -50,6 +63,7 @@ pub(super) fn directories(
     each: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
     let (above, begin) = (above(prefix), &prefix[above(prefix).len()..]);
+    links::refuse_on_the_way(root, above)?;
     let (base, mut unread) = (root.join(above), Unread::default());
     if !unread.is_there(&base) {
         return unread.told(root);
@@ -57,6 +71,10 @@ pub(super) fn directories(
     for entry in WalkDir::new(base).min_depth(1).max_depth(1).sort_by(in_key_order).into_iter().filter_entry(is_shown) {
         let Some(entry) = unread.sound(entry) else { continue };
         let Some(name) = entry.file_name().to_str().filter(|name| name.starts_with(begin)) else { continue };
+        if let Err(error) = links::refuse(&entry) {
+            unread.note(problem::chain(&error));
+            continue;
+        }
         if entry.file_type().is_dir() && each(&format!("{above}{name}/")).is_break() {
             break;
         }

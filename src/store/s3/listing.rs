@@ -3,8 +3,13 @@
 //! A listing that is cut short would look like one that is whole, and one that goes round would never end: a store that says that
 //! there is more and doesn't say where, or leads to where the listing was before, fails it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
 
 use super::{S3Store, error};
 use crate::model::key::ObjectKey;
@@ -77,6 +82,7 @@ impl S3Store {
                 .list_objects_v2()
                 .bucket(self.bucket.as_str())
                 .prefix(self.full_prefix(prefix))
+                .encoding_type(EncodingType::Url)
                 .set_start_after(begins.clone())
                 .set_delimiter((shown == Shown::Directories).then(|| "/".to_owned()))
                 .set_continuation_token(from.clone())
@@ -94,13 +100,27 @@ impl S3Store {
         }
         let below = self.full_prefix("");
         let objects = page.contents().iter().filter(|_| shown == Shown::Objects).filter_map(|object| {
-            let key = ObjectKey::listed(object.key()?.strip_prefix(&below)?)?;
+            let name = decoded(&page, object.key()?);
+            let name = name.strip_prefix(&below)?;
             let size = u64::try_from(object.size().unwrap_or(0)).unwrap_or(0);
             // A server that doesn't know `start-after` begins at the beginning.
-            (key.as_str() > after).then_some(Listed { key, size })
+            (name > after).then(|| Listed::new(name, size))
         });
-        let directories = page.common_prefixes().iter().filter_map(|common| common.prefix()?.strip_prefix(&below));
-        let directories = directories.filter(|directory| ObjectKey::listed(directory.trim_end_matches('/')).is_some());
-        Ok(Page { objects: objects.collect(), directories: directories.map(str::to_owned).collect(), next })
+        let directories = page.common_prefixes().iter().filter_map(|common| {
+            let directory = decoded(&page, common.prefix()?).strip_prefix(&below)?.to_owned();
+            ObjectKey::listed(directory.trim_end_matches('/')).map(|_| directory)
+        });
+        Ok(Page { objects: objects.collect(), directories: directories.collect(), next })
     }
+}
+
+/// A key as it is. Listings are XML, which can't hold all that a key may (control characters, for one): the store is asked to
+/// percent-encode keys, and says whether it did. A space may come as `+`, since a `+` itself is encoded
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>, `encoding-type`).
+fn decoded<'k>(page: &ListObjectsV2Output, key: &'k str) -> Cow<'k, str> {
+    if page.encoding_type() != Some(&EncodingType::Url) {
+        return Cow::Borrowed(key);
+    }
+    let spaced = key.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
