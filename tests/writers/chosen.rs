@@ -132,7 +132,7 @@ fn the_way_of_an_argument_is_that_of_its_set_and_an_option_goes_over_both() {
 #[test]
 fn a_log_that_its_owner_could_not_make_anew_stays_where_it_is() {
     const NOBODY: u32 = 65534;
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::on_disk();
     let log = sandbox.write_log("php.log", "one\n".repeat(3000));
     chown(&log, Some(NOBODY), None).expect("as root");
     let before = fs::metadata(&log).expect("the log").ino();

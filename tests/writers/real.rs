@@ -22,7 +22,7 @@ fn configure(sandbox: &Sandbox, commanded: &Nginx) {
 
 #[test]
 fn rsyslogd_nginx_and_python_lose_nothing_to_a_hundred_rotations() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::on_disk();
     let mut rsyslog = Rsyslog::start(&sandbox, sandbox.log("haproxy.log"));
     let mut nginx = Nginx::start(&sandbox, sandbox.log("access.log"));
     let watched = Watched::start(&sandbox.log("watched.log"));
@@ -57,7 +57,7 @@ fn rsyslogd_nginx_and_python_lose_nothing_to_a_hundred_rotations() {
 
 #[test]
 fn nginx_is_known_and_its_master_is_signalled_alone() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::on_disk();
     let mut nginx = Nginx::start(&sandbox, sandbox.log("access.log"));
     nginx.send();
     sandbox.config_file("writer = \"auto\"\n");
