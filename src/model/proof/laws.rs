@@ -6,7 +6,7 @@
 //! first <= last in each
 //! ```
 //!
-//! Where segments are kept for a certain time only, what is older than that need not be there ([`super::expiry`]).
+//! Where segments are kept for a certain time only, what is older than that need not be there (`expiry`).
 //!
 //! In a window of time only what touches the window is judged; what is known from around it helps to judge it: the
 //! segment before the window shows whether the first one in the window is the next.
