@@ -57,8 +57,8 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     if selection.segments.is_empty() {
         if exit == Exit::Done {
             // Of a service that has lost all its objects its directory may still be there.
-            let of = if filter.has_time() { "the time" } else { "what" };
-            let what = format!("nothing is there of {of} that is asked for; `logferry ls` shows what is");
+            let of = if filter.has_time() { "of the time that" } else { "of what" };
+            let what = format!("nothing is there {of} is asked for; `logferry ls` shows what is");
             let is_begun = selection.before == Extent::Begun;
             super::complain(&what, is_begun.then_some(super::ANY_DAY));
         }

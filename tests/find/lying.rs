@@ -46,3 +46,16 @@ fn an_answer_that_is_no_listing_is_called_that() {
     let told = told("<html><body>Log in</body></html>".to_owned());
     assert!(told.contains("in a way that is not understood: is it an S3 store?"), "{told}");
 }
+
+#[test]
+fn a_page_that_breaks_off_is_not_all() {
+    // As much as a connection that broke leaves of it, at places where the XML that is there is sound.
+    let told = told(page(""));
+    assert!(told.contains("ends before it says whether there is more"), "{told}");
+}
+
+#[test]
+fn a_page_that_names_fewer_keys_than_it_counts_is_not_all() {
+    let told = told(page("<KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>"));
+    assert!(told.contains("names fewer keys than it counts"), "{told}");
+}

@@ -193,7 +193,7 @@ fn the_configuration_is_looked_at_when_something_is_up() {
     let fleet = Fleet::ending();
     fleet.configure("on_failure = \"retain\"");
     let told = fleet.call().expect(78).stderr;
-    assert!(told.contains("logferry.toml:5: `on_failure` in [lifecycle]: \"retain\" is neither"), "{told}");
+    assert!(told.contains("logferry.toml:6: `on_failure` in [lifecycle]: \"retain\" is neither"), "{told}");
     assert!(fleet.api.all_calls().is_empty());
     fleet.imds.set(TARGET, "InService");
     fleet.call().quiet();

@@ -94,8 +94,7 @@ impl S3Store {
             self.retry.run(task, || async { request().await.map_err(|error| error::of_store("list", prefix, error)) });
         let page = page.await?;
         let next = page.next_continuation_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if next.is_none() && page.is_truncated() == Some(true) {
-            let why = "the store says that there is more, and not where it goes on: what was listed is not all";
+        if let Some(why) = lack(&page) {
             return Err(StoreError::new("list", prefix, Kind::Unreachable, why));
         }
         let below = self.full_prefix("");
@@ -111,6 +110,25 @@ impl S3Store {
             ObjectKey::listed(directory.trim_end_matches('/')).map(|_| directory)
         });
         Ok(Page { objects: objects.collect(), directories: directories.collect(), next })
+    }
+}
+
+/// What shows that a page is not all that the store had to say. The SDK reads XML that ends too early, as that of a connection that
+/// broke, without a word; but a whole page says whether it is the last one, and how many keys and directories it names
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>, `IsTruncated` and `KeyCount`).
+fn lack(page: &ListObjectsV2Output) -> Option<&'static str> {
+    let named = page.contents().len() + page.common_prefixes().len();
+    let counted = page.key_count().and_then(|count| usize::try_from(count).ok());
+    let leads_on = page.next_continuation_token().is_some_and(|token| !token.is_empty());
+    match page.is_truncated() {
+        None => Some("the answer ends before it says whether there is more: what was listed is not all"),
+        Some(true) if !leads_on => {
+            Some("the store says that there is more, and not where it goes on: what was listed is not all")
+        }
+        Some(_) if counted.is_some_and(|count| count > named) => {
+            Some("the answer names fewer keys than it counts, and was cut short: what was listed is not all")
+        }
+        Some(_) => None,
     }
 }
 
