@@ -25,7 +25,6 @@ pub mod priority;
 pub mod process;
 pub mod procfs;
 pub mod random;
-pub mod readers;
 mod rename;
 pub mod rights;
 pub mod signals;

@@ -106,7 +106,6 @@ impl From<NotClaimed> for NotTaken {
             NotClaimed::Nothing => Self::Nothing,
             // It was sound when it was found: somebody, logrotate perhaps, is at work on it.
             NotClaimed::Refused(what) => Self::Waits { what, hint: None },
-            NotClaimed::Replaced => Self::gone(),
             NotClaimed::Failed(failure) => Self::Failed(failure),
         }
     }
