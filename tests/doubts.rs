@@ -108,8 +108,6 @@ fn what_is_lost_behind_the_unlink_is_told_with_the_segment_that_it_followed() {
     sandbox.run_all().quiet();
 }
 
-const NOTHING: &str = "last run: none has ended yet\nnothing waits, and nothing is known to be missing\n";
-
 #[test]
 fn status_says_what_waits_and_since_when() {
     let sandbox = Sandbox::reopening();
