@@ -174,6 +174,14 @@ impl Member {
     }
 }
 
+/// What [`salvage`] has found.
+pub struct Salvaged {
+    /// The member up to its last whole block.
+    pub member: Member,
+    /// The raw bytes that it ends in, at most [`WINDOW`] of them.
+    pub window: Vec<u8>,
+}
+
 /// Reads a member that was cut short, up to its last whole block. The file is then to be cut to [`Member::packed`]
 /// bytes, and can go on from there or be finished.
 ///
@@ -183,7 +191,7 @@ impl Member {
 ///
 /// # Errors
 /// What reading answers; `InvalidData` where not even the header is there.
-pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Member> {
+pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Salvaged> {
     let mut header = [0; HEADER.len()];
     file.seek(SeekFrom::Start(0))?;
     match file.read_exact(&mut header) {
@@ -209,7 +217,7 @@ pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Member> {
         decoder.keep_window();
         reader.skip(end);
     }
-    Ok(member)
+    Ok(Salvaged { member, window: decoder.window().to_vec() })
 }
 
 /// Finds the end of a block, in a time that grows with its length alone.
@@ -417,7 +425,9 @@ mod tests {
                 assert!(salvaged.is_err());
                 continue;
             }
-            let mut member = salvaged.expect("a header is there");
+            let Salvaged { mut member, window } = salvaged.expect("a header is there");
+            let end = member.raw() as usize;
+            assert_eq!(window, raw[end - end.min(WINDOW)..end], "at {cut}");
             assert!(member.packed() as usize <= cut && member.raw() >= last, "at {cut}");
             last = member.raw();
             // It goes on from there as if nothing had happened.
@@ -433,7 +443,8 @@ mod tests {
     fn large_blocks_are_salvaged_too() {
         let raw = raw(5 * BLOCK);
         let (packed, _) = compress(&raw, BLOCK);
-        let member = salvage(&mut Cursor::new(&packed[..packed.len() - 100])).expect("a header is there");
+        let Salvaged { member, .. } =
+            salvage(&mut Cursor::new(&packed[..packed.len() - 100])).expect("a header is there");
         assert_eq!(member.raw(), 4 * BLOCK as u64);
     }
 

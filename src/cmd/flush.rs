@@ -12,6 +12,7 @@
 //! longer then (`in_time`), and what it was at is as after a crash, which loses nothing.
 
 mod again;
+mod asked;
 mod in_time;
 mod job;
 mod left;

@@ -182,7 +182,8 @@ impl Batches<'_, '_> {
         let sealed = self.rotation.spool.seal(part, status.modified, Ended::Released)?;
         let (name, length) = (sealed.segment.name, sealed.seal.length);
         log::info!("{}: {length} bytes, {}, sealed as {name}", segment.path.display(), Ended::Released);
-        self.rotation.outcome.sealed.push(sealed);
+        self.rotation.outcome.sealed.push(sealed.clone());
+        self.rotation.tell_replaced(&sealed)?;
         Ok(Taken { segment, up_to: taken })
     }
 

@@ -219,7 +219,8 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
         let sealed = rotation.spool.seal(part, status.modified, ended)?;
         let (name, length) = (sealed.segment.name, sealed.seal.length);
         log::info!("{}: {length} bytes, {ended}, sealed as {name}", path.display());
-        rotation.outcome.sealed.push(sealed);
+        rotation.outcome.sealed.push(sealed.clone());
+        rotation.tell_replaced(&sealed)?;
     }
     if let Some(watch) = &mut rotation.watch {
         match ended {

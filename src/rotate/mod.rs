@@ -48,6 +48,7 @@ mod packed;
 mod queues;
 mod reopens;
 mod repack;
+mod replaced;
 pub mod room;
 pub mod rounds;
 mod share;
@@ -58,7 +59,7 @@ mod undecided;
 pub mod untaken;
 pub mod watch;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -70,7 +71,7 @@ use crate::model::in_place::Reach;
 use crate::model::meter::Meter;
 use crate::model::names::Instance;
 use crate::model::problem::{Cause, Effect, Problem};
-use crate::model::segment::{Identity, SealedSegment};
+use crate::model::segment::{Identity, SealedSegment, SegmentName};
 use crate::model::way::Way;
 use crate::spool::{Continued, Recovered, Spool};
 use crate::sys::failure::Failure;
@@ -142,6 +143,10 @@ pub struct Rotation<'a> {
     continued: Option<Continued>,
     /// Files that were changed by others since a part of them was taken; it was said.
     changed: HashSet<Identity>,
+    /// The files for which records stand that say how much of a file is in segments.
+    of_copies: HashMap<SegmentName, Identity>,
+    /// Files by which logs were replaced, with the last segments of these.
+    replaced: HashMap<Identity, SealedSegment>,
     /// How far logs are taken that stay in their place while their writers go on.
     reach: Reach,
 }
@@ -169,6 +174,8 @@ impl<'a> Rotation<'a> {
             holders,
             continued,
             changed: HashSet::new(),
+            of_copies: HashMap::new(),
+            replaced: HashMap::new(),
             reach,
         }
     }

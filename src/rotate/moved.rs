@@ -10,6 +10,8 @@
 //! | beside it by the name of a rotated log, compressed or not | it is taken with those that are younger, the oldest first (`closed.rs`) |
 //! | beside it by the name of another log | it goes on there |
 //! | beside it by any other name | its rest is taken, and it stays |
+//! | claimed by an earlier run | it is taken from there |
+//! | not there, and the one at its path is a copy of it | the log goes on there, behind what was taken (`replaced.rs`) |
 //! | not there, and a process has it open | what it writes there is taken like the growth of a deleted log (`growth.rs`) |
 //! | not there | a doubt |
 //!
@@ -22,6 +24,7 @@ mod sighted;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::closed::is_rest_of;
 use super::families::{self, Family, LeftBy, RotatedFile};
 use super::queues::{Item, Queues};
 use super::{Rotation, known, untaken};
@@ -30,7 +33,7 @@ use crate::model::doubt::Why;
 use crate::model::in_place::Known;
 use crate::model::names::{Instance, Service};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, Identity, SealedSegment};
+use crate::model::segment::{Ended, Identity, SealedSegment, Segment};
 use crate::model::way::Way;
 use crate::spool::{Continued, Search, Standings};
 use crate::sys::failure::Result;
@@ -96,6 +99,11 @@ pub fn left(settings: &Settings, standings: &Standings, continued: &Continued) -
     left
 }
 
+/// Whether there is anything that a run looks for, even where no log is at its path.
+pub fn looks_for_any(standings: &Standings) -> bool {
+    standings.newest().any(is_followed) || !standings.sought().is_empty()
+}
+
 /// Puts what is found on the list, and takes note of what is not.
 pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) {
     if let Err(failure) = try_find(rotation, families, queues) {
@@ -115,7 +123,9 @@ fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &m
         match look(rotation.settings, &standings, &mut dirs, &log, &sought) {
             Ok(None) => {}
             Ok(Some(found)) => {
-                missing.extend(found.missing.iter().cloned());
+                // What an earlier run has claimed of it is ours, and taken from there.
+                let is_ours = |sealed: &&SealedSegment| queues.claimed().any(|segment| is_rest_of(segment, sealed));
+                missing.extend(found.missing.iter().filter(|sealed| !is_ours(sealed)).cloned());
                 list(rotation, queues, &log, found, families.contains(&log))?;
             }
             Err(problem) => {
@@ -148,6 +158,13 @@ fn logs(
     logs
 }
 
+impl Rotation<'_> {
+    /// Whether the file that a segment was made of is looked for by runs with these settings.
+    pub(super) fn looks_for(&self, segment: &Segment) -> bool {
+        segment.instance == self.instance && self.settings.sets.iter().any(|set| set.covers(&segment.path))
+    }
+}
+
 /// Whether a stream goes on in the rotated files that are younger than this segment: those of a log that is left in its place,
 /// or that had been rotated. What is claimed and unlinked by us is kept from being rotated by others.
 fn is_followed(newest: &SealedSegment) -> bool {
@@ -161,10 +178,13 @@ fn service_of(settings: &Settings, log: &Path) -> Option<Service> {
 
 /// Puts what is found of a log on the list. A family that is taken anyway has all its rotated files already.
 fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sighted, is_listed: bool) -> Result<()> {
-    let Sighted { files, renamed, emptied, missing: _ } = found;
+    let Sighted { files, renamed, emptied, replaced, missing: _ } = found;
     for sealed in emptied {
         rotation.doubt_behind(&sealed, Why::Truncated)?;
         rotation.spool.remember_file(&sealed, Search::Over)?;
+    }
+    for (file, sealed) in replaced {
+        rotation.found_replaced(log, file, sealed)?;
     }
     for renamed in renamed {
         queues.push(log.to_owned(), Item::Renamed(renamed));

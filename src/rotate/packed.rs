@@ -6,8 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::{copy, known};
-use crate::model::digest::Digest;
+use super::known;
 use crate::model::family::Packing;
 use crate::model::in_place::Known;
 use crate::model::segment::SealedSegment;
@@ -41,24 +40,17 @@ impl Packed<'_> {
         if is_older {
             return Ok(None);
         }
-        let known = match last.seal.in_place {
-            Some(in_place) => in_place.look(last.taken(), |at, length| {
-                let bytes = self.piece(at, usize::try_from(length).unwrap_or(usize::MAX), stop)?;
-                Ok::<_, Failure>(bytes.map(|bytes| Digest::of(&bytes)))
-            })?,
-            None => return self.ends_like(last, stop),
-        };
-        match known {
-            Known::Same { position, .. } => Ok(Some(position)),
-            Known::Changed => Ok(None),
+        let behind = known::behind(last);
+        let mut there = |at, length| self.piece(at, usize::try_from(length).unwrap_or(usize::MAX), stop);
+        match last.seal.in_place {
+            Some(in_place) => Ok(match in_place.look(&behind, there)? {
+                Known::Same { position, .. } => Some(position),
+                Known::Changed => None,
+            }),
+            // The version before did not note it of what it had salvaged: nothing is known of it then.
+            None if behind.ending.is_none() => Ok(None),
+            None => Ok(behind.ends_at(behind.end, &mut there)?.then_some(behind.end)),
         }
-    }
-
-    fn ends_like(&self, last: &SealedSegment, stop: &dyn Fn() -> bool) -> Result<Option<u64>> {
-        let Some(ending) = last.seal.ending else { return Ok(None) };
-        let count = known::ending_length(last);
-        let bytes = self.piece(last.taken() - count as u64, count, stop)?;
-        Ok(bytes.filter(|bytes| copy::ending(bytes) == ending).map(|_| last.taken()))
     }
 
     /// A piece of what it unpacks to; `None` where that ends before the piece does.

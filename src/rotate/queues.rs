@@ -94,6 +94,14 @@ impl Queues {
         asked.collect()
     }
 
+    /// The segments of claimed files that earlier runs began.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = &Segment> {
+        self.items.values().flatten().filter_map(|item| match item {
+            Item::Claimed(segment) => Some(&**segment),
+            _ => None,
+        })
+    }
+
     /// Takes note that a record speaks of a claimed file.
     pub(super) fn record(&mut self, segment: &Segment) {
         self.recorded.extend(segment.claimed.clone());

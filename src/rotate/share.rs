@@ -81,7 +81,7 @@ impl Rotation<'_> {
             Ok(start) => self.share(found, &owner, found.size.saturating_sub(start.from)),
             Err(NotClaimed::Failed(failure)) => Err(failure),
             // Who takes it says so.
-            Err(NotClaimed::Nothing | NotClaimed::Refused(_)) => Ok(Share::All),
+            Err(NotClaimed::Nothing | NotClaimed::Replaced | NotClaimed::Refused(_)) => Ok(Share::All),
         }
     }
 

@@ -87,9 +87,7 @@ fn take_one(rotation: &mut Rotation<'_>, budget: &mut Budget, Slice { found, way
         },
         Err(NotClaimed::Nothing) => log::debug!("{}: nothing to take", path.display()),
         Err(NotClaimed::Failed(failure)) => rotation.failed(path, &failure),
-        Err(refused @ NotClaimed::Refused(_)) => {
-            rotation.problem(Problem::new(Effect::Failed, path, refused).because(Cause::Refused));
-        }
+        Err(error @ (NotClaimed::Refused(_) | NotClaimed::Replaced)) => rotation.problem(error.problem(path)),
     }
 }
 
@@ -170,8 +168,8 @@ fn seal(rotation: &mut Rotation<'_>, part: Part, log: &File) -> Result<()> {
     let sealed = rotation.spool.seal(part, modified, Ended::Continued)?;
     log::info!("{}: {} bytes taken; it goes on behind them", path.display(), sealed.seal.length);
     rotation.note_continued(&sealed);
-    rotation.outcome.sealed.push(sealed);
-    Ok(())
+    rotation.outcome.sealed.push(sealed.clone());
+    rotation.tell_replaced(&sealed)
 }
 
 /// What was read of a log before someone truncated it is nowhere else any more: it is sealed. The next look at the log sees

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `open` | there may be more in it: runs look for it |
 //! | `over` | nobody looks for it any more; if it turns up all the same, it is known how much of it is in segments |
+//! | `removed` | all of it is in segments, and we have removed it: nothing that turns up is it, or was made of it |
 //!
 //! A record is durable here before its stream goes on in another file. It goes when the file has been taken to its end and
 //! unlinked, after [`REMEMBERED`], or when a stream has more than [`MOST`].
@@ -36,9 +37,11 @@ pub enum Search {
     Open,
     /// It was taken to its end, or can't be found.
     Over,
+    /// It was taken to its end, and removed then.
+    Removed,
 }
 
-const STATES: [(Search, &str); 2] = [(Search::Open, "open"), (Search::Over, "over")];
+const STATES: [(Search, &str); 3] = [(Search::Open, "open"), (Search::Over, "over"), (Search::Removed, "removed")];
 
 /// What is remembered of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,7 +80,7 @@ pub(super) fn note(dir: &Dir, sealed: &SealedSegment, search: Search) -> Result<
     let json = Record::sealed(sealed.clone()).to_json().doing("write", dir.path_of(&name))?;
     dir.write_durable(&name, json.as_bytes())?;
     fault::reached(Point::EarlierNoted);
-    if search == Search::Over {
+    if search != Search::Open {
         dir.unlink_if_there(file_name(sealed.segment.name, Search::Open))?;
         fault::reached(Point::EarlierOver);
     }
@@ -102,7 +105,7 @@ pub(super) fn clear_out(dir: &Dir, now: Moment) -> Result<()> {
     }
     for mut files in by_stream.into_values() {
         files.sort_by_key(|file| std::cmp::Reverse((file.search == Search::Open, file.sealed.segment.name.seq)));
-        let too_old = |file: &Earlier| file.search == Search::Over && file.sealed.segment.claimed_at.nanos() < oldest;
+        let too_old = |file: &Earlier| file.search != Search::Open && file.sealed.segment.claimed_at.nanos() < oldest;
         let mut gone = files.iter().enumerate().filter(|(place, file)| *place >= MOST || too_old(file));
         gone.try_for_each(|(_, file)| forget(dir, file.sealed.segment.name))?;
     }
@@ -113,6 +116,7 @@ fn file_name(name: SegmentName, search: Search) -> String {
     let end = match search {
         Search::Open => "open",
         Search::Over => "over",
+        Search::Removed => "removed",
     };
     format!("{name}.{end}")
 }

@@ -84,7 +84,7 @@ impl Standings {
         }
         let over = |sealed: &SealedSegment| {
             let is_it = |earlier: &Earlier| earlier.sealed.segment.name == sealed.segment.name;
-            self.earlier.iter().any(|earlier| is_it(earlier) && earlier.search == Search::Over)
+            self.earlier.iter().any(|earlier| is_it(earlier) && earlier.search != Search::Open)
         };
         let sought = last.into_values().filter(|sealed| sealed.seal.ended == Ended::Continued && !over(sealed));
         let mut sought: Vec<SealedSegment> = sought.cloned().collect();

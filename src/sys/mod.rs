@@ -25,6 +25,7 @@ pub mod priority;
 pub mod process;
 pub mod procfs;
 pub mod random;
+pub mod readers;
 mod rename;
 pub mod rights;
 pub mod signals;

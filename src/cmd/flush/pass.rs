@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::again::Came;
+use super::asked::Asked;
 use super::owed::Owed;
 use super::{Kind, left};
 use crate::cmd::work::{self, Work};
@@ -49,6 +50,7 @@ pub(super) struct Passes<'a> {
     report: Report,
     /// What was there when it began and is not sealed.
     owed: Owed,
+    asked: Asked,
     /// The logs that the meter knows as found and not as taken: a pass may find them again.
     found: HashSet<Identity>,
     /// Why logs were not taken that the next pass tries again, as long as there is time to look at the logs.
@@ -90,6 +92,7 @@ impl<'a> Passes<'a> {
             goes_on: HashSet::new(),
             report: Report::of_problems(work.started, Vec::new()),
             owed: Owed::default(),
+            asked: Asked::default(),
             found: HashSet::new(),
             not_taken: Vec::new(),
             not_shipped: Vec::new(),
@@ -203,6 +206,7 @@ impl<'a> Passes<'a> {
         if is_first {
             self.owed = Owed::of(&discovery);
         }
+        self.asked.leave_out_echoes(&mut discovery.found);
         self.report.empty = discovery.empty.len();
         if !only.is_empty() {
             discovery.keep_only(only);
@@ -236,7 +240,8 @@ impl<'a> Passes<'a> {
         let goes_on = !self.goes_on.is_empty();
         let waits = |problems: &[Problem]| problems.iter().any(|problem| problem.effect == Effect::Waits);
         let (not_taken, not_shipped) = (waits(&self.not_taken), waits(&self.not_shipped));
-        Came { took: taken.took, goes_on, made_room: taken.confirmed, not_taken, not_shipped, is_held }
+        let asked_lately = self.asked.is_too_early;
+        Came { took: taken.took, goes_on, made_room: taken.confirmed, not_taken, not_shipped, is_held, asked_lately }
     }
 
     /// Takes round after round, and hands over what each has sealed.
@@ -260,6 +265,7 @@ impl<'a> Passes<'a> {
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
             let outcome = rotation.run(&mut recovered, discovery);
             self.discharge(&outcome);
+            self.asked.note(&outcome.sealed);
             let Outcome { sealed, problems, no_room, stopped, blocked, more, current, nothing_new: _, limited: _ } =
                 outcome;
             taken.took |= !sealed.is_empty();

@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::Rotation;
-use super::super::known::{digest, look};
+use super::super::known::{HANDLED, digest, known};
+use super::readers;
 use super::writers::{self, Refusal};
 use super::{InUse, NotTaken, Owing};
 use crate::model::gap::Gap;
@@ -92,10 +93,23 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
     }
     let logs: Vec<(&Path, Identity)> =
         owing.iter().map(|owing| (owing.log.found.path.as_path(), owing.log.found.identity)).collect();
-    let seen = writers::look_for(&logs);
+    let read: Vec<(&Path, Identity, u64)> =
+        owing.iter().zip(&logs).map(|(owing, (path, file))| (*path, *file, owing.sealed.taken())).collect();
+    let (seen, at_work) = (writers::look_for(&logs), readers::look(&read));
     let mut given = Vec::new();
     for mut owing in owing {
         let log = (owing.log.found.path.clone(), owing.log.found.identity);
+        if let Some(who) = at_work.on(log.1) {
+            match open(&owing.log.log, &log.0) {
+                Ok(_) => log::info!(
+                    "{}: its head is not given back now: {who} is in the middle of reading it",
+                    log.0.display()
+                ),
+                // Who holds a lease on it, for one.
+                Err(error) => rotation.problem(not_given(&log.0, error)),
+            }
+            continue;
+        }
         let appended = seen.require_appending(log.1).map_err(NotTaken::Refused);
         match appended.and_then(|()| give_one(rotation, &mut owing)) {
             Ok(()) => given.push(log),
@@ -115,6 +129,17 @@ fn note_late_writers(rotation: &mut Rotation<'_>, given: &[(PathBuf, Identity)])
             rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
         }
     }
+    for (path, file) in given.iter().filter(|(path, file)| !is_at(path, *file)) {
+        log::info!("{}: inode {} is not there any more", path.display(), file.ino);
+        let what = "while its head was given back somebody renamed it: whoever read it in that moment (a compressor, cp) has a \
+                    copy that lacks some of it";
+        rotation.problem(Problem::new(Effect::Noted, path, what).hint(HANDLED));
+    }
+}
+
+/// Whether a file is under its name still.
+fn is_at(path: &Path, file: Identity) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| Status::of(&metadata).identity == file)
 }
 
 /// The bytes are safe; only their space is still taken. A log that grows for ever is for a person to see.
@@ -193,9 +218,9 @@ enum Given {
 
 fn give(Owing { sealed, log, .. }: &Owing, file: &File) -> Result<Given> {
     let path = &log.found.path;
-    let Some(in_place @ InPlace { give: Some(give), .. }) = sealed.seal.in_place else { return Ok(Given::NotNow) };
+    let Some(InPlace { give: Some(give), .. }) = sealed.seal.in_place else { return Ok(Given::NotNow) };
     let (end, status) = (sealed.taken(), Status::of_file(file).doing("look at", path)?);
-    let is_there = look(&in_place, end, path, &log.log)? == Known::Same { position: end, head: Head::There };
+    let is_there = known(sealed, path, &log.log, status.size)? == Known::Same { position: end, head: Head::There };
     let under_its_name = log.dir.look(&log.name)?.is_some_and(|entry| entry.status.identity == status.identity);
     if !is_there || status.links != 1 || !under_its_name || status.size < end {
         log::info!("{}: its head is not given back now: someone else has changed it", path.display());

@@ -15,10 +15,11 @@ use crate::model::segment::{Identity, SealedSegment};
 use crate::rotate::families::RotatedFile;
 use crate::rotate::known;
 use crate::rotate::leftovers::split;
+use crate::rotate::replaced;
 use crate::spool::Standings;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Result;
-use crate::sys::file::Status;
+use crate::sys::file::{Kind, Status};
 
 /// What the rotated files of a log are to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(super) struct Sighted {
     pub(super) files: Vec<RotatedFile>,
     pub(super) renamed: Vec<Renamed>,
     pub(super) emptied: Vec<SealedSegment>,
+    /// Those for which the file at the log's path stands now, which it is.
+    pub(super) replaced: Vec<(Identity, SealedSegment)>,
     pub(super) missing: Vec<SealedSegment>,
 }
 
@@ -79,7 +82,23 @@ pub(super) fn look(
         Some(false) | None => Siblings::Rotated,
     };
     sort(settings, &dir, &beside, (log, newest, siblings), moved, &mut search).map_err(failed)?;
+    find_replaced(&dir, &name, at_path, &mut search).map_err(failed)?;
     Ok(Some(search))
+}
+
+/// Finds the missing file that the one at the log's path is a copy of.
+fn find_replaced(dir: &Dir, name: &OsStr, at_path: Option<Entry>, search: &mut Sighted) -> Result<()> {
+    let Some(entry) = at_path.filter(|entry| entry.kind == Kind::Regular && entry.status.size > 0) else {
+        return Ok(());
+    };
+    // The youngest: what came before it is missing all the same.
+    for place in (0..search.missing.len()).rev() {
+        if replaced::is_copy(&search.missing[place], dir, name)? {
+            search.replaced.push((entry.status.identity, search.missing.remove(place)));
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Finds each of the files that were moved, and those that are younger.
