@@ -86,7 +86,8 @@ pub(super) fn look(
     Ok(Some(search))
 }
 
-/// Finds the missing file that the one at the log's path is a copy of.
+/// Finds the missing file that the one at the log's path is a copy of. It is missing all the same: a writer may have it open, or
+/// have written to it behind what was taken.
 fn find_replaced(dir: &Dir, name: &OsStr, at_path: Option<Entry>, search: &mut Sighted) -> Result<()> {
     let Some(entry) = at_path.filter(|entry| entry.kind == Kind::Regular && entry.status.size > 0) else {
         return Ok(());
@@ -94,7 +95,7 @@ fn find_replaced(dir: &Dir, name: &OsStr, at_path: Option<Entry>, search: &mut S
     // The youngest: what came before it is missing all the same.
     for place in (0..search.missing.len()).rev() {
         if replaced::is_copy(&search.missing[place], dir, name)? {
-            search.replaced.push((entry.status.identity, search.missing.remove(place)));
+            search.replaced.push((entry.status.identity, search.missing[place].clone()));
             break;
         }
     }
