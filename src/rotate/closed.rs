@@ -137,6 +137,9 @@ impl Closed<'_, '_> {
                 other => other,
             };
             self.note_if_nothing(&taken, identity);
+            if taken.is_err() {
+                self.rotation.not_taken(identity);
+            }
             if !self.goes_on(path, taken) {
                 return self.left.push(log.clone());
             }

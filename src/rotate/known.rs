@@ -113,6 +113,15 @@ impl Rotation<'_> {
         Ok(Start::default())
     }
 
+    /// Takes note that nothing was taken of a file: where it is the very one that a record speaks of, that may stand for what was
+    /// made of it meanwhile.
+    pub(super) fn not_taken(&mut self, file: Identity) {
+        let Some(continued) = &self.continued else { return };
+        self.of_copies.retain(|name, taken| {
+            *taken != file || !continued.any_of(file).any(|last| last.segment.name == *name)
+        });
+    }
+
     /// Says that a file begins as one did that is there itself: a copy of that, or another log with the same beginning. Nobody can
     /// know which, and a log that was never read must not be left out.
     fn note_alike(&mut self, last: &SealedSegment, path: &Path) {

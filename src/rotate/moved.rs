@@ -22,6 +22,7 @@ mod beside;
 mod sighted;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::closed::is_rest_of;
@@ -203,7 +204,8 @@ fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sig
     Ok(())
 }
 
-/// What is not in its directory any more: a process may have it open; else nobody can know what was in it.
+/// What is not in its directory any more: a process may have it open; else nobody can know what was in it. Where another file
+/// stands for it, that is said when something of that is in a segment (`replaced.rs`), and until then it is looked for.
 fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -213,21 +215,29 @@ fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result
     let holders = procfs::holders_of_moved(&files);
     for sealed in &missing {
         let holders = holders.by_file.get(&sealed.segment.source.file).map_or(&[][..], Vec::as_slice);
-        match holders.iter().find_map(|holder| position(sealed, holder)) {
-            Some(position) => rotation.spool.hold(sealed, position)?,
+        let is_replaced = rotation.is_replaced(sealed);
+        match holders.iter().find_map(|holder| open(sealed, holder)) {
+            Some(_) if rotation.is_held(sealed)? => {}
+            Some((file, position)) => {
+                let copied = rotation.copied_of(sealed, &file, position)?;
+                rotation.spool.hold(sealed, position + copied)?;
+            }
+            None if is_replaced => {}
             None => rotation.doubt_behind(sealed, Why::Replaced)?,
         }
-        rotation.spool.remember_file(sealed, Search::Over)?;
+        if !is_replaced {
+            rotation.spool.remember_file(sealed, Search::Over)?;
+        }
     }
     Ok(())
 }
 
-/// How many bytes of the file that a process has open are in segments; `None` where it is not that file as it was.
-fn position(sealed: &SealedSegment, holder: &Holder) -> Option<u64> {
+/// The file that a process has open, and how many of its bytes are in segments; `None` where it is not that file as it was.
+fn open(sealed: &SealedSegment, holder: &Holder) -> Option<(File, u64)> {
     let file = holder.open().ok()?;
     let Status { identity, size, .. } = Status::of_file(&file).ok()?;
     match known::known(sealed, &sealed.segment.path, &file, size) {
-        Ok(Known::Same { position, .. }) if identity == sealed.segment.source.file => Some(position),
+        Ok(Known::Same { position, .. }) if identity == sealed.segment.source.file => Some((file, position)),
         _ => None,
     }
 }

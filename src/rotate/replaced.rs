@@ -8,10 +8,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::Rotation;
 use super::known::{HANDLED, Start, behind, known};
+use super::leftovers::split;
+use crate::model::doubt::Why;
 use crate::model::in_place::{Known, SHORTEST};
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Identity, SealedSegment};
@@ -19,6 +22,9 @@ use crate::spool::Search;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::file::Status;
+
+/// How many bytes of two files are compared at a time.
+const PIECE: usize = 64 * 1024;
 
 /// Whether enough bytes are known of a segment to know a copy of its file by. A few don't show it: many logs begin with the same
 /// line.
@@ -53,11 +59,47 @@ impl Rotation<'_> {
     /// Where that can't be written, or the records can't be read.
     pub(super) fn found_replaced(&mut self, log: &Path, file: Identity, sealed: SealedSegment) -> Result<()> {
         match self.continued()?.of(log, file).is_some() {
-            true => self.spool.remember_file(&sealed, Search::Over),
+            true => self.end_search_of_replaced(&sealed),
             false => {
                 self.replaced.insert(file, sealed);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether another file stands for the one that a segment was made of.
+    pub(super) fn is_replaced(&self, sealed: &SealedSegment) -> bool {
+        self.replaced.values().any(|replaced| replaced.segment.name == sealed.segment.name)
+    }
+
+    /// Whether the file that a segment was made of is known to be held by a process, without a name.
+    ///
+    /// # Errors
+    /// Where that can't be read.
+    pub(super) fn is_held(&self, sealed: &SealedSegment) -> Result<bool> {
+        Ok(self.spool.held()?.iter().any(|held| held.file == sealed.segment.source.file))
+    }
+
+    /// How many bytes behind that place of a file that was replaced are in the one that stands for it, too: what it had got when the
+    /// copy was made. They are taken from there.
+    ///
+    /// # Errors
+    /// Where one of the two can't be read.
+    pub(super) fn copied_of(&self, sealed: &SealedSegment, file: &File, position: u64) -> Result<u64> {
+        let path = &sealed.segment.path;
+        let stands_for_it = |(_, replaced): &(&Identity, &SealedSegment)| replaced.segment.name == sealed.segment.name;
+        let Some((identity, _)) = self.replaced.iter().find(stands_for_it) else { return Ok(0) };
+        let (parent, name) = split(path);
+        let copy = match Dir::open(&parent)?.open_read(&name) {
+            Err(failure) if failure.is(io::ErrorKind::NotFound) => return Ok(0),
+            opened => opened?,
+        };
+        let status = Status::of_file(&copy).doing("look at", path)?;
+        match known(sealed, path, &copy, status.size)? {
+            Known::Same { position: in_copy, .. } if status.identity == *identity => {
+                alike(file, position, &copy, in_copy).doing("read", path)
+            }
+            Known::Same { .. } | Known::Changed => Ok(0),
         }
     }
 
@@ -68,6 +110,10 @@ impl Rotation<'_> {
     /// Where it can't be read.
     pub(super) fn start_of_replacement(&mut self, path: &Path, log: &File, status: &Status) -> Result<Start> {
         let Some(last) = self.replaced.get(&status.identity).cloned() else { return Ok(Start::default()) };
+        // One record stands for one file.
+        if self.of_copies.contains_key(&last.segment.name) {
+            return Ok(Start::default());
+        }
         match known(&last, path, log, status.size)? {
             Known::Same { position: from, head } => {
                 let hole = last.seal.in_place.map_or(0, |in_place| in_place.hole());
@@ -77,24 +123,46 @@ impl Rotation<'_> {
         }
     }
 
-    /// Says of which file a segment was made, where that stands for another one, which is not looked for any more.
+    /// Says of which file a segment was made, where that stands for another one.
     ///
     /// # Errors
     /// Where that can't be written: then the next run does it.
     pub(super) fn tell_replaced(&mut self, sealed: &SealedSegment) -> Result<()> {
         let source = sealed.segment.source;
         let Some(last) = self.replaced.remove(&source.file) else { return Ok(()) };
-        if source.from == 0 {
-            return Ok(());
+        if source.from > 0 {
+            let what = format!(
+                "it was replaced by a file that begins with the {} bytes that were taken of it before: it is taken for a copy of \
+                 itself (sed -i, an editor, a restored backup), and goes on behind them. If it is another log that begins with the \
+                 same bytes, these are in no segment a second time",
+                source.from
+            );
+            let problem = Problem::new(Effect::Noted, &sealed.segment.path, what).because(Cause::Truncated).hint(HANDLED);
+            self.problem(problem);
         }
-        let what = format!(
-            "it was replaced by a file that begins with the {} bytes that were taken of it before: it is taken for a copy of itself \
-             (sed -i, an editor, a restored backup), and goes on behind them. If it is another log that begins with the same bytes, \
-             these are in no segment a second time",
-            source.from
-        );
-        let problem = Problem::new(Effect::Noted, &sealed.segment.path, what).because(Cause::Truncated).hint(HANDLED);
-        self.problem(problem);
-        self.spool.remember_file(&last, Search::Over)
+        self.end_search_of_replaced(&last)
+    }
+
+    /// Another file stands for the one that this segment was made of, and is in a segment. Where nobody has that one open, nobody can
+    /// know what it got behind what was taken, and the other one has not.
+    fn end_search_of_replaced(&mut self, last: &SealedSegment) -> Result<()> {
+        if !self.is_held(last)? {
+            self.doubt_behind(last, Why::Replaced)?;
+        }
+        self.spool.remember_file(last, Search::Over)
+    }
+}
+
+/// How many bytes are the same, from these places of two files on.
+fn alike(one: &File, at: u64, other: &File, at_other: u64) -> io::Result<u64> {
+    let (mut ours, mut theirs, mut same) = (vec![0; PIECE], vec![0; PIECE], 0);
+    loop {
+        let (count, counted) = (one.read_at(&mut ours, at + same)?, other.read_at(&mut theirs, at_other + same)?);
+        let both = ours[..count].iter().zip(&theirs[..counted]);
+        let alike = both.take_while(|(own, their)| own == their).count();
+        same += alike as u64;
+        if alike == 0 || alike < count.min(counted) {
+            return Ok(same);
+        }
     }
 }

@@ -69,6 +69,11 @@ impl Continued {
         newest
     }
 
+    /// All segments that ended in this file.
+    pub fn any_of(&self, file: Identity) -> impl Iterator<Item = &SealedSegment> {
+        self.going_on.get(&(file.ino, file.born)).into_iter().flatten()
+    }
+
     /// The newest segment that ended in this file. Its device may have another number since a reboot: then the path must be
     /// the same, since the copy of a file system has files of the same number and birth.
     pub fn of(&self, path: &Path, file: Identity) -> Option<&SealedSegment> {

@@ -197,7 +197,7 @@ impl Closed<'_, '_> {
         if (after.size, after.modified) != (before.size, before.modified) {
             return Err(NotTaken::Waits { what: "it was changed while it was copied".to_owned(), hint: None });
         }
-        self.require_nothing_made_of_it(dir, &own, log)?;
+        self.require_nothing_made_of_it(dir, claimed, log)?;
         match claim::standing(dir, claimed, log)? {
             Standing::Claimed => {
                 self.forget_file(segment)?;
