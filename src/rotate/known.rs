@@ -65,12 +65,12 @@ impl Rotation<'_> {
             known => known,
         };
         match known {
-            Known::Same { position: from, head } => {
+            Known::Same { position: from, head } if !self.rewritten.contains(&status.identity) => {
                 self.of_copies.insert(last.segment.name, status.identity);
                 let hole = last.seal.in_place.map_or(0, |in_place| in_place.hole());
                 Ok(Start { from, first, hole, before: Some((last, head)) })
             }
-            Known::Changed => {
+            Known::Same { .. } | Known::Changed => {
                 if self.changed.insert(status.identity) {
                     self.doubt_behind(&last, Why::Truncated)?;
                 }
@@ -100,7 +100,8 @@ impl Rotation<'_> {
             let name = last.segment.name;
             let Some(from) = packed.position(&last, &|| self.stop.requested())? else { continue };
             let is_another = self.of_copies.get(&name).is_some_and(|known| *known != file);
-            if is_another || is_there_itself(&last, packed.path)? {
+            let is_rewritten = self.rewritten.contains(&last.segment.source.file);
+            if is_another || !is_rewritten && is_there_itself(&last, packed.path)? {
                 self.note_alike(&last, packed.path);
                 continue;
             }
@@ -117,9 +118,8 @@ impl Rotation<'_> {
     /// made of it meanwhile.
     pub(super) fn not_taken(&mut self, file: Identity) {
         let Some(continued) = &self.continued else { return };
-        self.of_copies.retain(|name, taken| {
-            *taken != file || !continued.any_of(file).any(|last| last.segment.name == *name)
-        });
+        self.of_copies
+            .retain(|name, taken| *taken != file || !continued.any_of(file).any(|last| last.segment.name == *name));
     }
 
     /// Says that a file begins as one did that is there itself: a copy of that, or another log with the same beginning. Nobody can

@@ -143,6 +143,8 @@ pub struct Rotation<'a> {
     continued: Option<Continued>,
     /// Files that were changed by others since a part of them was taken; it was said.
     changed: HashSet<Identity>,
+    /// Logs that were emptied and begin as they did before.
+    rewritten: HashSet<Identity>,
     /// The files for which records stand that say how much of a file is in segments.
     of_copies: HashMap<SegmentName, Identity>,
     /// Files by which logs were replaced, with the last segments of these.
@@ -174,6 +176,7 @@ impl<'a> Rotation<'a> {
             holders,
             continued,
             changed: HashSet::new(),
+            rewritten: HashSet::new(),
             of_copies: HashMap::new(),
             replaced: HashMap::new(),
             reach,

@@ -19,6 +19,7 @@
 //! stream's newest segment. What is older is history, which only `backlog` takes.
 
 mod beside;
+mod siblings;
 mod sighted;
 
 use std::collections::{BTreeMap, HashSet};
@@ -179,7 +180,8 @@ fn service_of(settings: &Settings, log: &Path) -> Option<Service> {
 
 /// Puts what is found of a log on the list. A family that is taken anyway has all its rotated files already.
 fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sighted, is_listed: bool) -> Result<()> {
-    let Sighted { files, renamed, emptied, replaced, missing: _ } = found;
+    let Sighted { files, renamed, emptied, replaced, rewritten, missing: _ } = found;
+    rotation.rewritten.extend(rewritten);
     for sealed in emptied {
         rotation.doubt_behind(&sealed, Why::Truncated)?;
         rotation.spool.remember_file(&sealed, Search::Over)?;

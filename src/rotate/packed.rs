@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::known;
@@ -53,6 +54,19 @@ impl Packed<'_> {
         }
     }
 
+    /// Whether all that it unpacks to is how another file begins. What can't be unpacked to its end is taken for that.
+    ///
+    /// # Errors
+    /// Where one of the two can't be read.
+    pub(super) fn is_beginning_of(&self, other: &File, stop: &dyn Fn() -> bool) -> Result<bool> {
+        match is_beginning(self.file, self.packing, other, stop) {
+            Ok(is_it) => Ok(is_it),
+            Err(Unsound::Content(_)) => Ok(true),
+            Err(Unsound::Unread(error)) => Err(Failure::new("read", self.path, error)),
+            Err(Unsound::Stopped) => Err(Failure::new("read", self.path, io::Error::from(io::ErrorKind::Interrupted))),
+        }
+    }
+
     /// A piece of what it unpacks to; `None` where that ends before the piece does.
     fn piece(&self, at: u64, length: usize, stop: &dyn Fn() -> bool) -> Result<Option<Vec<u8>>> {
         match read(self.file, self.packing, at, length, stop) {
@@ -86,4 +100,27 @@ fn read(
         bytes.extend(piece);
     }
     Ok(Some(bytes))
+}
+
+fn is_beginning(
+    file: &File,
+    packing: Packing,
+    other: &File,
+    stop: &dyn Fn() -> bool,
+) -> std::result::Result<bool, Unsound> {
+    let mut unpacked = Unpacked::of(file, packing)?;
+    let (mut ours, mut theirs, mut at) = (vec![0; PIECE], vec![0; PIECE], 0);
+    loop {
+        if stop() {
+            return Err(Unsound::Stopped);
+        }
+        let count = unpacked.fill(&mut ours)?;
+        match other.read_exact_at(&mut theirs[..count], at) {
+            Ok(()) if ours[..count] != theirs[..count] => return Ok(false),
+            Ok(()) if count < PIECE => return Ok(true),
+            Ok(()) => at += count as u64,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(Unsound::Unread(error)),
+        }
+    }
 }

@@ -137,7 +137,8 @@ impl Rotation<'_> {
                  same bytes, these are in no segment a second time",
                 source.from
             );
-            let problem = Problem::new(Effect::Noted, &sealed.segment.path, what).because(Cause::Truncated).hint(HANDLED);
+            let problem =
+                Problem::new(Effect::Noted, &sealed.segment.path, what).because(Cause::Truncated).hint(HANDLED);
             self.problem(problem);
         }
         self.end_search_of_replaced(&last)

@@ -109,6 +109,45 @@ fn a_log_that_was_emptied_and_begins_as_before_is_taken_from_its_start_and_that_
 }
 
 #[test]
+fn what_was_copied_before_the_log_was_emptied_is_taken_even_where_it_begins_as_before() {
+    for (count, packed) in [(8, false), (8, true), (60, false), (60, true)] {
+        let (scene, mut content, begin) = (scene(), String::new(), beginning(count));
+        let _writer = write(&scene.log(), &mut content, &begin);
+        scene.run().quiet();
+        append(&scene.log(), &lines(0..400));
+        content.push_str(&lines(0..400));
+        // As `copytruncate` does it.
+        std::fs::copy(scene.log(), scene.sandbox.log("web.log.1")).expect("a copy");
+        File::options().write(true).truncate(true).open(scene.log()).expect("it is emptied");
+        if packed {
+            gzip(&scene, "web.log.1");
+        }
+        append(&scene.log(), &(begin.clone() + &lines(1000..1200)));
+        content.push_str(&(begin + &lines(1000..1200)));
+        let told = scene.run().expect(0).stderr;
+        assert!(told.contains("truncated or written anew by someone else"), "{count}: {told}");
+        scene.run().quiet();
+        scene.assert_all(&content);
+    }
+}
+
+#[test]
+fn a_copy_that_somebody_makes_of_a_log_that_goes_on_is_left_alone() {
+    let (scene, mut content) = (scene(), String::new());
+    let _writer = write(&scene.log(), &mut content, &beginning(60));
+    scene.run().quiet();
+    append(&scene.log(), &lines(0..400));
+    std::fs::copy(scene.log(), scene.sandbox.log("web.log.1")).expect("a copy");
+    append(&scene.log(), &lines(400..500));
+    content.push_str(&lines(0..500));
+    scene.run().quiet();
+    scene.run().quiet();
+    assert!(scene.sandbox.log("web.log.1").exists(), "it is his");
+    std::fs::remove_file(scene.sandbox.log("web.log.1")).expect("a copy");
+    scene.assert_all(&content);
+}
+
+#[test]
 fn a_log_that_is_replaced_by_a_copy_of_itself_goes_on_and_that_is_said_once() {
     for limit in ["", "max_bytes_per_run = \"64KiB\"\n"] {
         let (scene, mut content) = (scene(), String::new());

@@ -61,7 +61,12 @@ impl Closed<'_, '_> {
     }
 
     /// Fails where something is being made of a file that was claimed from its own name.
-    pub(super) fn require_nothing_made_of_it(&self, dir: &Dir, claimed: &ClaimedName, log: &File) -> Result<(), NotTaken> {
+    pub(super) fn require_nothing_made_of_it(
+        &self,
+        dir: &Dir,
+        claimed: &ClaimedName,
+        log: &File,
+    ) -> Result<(), NotTaken> {
         let Some((_, own)) = ClaimedName::parse(claimed.as_os_str()) else { return Ok(()) };
         let Name::Rotated(rotated) = family::read(&own) else { return Ok(()) };
         let made = rotated.made_of_it();
