@@ -45,19 +45,21 @@ pub(super) fn choose(found: &Found, holders: &Holders) -> Choice {
 const LONGEST_STANDSTILL: Duration = Duration::from_secs(1);
 
 /// The way for a log whose writers were seen, if they have closed it meanwhile: they open it for each line. On a busy machine one may
-/// stand still between open and close for longer than a few looks take.
+/// stand still between open and close for longer than a few looks take, or even for longer than it is waited for.
 pub(super) fn once_closed(found: &Found, writers: &[Holder]) -> Option<Choice> {
     let log = choose::open(found)?;
     let (begun, turns) = (Instant::now(), writers.iter().map(|writer| Turn::of(writer.pid)).collect::<Vec<_>>());
     let mut looks = 0;
-    while looks < LOOKS || begun.elapsed() < LONGEST_STANDSTILL && turns.iter().any(Turn::is_awaited) {
+    let mut stands_still = false;
+    while looks < LOOKS || begun.elapsed() < LONGEST_STANDSTILL && stands_still {
         if lease::writers(&log) == Writers::None {
             return Some(comes_and_goes(found, &log));
         }
         looks += 1;
         std::thread::sleep(Duration::from_millis(1));
+        stands_still = turns.iter().any(Turn::is_awaited);
     }
-    None
+    stands_still.then(|| Err(Undecided::busy(writers)))
 }
 
 fn look_closer(found: &Found, log: &File) -> Choice {

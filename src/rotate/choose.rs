@@ -62,6 +62,16 @@ impl Undecided {
         Self { what: what.to_owned(), hint: hint.to_owned(), effect: Effect::Waits }
     }
 
+    /// A log whose writers did not get to run while it was looked at: what they do with it is not known yet.
+    pub(super) fn busy(writers: &[Holder]) -> Self {
+        let what = format!(
+            "{} open, and the machine was too busy to see whether that is for good; it waits",
+            said(writers, "has it", "have it")
+        );
+        let hint = "nothing to do: the next run looks again; or set `writer` for it in the configuration (docs/writers.md)";
+        Self { what, hint: hint.to_owned(), effect: Effect::Waits }
+    }
+
     /// As a problem of the log at `path`.
     pub fn problem(self, path: &Path) -> Problem {
         let cause = if self.effect == Effect::Failed { Cause::Refused } else { Cause::Other };
