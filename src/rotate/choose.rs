@@ -68,7 +68,8 @@ impl Undecided {
             "{} open, and the machine was too busy to see whether that is for good; it waits",
             said(writers, "has it", "have it")
         );
-        let hint = "nothing to do: the next run looks again; or set `writer` for it in the configuration (docs/writers.md)";
+        let hint =
+            "nothing to do: the next run looks again; or set `writer` for it in the configuration (docs/writers.md)";
         Self { what, hint: hint.to_owned(), effect: Effect::Waits }
     }
 
