@@ -12,7 +12,6 @@
 //! longer then (`in_time`), and what it was at is as after a crash, which loses nothing.
 
 mod again;
-mod asked;
 mod in_time;
 mod job;
 mod left;

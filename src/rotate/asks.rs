@@ -46,11 +46,6 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 /// How often all processes are looked through for a log of which the kernel does not say who has it open.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Whether a log that is taken in that way is this module's.
-pub(super) fn is_for(way: &Way) -> bool {
-    matches!(way, Way::Signal { .. } | Way::Command { .. })
-}
-
 /// Takes one item of each log. Returns the logs of which something is left that must come first.
 pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
     let mut batches = Batches::new(rotation);

@@ -171,6 +171,9 @@ impl Rotation<'_> {
     /// # Errors
     /// Where that can't be written.
     pub(super) fn doubt_behind(&mut self, last: &SealedSegment, why: Why) -> Result<()> {
+        if self.spool.is_doubted(last.segment.name)? {
+            return Ok(());
+        }
         let (from, until) = (last.seal.last, clock::now().max(last.seal.last));
         let (segment, path, service) = (last.segment.name, last.segment.path.clone(), last.segment.service.clone());
         let doubt = Doubt { segment, path, service, from, until, why };

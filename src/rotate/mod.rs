@@ -143,6 +143,8 @@ pub struct Rotation<'a> {
     continued: Option<Continued>,
     /// Files that were changed by others since a part of them was taken; it was said.
     changed: HashSet<Identity>,
+    /// Logs whose writers are not to be asked to let go of them.
+    asked: HashSet<PathBuf>,
     /// Logs that were emptied and begin as they did before.
     rewritten: HashSet<Identity>,
     /// The files for which records stand that say how much of a file is in segments.
@@ -176,6 +178,7 @@ impl<'a> Rotation<'a> {
             holders,
             continued,
             changed: HashSet::new(),
+            asked: HashSet::new(),
             rewritten: HashSet::new(),
             of_copies: HashMap::new(),
             replaced: HashMap::new(),
@@ -187,6 +190,12 @@ impl<'a> Rotation<'a> {
     #[must_use]
     pub fn to_the_end(self) -> Self {
         Self { reach: Reach::End, ..self }
+    }
+
+    /// Asks no writer of these logs to let go of them, since it was asked a moment ago: what they hold is taken in their place.
+    #[must_use]
+    pub fn not_asking_again(self, asked: HashSet<PathBuf>) -> Self {
+        Self { asked, ..self }
     }
 
     /// Counts what is read.

@@ -207,7 +207,7 @@ fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sig
 }
 
 /// What is not in its directory any more: a process may have it open; else nobody can know what was in it. Where another file
-/// stands for it, that is said when something of that is in a segment (`replaced.rs`), and until then it is looked for.
+/// stands for it, it is looked for until something of that is in a segment (`replaced.rs`).
 fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -224,7 +224,6 @@ fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result
                 let copied = rotation.copied_of(sealed, &file, position)?;
                 rotation.spool.hold(sealed, position + copied)?;
             }
-            None if is_replaced => {}
             None => rotation.doubt_behind(sealed, Why::Replaced)?,
         }
         if !is_replaced {

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::asks;
 use super::discover::Found;
 use super::families::Family;
 use super::moved::Renamed;
@@ -85,7 +84,7 @@ impl Queues {
     /// Claimed files whose writers may have to be asked.
     pub(super) fn asked(&self) -> Vec<(PathBuf, Identity)> {
         let asked = self.items.values().flatten().filter_map(|item| match item {
-            Item::Claimed(segment) if asks::is_for(&segment.way) => {
+            Item::Claimed(segment) if segment.way.asks() => {
                 let claimed = segment.claimed.as_ref()?;
                 Some((segment.path.with_file_name(claimed.as_os_str()), segment.source.file))
             }

@@ -50,6 +50,8 @@ pub(super) enum Then {
     More,
     /// Nothing before the next run: the log's limits are reached.
     NextRun,
+    /// Nothing: all that it holds is taken, whether the last line has ended or not.
+    Nothing,
 }
 
 /// Takes slices, one after another. Returns their logs: whatever else there is of them comes later.
@@ -65,7 +67,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
             take_one(rotation, &mut budget, &slice);
         }
         match slice.then {
-            Then::More => {}
+            Then::More | Then::Nothing => {}
             Then::NextRun => {
                 let taken = rotation.start_of(&slice.found).map_or(0, |start| start.from);
                 say_limited(rotation, &slice.found.path, slice.found.size.saturating_sub(taken));
@@ -80,12 +82,12 @@ fn take_one(rotation: &mut Rotation<'_>, budget: &mut Budget, Slice { found, way
     // What is left of it for later runs is known now, and stands in this segment already.
     let limit = (*then == Then::NextRun).then_some(*most);
     match begin(rotation, budget, found, way.clone(), limit) {
-        Ok((segment, log)) => match slice(rotation, budget, segment, &log, *most) {
+        Ok((segment, log)) => match slice(rotation, budget, segment, &log, (*most, *then)) {
             Ok(true) if *then == Then::More => rotation.outcome.more.push(path.clone()),
             Ok(_) => {}
             Err(error) => failed(rotation, budget, path, &error),
         },
-        Err(NotClaimed::Nothing) => log::debug!("{}: nothing to take", path.display()),
+        Err(NotClaimed::Nothing) => rotation.nothing_new(path, found.identity),
         Err(NotClaimed::Failed(failure)) => rotation.failed(path, &failure),
         Err(error @ (NotClaimed::Refused(_) | NotClaimed::Replaced)) => rotation.problem(error.problem(path)),
     }
@@ -103,6 +105,9 @@ fn begin(
     let dir = Dir::open(&parent)?;
     let log = claim::open(&dir, &name, found.identity)?;
     let (directory, start) = (dir.status()?.identity, rotation.start(&found.path, &log)?);
+    if found.size <= start.from {
+        return Err(NotClaimed::Nothing);
+    }
     let waits = limit.map(|most| found.size.saturating_sub(start.from.saturating_add(most)));
     let (path, service, file) = (found.path.clone(), found.service.clone(), found.identity);
     let segment = rotation.next_segment(Beginning { path, service, claimed: None, file, start, directory, way })?;
@@ -123,10 +128,14 @@ fn slice(
     budget: &mut Budget,
     segment: Segment,
     log: &File,
-    most: u64,
+    (most, then): (u64, Then),
 ) -> std::result::Result<bool, CopyError> {
     let (name, from) = (segment.name, segment.source.from);
-    match line_end(log, from, from.saturating_add(most)).doing("read", &segment.path) {
+    let end = match then {
+        Then::More | Then::NextRun => line_end(log, from, from.saturating_add(most)).doing("read", &segment.path),
+        Then::Nothing => Status::of_file(log).map(|status| status.size).doing("look at", &segment.path),
+    };
+    match end {
         Ok(end) => fill(rotation, budget, segment, log, end),
         Err(failure) => {
             rotation.spool.discard(name).map_err(CopyError::Part)?;

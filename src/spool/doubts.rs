@@ -48,6 +48,11 @@ impl Doubts {
         }
     }
 
+    /// Whether there is a doubt about what came behind a segment that nothing can settle.
+    pub(super) fn has(&self, name: SegmentName) -> Result<bool> {
+        Ok(self.dir.look(file_name(name, "told"))?.is_some() || self.dir.look(file_name(name, "new"))?.is_some())
+    }
+
     /// A process holds the segment's inode: nothing is missing.
     pub(super) fn settle(&self, name: SegmentName) -> Result<()> {
         self.dir.unlink_if_there(file_name(name, "open"))

@@ -59,6 +59,14 @@ impl Spool {
         self.doubts.add(doubt)
     }
 
+    /// Whether it is remembered that bytes may be missing behind a segment, for good.
+    ///
+    /// # Errors
+    /// Where that can't be read.
+    pub fn is_doubted(&self, name: SegmentName) -> Result<bool> {
+        self.doubts.has(name)
+    }
+
     /// Ends the doubt about a segment: a process holds its inode, and so all its bytes.
     ///
     /// # Errors

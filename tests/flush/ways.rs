@@ -133,8 +133,9 @@ fn what_a_writer_notes_of_being_asked_is_no_reason_to_ask_it_again() {
         drop(writer);
         ended.expect(0);
         assert_eq!(times, 1, "{args:?}: how often it was asked");
-        let stored: Vec<u8> = proof::of_directory(&sandbox.path("store")).into_iter().flat_map(|one| one.raw).collect();
-        assert_eq!(String::from_utf8_lossy(&stored), "started\n", "what it noted waits for the next one");
+        let streams = proof::streams(proof::of_directory(&sandbox.path("store")));
+        let stored: Vec<u8> = streams.into_values().flatten().flat_map(|one| one.raw).collect();
+        assert_eq!(String::from_utf8_lossy(&stored), "started\ngraceful restart\n", "{args:?}");
     }
 }
 

@@ -215,6 +215,21 @@ fn a_file_that_was_compressed_and_not_removed_yet_is_taken_once() {
 }
 
 #[test]
+fn a_log_that_is_replaced_by_no_more_than_what_was_taken_of_it_is_said_to_be_incomplete() {
+    let (scene, mut content, begin) = (scene(), String::new(), beginning(60));
+    let writer = write(&scene.log(), &mut content, &begin);
+    scene.run().quiet();
+    append(&scene.log(), &lines(0..400));
+    std::fs::remove_file(scene.log()).expect("a log");
+    drop(writer);
+    let _writer = Holds::open(">>", &scene.log());
+    append(&scene.log(), &begin);
+    let told = scene.run().expect(0).stderr;
+    assert_eq!(told.matches("not known to be complete").count(), 1, "{told}");
+    scene.run().quiet();
+}
+
+#[test]
 fn a_few_bytes_do_not_make_a_new_log_a_copy() {
     let (scene, mut content) = (scene(), String::new());
     let writer = write(&scene.log(), &mut content, "started\n");

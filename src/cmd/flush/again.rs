@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Kind;
-use super::asked::UNTIL_IT_SHOWS;
 use crate::cmd::work::MOST_SLICES;
 
 /// What the last pass came to.
@@ -21,8 +20,6 @@ pub(super) struct Came {
     pub(super) not_shipped: bool,
     /// Whether a writer still holds a log that was taken from it.
     pub(super) is_held: bool,
-    /// Whether it was too early to know if logs have got more than what the asking of their writers has brought.
-    pub(super) asked_lately: bool,
 }
 
 /// How things stand.
@@ -95,9 +92,6 @@ pub(super) fn after(came: &Came, kind: Kind, now: &Now) -> Next {
         () if came.not_shipped => again(shipping.filter(|_| to_ship.is_some())),
         () if came.not_taken => again(taking.filter(|_| to_take.is_some())),
         () if came.took && passes < most => again(taking),
-        () if came.asked_lately && kind != Kind::Usual && passes < most => {
-            again(pause_within(UNTIL_IT_SHOWS.max(pause_after(passes)), to_take, TO_TAKE))
-        }
         () if came.is_held && kind != Kind::Usual && passes < most => match (kind, to_take, taking) {
             (Kind::Last, Some(_), Some(least)) => Next::Watch { least, most: None },
             (_, _, Some(least)) if watched < LONGEST_WATCH => {
@@ -131,15 +125,8 @@ fn pause_within(pause: Duration, left: Option<Duration>, least: Duration) -> Opt
 mod tests {
     use super::*;
 
-    const NOTHING: Came = Came {
-        took: false,
-        goes_on: false,
-        made_room: false,
-        not_taken: false,
-        not_shipped: false,
-        is_held: false,
-        asked_lately: false,
-    };
+    const NOTHING: Came =
+        Came { took: false, goes_on: false, made_room: false, not_taken: false, not_shipped: false, is_held: false };
     const TOOK: Came = Came { took: true, made_room: true, ..NOTHING };
     const AWAY: Came = Came { not_shipped: true, ..NOTHING };
     const HELD: Came = Came { is_held: true, ..NOTHING };
@@ -211,16 +198,6 @@ mod tests {
         assert_eq!(passes(HELD, Kind::Usual, Some(90)).0, 1);
         assert_eq!(passes(HELD, Kind::Last, None).1, LONGEST_WATCH);
         assert_eq!(passes(HELD, Kind::Last, Some(60)).1, Duration::from_secs(60));
-    }
-
-    #[test]
-    fn only_the_last_flush_waits_to_see_whether_writers_go_on_that_were_asked() {
-        let asked = Came { asked_lately: true, ..NOTHING };
-        let left = Some(Duration::from_secs(60));
-        assert_eq!(after(&asked, Kind::Usual, &now(2, Duration::ZERO, left)), Next::Enough);
-        for kind in [Kind::Last, Kind::Awaited] {
-            assert_eq!(after(&asked, kind, &now(2, Duration::ZERO, left)), Next::Again(UNTIL_IT_SHOWS));
-        }
     }
 
     #[test]
