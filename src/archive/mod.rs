@@ -26,6 +26,7 @@ mod segments;
 mod select;
 mod selection;
 mod shipped;
+mod side_by_side;
 mod stream_key;
 pub mod streams;
 pub mod sums;
@@ -42,7 +43,7 @@ pub use places::{Looked, Places};
 pub use segment::{Ended, Form};
 pub use segments::{InStore, Segments};
 pub use select::select;
-pub use selection::Selection;
+pub use selection::{LOOK_FURTHER, Selection, not_looked_at};
 pub use shipped::Shipped;
 pub use stream_key::StreamKey;
 

@@ -5,7 +5,19 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Extent, Filter, Looked, Shipped, StreamKey, meant};
 use crate::model::names::{Instance, Seq, Service};
 use crate::model::problem;
+use crate::model::time::Moment;
 use crate::store::{Kind, StoreError};
+
+/// What to do where not all that is before the days asked for was looked at.
+pub const LOOK_FURTHER: &str = "--any-day looks at all; or say how long a segment lasts at the most (--longest 31d)";
+
+/// What is left out where only what began since then was looked at.
+pub fn not_looked_at(since: Moment) -> String {
+    let day = since.day();
+    format!(
+        "what began before {day} was not all looked at, there is so much of it: a segment that lasted since then may be left out"
+    )
+}
 
 /// What was found of what is asked for.
 pub struct Selection {

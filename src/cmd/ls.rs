@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::{Archive, reading};
 use crate::archive::sums::{By, Sums};
-use crate::archive::{self, Details, Extent, Filter, Selection, Shipped};
+use crate::archive::{self, Details, Filter, Selection, Shipped};
 use crate::cli::{Ls, ls};
 use crate::exit::Exit;
 use crate::model::key::{Leaf, ObjectKey};
@@ -78,11 +78,9 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
     };
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);
-    let missing = reading::tell_troubles(&selection).max(super::tell_missing(filter, &selection));
+    let missing = reading::tell_troubles(&selection).max(super::tell_before(&selection));
+    let missing = missing.max(super::tell_missing(filter, &selection));
     let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
-    if selection.segments.is_empty() && selection.before == Extent::Begun && missing == Exit::Done {
-        super::complain("nothing is there of the time that is asked for", Some(super::ANY_DAY));
-    }
     let mut unasked = Unasked::default();
     let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output, &mut unasked));
     ended(shown).max(missing).max(unasked.end())

@@ -23,7 +23,7 @@ mod work;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use crate::archive::{self, Filter, Missing, Places, Selection, local};
+use crate::archive::{self, Extent, Filter, Missing, Places, Selection, local};
 use crate::cli::LogFormat;
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
@@ -170,9 +170,12 @@ fn tell_foreign(selection: &Selection) {
 /// What to do where only the directories of known layouts were looked into.
 const ANY_LAYOUT: &str = "--any-layout looks everywhere; name layouts of earlier times in `former_layouts`";
 
-/// What to do where nothing was found and not all days were looked at.
-const ANY_DAY: &str =
-    "what began more than eight days before --since was not all looked at: --any-day looks at all days";
+/// Complains where what is before the days asked for was not all looked at: something of it may be left out.
+fn tell_before(selection: &Selection) -> Exit {
+    let Extent::Since(since) = selection.before else { return Exit::Done };
+    complain(&archive::not_looked_at(since), Some(archive::LOOK_FURTHER));
+    Exit::Failed
+}
 
 /// Complains of a store that can't be read.
 fn unreadable(error: &StoreError) -> Exit {

@@ -29,6 +29,8 @@ struct Report<'v> {
     until: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_since: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_seconds: Option<u64>,
     mode: &'static str,
     proved: bool,
     exit_code: u8,
@@ -53,6 +55,7 @@ pub fn json(verdict: &Verdict, exit_code: u8) -> io::Result<()> {
         since,
         until,
         kept_since,
+        longest_seconds: verdict.longest.map(|longest| longest.as_secs()),
         mode: mode(verdict.amount),
         proved: verdict.is_proved(),
         exit_code,

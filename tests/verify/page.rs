@@ -52,7 +52,7 @@ fn where_the_store_is_away_no_older_page_stays_and_the_document_says_so() {
         let said = super::planted::verify(&sandbox, &[]);
         assert_eq!((said.code, said.found()), (1, vec![("unlisted", None)]));
         let ended = sandbox.run(["verify"]).expect(1);
-        assert!(ended.stderr.ends_with("logferry: not proved: 1 listing that failed\n"), "{}", ended.stderr);
+        assert!(ended.stderr.ends_with("logferry: not proved: 1 listing that is not whole\n"), "{}", ended.stderr);
         if told == "is a symbolic link" {
             fs::rename(sandbox.path("store"), sandbox.path("gone")).expect("it is moved");
         }
@@ -184,6 +184,7 @@ fn verdict(streams: &[logferry::model::proof::laws::Stream<'_>]) -> logferry::mo
         store: "s3://logs/fleet".to_owned(),
         at: super::planted::at(30, 23),
         window: Window::default(),
+        longest: None,
         amount: Amount::None,
         services,
         totals,

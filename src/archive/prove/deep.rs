@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{body, side_by_side};
+use super::super::side_by_side;
+use super::body;
 use crate::model::key::ObjectKey;
 use crate::model::names::Seq;
 use crate::model::problem;

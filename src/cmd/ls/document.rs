@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Entry;
 use crate::archive::sums::{By, Group, Sum, Sums};
-use crate::archive::{Looked, Selection};
+use crate::archive::{Extent, Looked, Selection};
 use crate::model::key::ObjectKey;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::spool::Stays;
@@ -94,6 +94,8 @@ struct Rest {
     foreign: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     copies: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_looked_at_before: Option<String>,
 }
 
 impl Document {
@@ -148,7 +150,11 @@ impl Document {
         let (services, instances) = sums.names();
         let total = Total { services, instances, sum: numbers(&sums.total) };
         let (foreign, copies) = selection.map(|selection| (selection.foreign, selection.copies)).unzip();
-        let rest = Rest { total, looked, foreign, copies };
+        let not_looked_at_before = selection.and_then(|selection| match selection.before {
+            Extent::Whole => None,
+            Extent::Since(since) => Some(since.to_second()),
+        });
+        let rest = Rest { total, looked, foreign, copies, not_looked_at_before };
         let rest = serde_json::to_string(&rest)?;
         writeln!(to, "\n],{}", rest.strip_prefix('{').unwrap_or(&rest))
     }

@@ -1,6 +1,7 @@
 //! What a verification came to: what was looked at, how, and what was found.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -69,6 +70,8 @@ pub struct Verdict {
     pub at: Moment,
     /// What time was asked for.
     pub window: Window,
+    /// How long a segment lasts at the most, where somebody has said so: what began earlier was not looked at.
+    pub longest: Option<Duration>,
     /// How much was to be read.
     pub amount: Amount,
     /// What there is, service by service.
@@ -143,8 +146,11 @@ impl Verdict {
             0 => String::new(),
             bare => format!(", but for the place of {}", many(bare as u64, "object")),
         };
-        let listed =
-            format!("proved{but}: {} in {} without a gap", many(segments, "segment"), many(streams as u64, "stream"));
+        let given = self.longest.map_or(String::new(), |longest| {
+            format!(", given that no segment lasts longer than {}", humantime::format_duration(longest))
+        });
+        let (segments, streams) = (many(segments, "segment"), many(streams as u64, "stream"));
+        let listed = format!("proved{but}{given}: {segments} in {streams} without a gap");
         let ReadBack { objects, bytes, .. } = self.read;
         let read = match self.amount {
             Amount::None => String::new(),
