@@ -41,7 +41,7 @@ pub struct Selection {
     pub instances: BTreeSet<Instance>,
     /// Their host names; known only where hosts are asked for.
     pub hosts: BTreeSet<String>,
-    /// How many streams don't tell their host, where hosts are asked for: they are left out.
+    /// How many streams don't tell their host, where hosts are asked for: they are left out, and what is there is not known to be all.
     pub hostless: usize,
 }
 

@@ -8,11 +8,12 @@ use std::io::{self, Write};
 
 use super::{Archive, reading};
 use crate::archive::sums::{By, Sums};
-use crate::archive::{self, Details, Filter, Selection, Shipped};
+use crate::archive::{self, Break, Details, Filter, Selection, Shipped};
 use crate::cli::{Ls, ls};
 use crate::exit::Exit;
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::problem;
+use crate::report::style::Level;
 use crate::report::{self, steps};
 use crate::spool::{Local, Stays};
 use crate::store::{Store, StoreError};
@@ -77,13 +78,33 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
         Err(error) => return super::unreadable(&error),
     };
     super::tell_of_beginnings(filter, &selection);
-    super::tell_foreign(&selection);
     let missing = reading::tell_troubles(&selection).max(super::tell_before(&selection));
     let missing = missing.max(super::tell_missing(filter, &selection));
     let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
     let mut unasked = Unasked::default();
     let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output, &mut unasked));
-    ended(shown).max(missing).max(unasked.end())
+    let listed = ended(shown);
+    tell_rest(args, &selection);
+    listed.max(missing).max(unasked.end())
+}
+
+/// Tells what a list doesn't show: where streams are not whole, and what was passed over. Neither leaves a segment out.
+fn tell_rest(args: &Ls, selection: &Selection) {
+    let broken = archive::breaks(selection.segments.iter().map(|shipped| &shipped.leaf));
+    let gaps = broken.iter().filter(|found| matches!(found, Break::Gap(_))).count();
+    let kinds = [(gaps, "gap"), (broken.len() - gaps, "doubled number")];
+    let found: Vec<_> =
+        kinds.into_iter().filter(|(some, _)| *some > 0).map(|(some, noun)| report::count(some, noun)).collect();
+    if !found.is_empty() {
+        let what =
+            format!("{} in the streams that are listed\n  hint: `logferry verify` names them", found.join(" and "));
+        steps::complain_at(Level::Warning, &what);
+    }
+    if selection.foreign > 0 && !args.json {
+        let count = usize::try_from(selection.foreign).unwrap_or(usize::MAX);
+        let what = format!("passed over: {} that logferry did not put there", report::count(count, "object"));
+        steps::complain_at(Level::Info, &what);
+    }
 }
 
 fn show_store(

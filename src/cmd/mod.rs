@@ -144,19 +144,21 @@ fn tell_of_beginnings(filter: &Filter, selection: &Selection) {
 
 /// Complains of names that are asked for and are not there.
 fn tell_missing(filter: &Filter, selection: &Selection) -> Exit {
-    tell_hostless(selection);
+    let undecided = tell_hostless(selection);
     let missing = archive::missing(filter, selection);
     missing.iter().for_each(|Missing { what, hint }| complain(what, Some(hint)));
-    if missing.is_empty() { Exit::Done } else { Exit::Failed }
+    if missing.is_empty() { undecided } else { Exit::Failed }
 }
 
-/// Complains of streams that are left out since nobody knows whether they are of a host that is asked for.
-fn tell_hostless(selection: &Selection) {
+/// Complains of streams that are left out since nobody knows whether they are of a host that is asked for: what is shown is then
+/// not known to be all.
+fn tell_hostless(selection: &Selection) -> Exit {
     if selection.hostless > 0 {
         let streams = report::count(selection.hostless, "stream");
         let what = format!("{streams} left out: their objects have lost the metadata that tell of which host they are");
         complain(&what, Some("name instances (--instance), which stand in the keys"));
     }
+    if selection.hostless > 0 { Exit::Failed } else { Exit::Done }
 }
 
 /// Tells of objects that were put there by something else.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use super::style::{self, Level};
+use crate::model::printable::is_hidden;
 
 /// How much is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +39,7 @@ impl Log for Steps {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             // A step names files, and a name may hold anything.
-            complain_at(level_of(record.level()), &record.args().to_string().replace(char::is_control, "\u{fffd}"));
+            complain_at(level_of(record.level()), &record.args().to_string().replace(is_hidden, "\u{fffd}"));
         }
     }
 

@@ -100,10 +100,13 @@ fn metadata_that_is_not_what_was_shipped_is_named_piece_by_piece() {
         assert!(said.code == 1 && what.contains(told), "{name}: {what}");
         assert!(!what.contains('\u{1b}'), "{what:?}");
     }
-    let (sandbox, shipped) = six();
-    edit(&shipped[2], |metadata| drop(metadata.remove("lines")));
-    let said = verify(&sandbox, &["--deep"]);
-    assert!(said.what("damaged").contains("lines missing from its metadata"), "{}", said.what("damaged"));
+    for name in ["lines", "host", "path"] {
+        let (sandbox, shipped) = six();
+        edit(&shipped[2], |metadata| drop(metadata.remove(name)));
+        let said = verify(&sandbox, &["--deep"]);
+        let what = said.what("damaged");
+        assert!(said.code == 1 && what.contains(&format!("{name} missing from its metadata")), "{what}");
+    }
 }
 
 #[test]

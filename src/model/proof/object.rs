@@ -78,9 +78,11 @@ const SHIPPED_SO: &str = "it has the bytes that were shipped: look at the disk a
 const REWRITTEN: &str = "something else wrote it or its metadata: find out what (the store's access log), and restore it from \
                          another copy";
 
-/// The metadata that every object has that this program shipped.
-const NEEDED: [&str; 12] =
-    ["format", "instance", "service", "stream", "seq", "offset", "length", "lines", "first", "last", "sha256", "ended"];
+/// The metadata that every object has that this program shipped, in whatever version.
+const NEEDED: [&str; 14] = [
+    "format", "host", "instance", "path", "service", "stream", "seq", "offset", "length", "lines", "first", "last",
+    "sha256", "ended",
+];
 
 /// What an object says of itself.
 pub struct Facts<'m>(pub &'m BTreeMap<String, String>);
