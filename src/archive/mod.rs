@@ -17,6 +17,7 @@ pub mod label;
 pub mod local;
 mod meant;
 mod missing;
+pub mod notices;
 mod order;
 mod pattern;
 mod places;

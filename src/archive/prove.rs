@@ -12,6 +12,8 @@
 mod body;
 pub mod deep;
 mod hosts;
+mod misplaced;
+mod notices;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +28,7 @@ use crate::model::time::Moment;
 use crate::store::{Store, StoreError};
 
 pub use hosts::newest;
+pub use notices::{Asked, notices};
 
 /// How much around a window is listed with it, in nanoseconds: where a log is written to at all hours, the segments
 /// next to the window are in it.

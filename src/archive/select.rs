@@ -118,7 +118,7 @@ impl<'a> Search<'a> {
     fn see(&mut self, listed: &Listed) {
         match self.seen.shipped(listed) {
             Some(shipped) => self.selection.see(self.filter, shipped),
-            None => self.selection.foreign += 1,
+            None => self.selection.see_other(self.filter, listed),
         }
     }
 

@@ -7,6 +7,7 @@ mod table;
 use std::io::{self, Write};
 
 use super::{Archive, reading};
+use crate::archive::notices::{self, Notices};
 use crate::archive::sums::{By, Sums};
 use crate::archive::{self, Break, Details, Filter, Selection, Shipped};
 use crate::cli::{Ls, ls};
@@ -17,7 +18,7 @@ use crate::report::style::Level;
 use crate::report::{self, steps};
 use crate::spool::{Local, Stays};
 use crate::store::{Store, StoreError};
-use crate::sys::{clock, terminal};
+use crate::sys::{clock, stdio, terminal};
 
 /// A segment, wherever it is.
 struct Entry<'e> {
@@ -30,6 +31,8 @@ struct Entry<'e> {
     stays: Option<Stays>,
     /// What it says of itself, where that was asked for.
     details: Option<&'e Details>,
+    /// What it tells of what is missing, where only that was asked for.
+    notice: Option<&'e str>,
 }
 
 /// How it is told.
@@ -123,13 +126,31 @@ fn show_store(
             });
             output.entry(&entry(shipped, Some(details))).map_err(Trouble::Output)
         })?,
-        false => selection.segments.iter().try_for_each(|shipped| output.entry(&entry(shipped, None)))?,
+        false => show_short(args, store, &selection.segments, &mut output)?,
     }
     Ok(output.end(Some(selection))?)
 }
 
+/// Shows segments as the listing tells of them, with the notices of some.
+fn show_short(args: &Ls, store: &dyn Store, segments: &[Shipped], output: &mut Output) -> Result<(), Trouble> {
+    let notices = match args.by {
+        Some(_) => Notices::default(),
+        None => notices::ask(store, segments.iter().map(|shipped| &shipped.leaf), |place| segments[place].key()),
+    };
+    for (place, shipped) in segments.iter().enumerate() {
+        let notice = notices.told.get(&place).map(|(text, _)| text.as_str());
+        output.entry(&Entry { notice, ..entry(shipped, None) })?;
+    }
+    if args.by.is_none() {
+        output.asked = Some(notices.asked);
+        output.unasked = notices.unasked(segments.len(), "--long");
+        output.unasked.iter().for_each(|unasked| log::info!("{unasked}"));
+    }
+    Ok(())
+}
+
 fn entry<'e>(shipped: &'e Shipped, details: Option<&'e Details>) -> Entry<'e> {
-    Entry { leaf: &shipped.leaf, bytes: shipped.size, key: Some(shipped.key()), stays: None, details }
+    Entry { leaf: &shipped.leaf, bytes: shipped.size, key: Some(shipped.key()), stays: None, details, notice: None }
 }
 
 fn ls_local(args: &Ls, filter: &Filter) -> Exit {
@@ -139,7 +160,7 @@ fn ls_local(args: &Ls, filter: &Filter) -> Exit {
     };
     let show = |mut output: Output| -> Result<(), Trouble> {
         for Local { leaf, size, stays } in &locals.found {
-            output.entry(&Entry { leaf, bytes: *size, key: None, stays: Some(*stays), details: None })?;
+            output.entry(&Entry { leaf, bytes: *size, key: None, stays: Some(*stays), details: None, notice: None })?;
         }
         Ok(output.end(None)?)
     };
@@ -191,18 +212,22 @@ struct Output {
     to: io::BufWriter<io::StdoutLock<'static>>,
     form: Form,
     sums: Sums,
+    /// How many segments were asked for their notices, and of what is listed without them a sentence.
+    asked: Option<usize>,
+    unasked: Option<String>,
 }
 
 impl Output {
     /// Begins to tell of these segments.
     fn begin<'l>(args: &Ls, leaves: impl Iterator<Item = &'l Leaf>) -> Result<Self, Trouble> {
+        stdio::is_output_open()?;
         let (mut to, width) = (io::BufWriter::new(io::stdout().lock()), terminal::width(io::stdout()));
         let by = args.by.map(by);
         let form = match args.json {
             true => Form::Document(document::Document::begin(by, &mut to)?),
             false => Form::Table(table::Table::of(args, width, leaves)),
         };
-        Ok(Self { to, form, sums: Sums::new(by) })
+        Ok(Self { to, form, sums: Sums::new(by), asked: None, unasked: None })
     }
 
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
@@ -215,8 +240,8 @@ impl Output {
 
     fn end(mut self, selection: Option<&Selection>) -> io::Result<()> {
         match self.form {
-            Form::Table(table) => table.end(&self.sums, &mut self.to)?,
-            Form::Document(document) => document.end(&self.sums, selection, &mut self.to)?,
+            Form::Table(table) => table.end(&self.sums, self.unasked.as_deref(), &mut self.to)?,
+            Form::Document(document) => document.end(&self.sums, self.asked, selection, &mut self.to)?,
         }
         self.to.flush()
     }

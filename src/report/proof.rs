@@ -38,6 +38,8 @@ struct Report<'v> {
     services: &'v [Tally],
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<ReadBack>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notices_asked: Option<usize>,
     foreign: u64,
     findings: &'v [Finding],
 }
@@ -62,6 +64,7 @@ pub fn json(verdict: &Verdict, exit_code: u8) -> io::Result<()> {
         totals: verdict.totals,
         services: &verdict.services,
         read: (verdict.amount != Amount::None).then_some(verdict.read),
+        notices_asked: (verdict.amount == Amount::None).then_some(verdict.asked),
         foreign: verdict.foreign,
         findings: &verdict.findings,
     })
@@ -83,6 +86,9 @@ pub fn print(verdict: &Verdict) -> io::Result<()> {
     table(&verdict.services).iter().try_for_each(|line| steps::say(line))?;
     if verdict.foreign > 0 {
         steps::say(&format!("{} that logferry did not ship", super::count(clamped(verdict.foreign), "object")))?;
+    }
+    if let Some(unasked) = &verdict.unasked {
+        steps::say(unasked)?;
     }
     tell(&verdict.findings);
     match verdict.is_proved() {

@@ -8,6 +8,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use super::style::{self, Level};
 use crate::model::printable::is_hidden;
+use crate::sys::stdio;
 
 /// How much is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +118,8 @@ pub fn try_to_tell(lines: &str) -> std::io::Result<()> {
 pub fn say(text: &str) -> std::io::Result<()> {
     erase();
     let mut output = std::io::stdout().lock();
-    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+    let written = stdio::is_output_open().and_then(|()| writeln!(output, "{text}"));
+    match written.and_then(|()| output.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => {
             complain(&format!("write the output: {error}"));

@@ -28,6 +28,7 @@ pub mod random;
 mod rename;
 pub mod rights;
 pub mod signals;
+pub mod stdio;
 pub mod terminal;
 pub mod turns;
 pub mod walk;

@@ -189,6 +189,8 @@ fn verdict(streams: &[logferry::model::proof::laws::Stream<'_>]) -> logferry::mo
         services,
         totals,
         read: verdict::ReadBack::default(),
+        asked: 0,
+        unasked: None,
         foreign: 0,
         findings: Vec::new(),
     }

@@ -84,6 +84,9 @@ const NEEDED: [&str; 14] = [
     "sha256", "ended",
 ];
 
+/// How many characters of a text are shown: a notice is whole in that.
+const LONGEST: usize = 200;
+
 /// What an object says of itself.
 pub struct Facts<'m>(pub &'m BTreeMap<String, String>);
 
@@ -121,6 +124,13 @@ impl<'m> Facts<'m> {
         // What a later version may write is told as it is.
         let told = if noted.is_empty() && !text.is_empty() { vec![shown(text)] } else { noted };
         cut.into_iter().chain(told).collect()
+    }
+
+    /// The same as it stands there, on one line: `interrupted,truncated@20261121T005959Z`.
+    pub fn notice(&self) -> Option<String> {
+        let cut = self.get("ended").filter(|ended| *ended == "interrupted");
+        let told: Vec<&str> = cut.into_iter().chain(self.get(NOTICE)).collect();
+        (!told.is_empty()).then(|| shown(&told.join(",")))
     }
 
     /// What the chain needs of it. `body` is what was read, where anything was.
@@ -241,7 +251,7 @@ fn noted(Noted { kind, at, bytes }: &Noted) -> String {
 
 /// What someone else may have written, for a terminal.
 pub(super) fn shown(said: &str) -> String {
-    printable(&said.chars().take(100).collect::<String>())
+    printable(&said.chars().take(LONGEST).collect::<String>())
 }
 
 fn or_missing(said: Option<&str>) -> String {

@@ -80,6 +80,10 @@ pub struct Verdict {
     pub totals: Totals,
     /// What was read back.
     pub read: ReadBack,
+    /// How many segments were asked whether they tell of something that is missing, where none was to be read.
+    pub asked: usize,
+    /// What was not asked, as a sentence.
+    pub unasked: Option<String>,
     /// Objects that are not ours, which nobody looked at.
     pub foreign: u64,
     /// What was found, gravest first.
