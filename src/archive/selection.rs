@@ -19,7 +19,7 @@ pub const LOOK_FURTHER: &str = "--any-day looks at all; or say how long a segmen
 pub fn not_looked_at(since: Moment) -> String {
     let day = since.day();
     format!(
-        "what began before {day} was not all looked at, there is so much of it: a segment that lasted since then may be left out"
+        "what began before {day} was not all looked at, there is so much of it: a segment that lasted so long may be left out"
     )
 }
 

@@ -170,6 +170,11 @@ fn notices_of_the_machine_are_passed_on_and_fail_nothing() {
     assert!(verify(&sandbox, &["--deep"]).what("notice").contains("of a later version\u{fffd}"));
     let ended = sandbox.run(["verify", "--deep"]).expect(0);
     assert!(ended.text().ends_with("; see also: 2 notices\n"), "{}", ended.text());
+    // From the listing alone they are known of few segments, too.
+    let said = verify(&sandbox, &[]);
+    assert_eq!((said.code, said.found()), (0, vec![("notice", Some((2, 2))), ("notice", Some((5, 5)))]));
+    assert_eq!((&said.json["notices_asked"], &said.json["mode"]), (&6.into(), &"listing".into()));
+    assert!(sandbox.run(["verify"]).expect(0).stderr.contains("notice: web on i-0abc, stream "));
 }
 
 #[test]
