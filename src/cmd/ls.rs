@@ -105,7 +105,7 @@ fn tell_rest(args: &Ls, selection: &Selection) {
     }
     if selection.foreign > 0 && !args.json {
         let count = usize::try_from(selection.foreign).unwrap_or(usize::MAX);
-        let what = format!("passed over: {} that logferry did not put there", report::count(count, "object"));
+        let what = format!("{} seen that logferry did not put there", report::count(count, "object"));
         steps::complain_at(Level::Info, &what);
     }
 }

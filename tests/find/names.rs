@@ -102,7 +102,7 @@ fn objects_of_something_else_are_counted() {
     shelves.put("service=web/dt=2026-11-21/_SUCCESS");
     shelves.put("service=web/dt=2026-11-21/notes.log.gz");
     let listed = shelves.ls("web").ended.expect(0);
-    let told = "logferry: passed over: 2 objects that logferry did not put there\n";
+    let told = "logferry: 2 objects seen that logferry did not put there\n";
     assert_eq!((listed.text().lines().count(), listed.stderr.as_str()), (6, told));
     let document = shelves.ls("web --json").ended;
     let read: serde_json::Value = serde_json::from_str(&document.text()).expect("JSON");

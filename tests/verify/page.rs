@@ -80,6 +80,10 @@ fn a_page_fits_the_paper_that_it_is_printed_on() {
     // Columns share the width of a page that lies on its side, instead of running over its edge.
     assert!(page.contains("@page{size:landscape") && print.contains("table{width:100%;table-layout:fixed"), "{print}");
     assert!(print.contains("td{min-width:0"), "{print}");
+    // Figures of many columns are smaller there, so that they don't touch.
+    assert!(!page.contains("<table class=\"wide\">") && print.contains(".wide td:not(.n)"), "{print}");
+    Stream::new("web", "i-0def").plant(&sandbox, 22, 7..9);
+    assert!(self::page(&sandbox, 0).contains("<table class=\"wide\">"));
 }
 
 #[test]
