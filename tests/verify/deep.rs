@@ -175,6 +175,13 @@ fn notices_of_the_machine_are_passed_on_and_fail_nothing() {
     assert_eq!((said.code, said.found()), (0, vec![("notice", Some((2, 2))), ("notice", Some((5, 5)))]));
     assert_eq!((&said.json["notices_asked"], &said.json["mode"]), (&6.into(), &"listing".into()));
     assert!(sandbox.run(["verify"]).expect(0).stderr.contains("notice: web on i-0abc, stream "));
+    // Of many, the latest; what was not asked is said, on the page too.
+    Stream::new("db", "i-0abc").plant(&sandbox, 20, (0..120).map(|number| number % 24));
+    let page = sandbox.path("page.html");
+    let ended = sandbox.run(["verify", "--html", &page.display().to_string()]).expect(0);
+    let told = "notices: 2 of 126 segments were asked, the latest of their streams; --deep asks all";
+    assert!(ended.text().contains(&format!("\n{told}\n")), "{}", ended.text());
+    assert!(fs::read_to_string(page).expect("a page").contains(told));
 }
 
 #[test]
