@@ -117,7 +117,8 @@ impl Asked<'_> {
         let mut findings = evidence.judge(&streams, self.age.now);
         findings.extend(evidence.nothing(self.filter, &streams));
         findings.extend(evidence.misplaced(&streams));
-        findings.extend(self.late(store.as_ref(), &streams, &window)?);
+        findings.extend(evidence.unlooked());
+        findings.extend(self.late(store.as_ref(), &streams, &window));
         let read = self.read(store.as_ref(), &evidence, &streams, &progress, &mut findings);
         let asked = match self.amount {
             Amount::None => Some(prove::notices(store.as_ref(), &streams, &window)),
@@ -168,10 +169,9 @@ impl Asked<'_> {
     }
 
     /// Who has not shipped, or not lately.
-    fn late(&self, store: &dyn Store, streams: &[Stream<'_>], window: &Window) -> Result<Vec<Finding>, StoreError> {
+    fn late(&self, store: &dyn Store, streams: &[Stream<'_>], window: &Window) -> Vec<Finding> {
         if !self.expected.is_empty() {
-            let newest = prove::newest(store, streams, window, self.expected, self.age.now)?;
-            return Ok(expected::absent(self.expected, &newest, self.age));
+            return prove::absent(store, streams, window, self.expected, self.age);
         }
         let mut newest: Newest<&Service> = Newest::new();
         for stream in streams {
@@ -181,7 +181,7 @@ impl Asked<'_> {
                 *known = end.max(*known);
             }
         }
-        Ok(expected::stale(&self.filter.services, &newest, self.age))
+        expected::stale(&self.filter.services, &newest, self.age)
     }
 
     fn read(

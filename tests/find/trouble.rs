@@ -105,11 +105,14 @@ fn streams_that_don_t_tell_their_host_are_left_out_by_no_command_in_silence() {
     }
 }
 
-/// As `logferry ... >&-`.
-fn with_output_closed(sandbox: &Sandbox, args: &[&str]) -> Ended {
+/// Outputs that can't be written, as a shell has them, and what is told of them.
+const CLOSED: [(&str, &str); 3] =
+    [(">&-", "closed"), ("1</dev/null", "open for reading only"), ("1<input", "open for reading only")];
+
+fn with_output(to: &str, sandbox: &Sandbox, args: &[&str]) -> Ended {
     let logferry = sandbox.logferry();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(logferry.get_program()).args(args);
+    shell.arg("-c").arg(format!("exec \"$0\" \"$@\" {to}")).arg(logferry.get_program()).args(args);
     logferry.get_envs().for_each(|(name, value)| match value {
         Some(value) => drop(shell.env(name, value)),
         None => drop(shell.env_remove(name)),
@@ -122,6 +125,7 @@ fn an_output_that_is_closed_is_an_error_and_one_that_nobody_wants_is_none() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "needle\n");
     sandbox.run_all().quiet();
+    std::fs::write(sandbox.path("input"), "").expect("a file");
     for (args, code) in [
         (&["ls"][..], 1),
         (&["ls", "--json"], 1),
@@ -132,13 +136,15 @@ fn an_output_that_is_closed_is_an_error_and_one_that_nobody_wants_is_none() {
         (&["status"], 1),
         (&["status", "--max-age", "2h"], 3),
     ] {
-        let ended = with_output_closed(&sandbox, args).expect(code);
-        assert!(ended.stderr.contains("write the output: standard output is closed"), "{args:?}: {}", ended.stderr);
+        for (to, told) in CLOSED {
+            let (ended, told) = (with_output(to, &sandbox, args).expect(code), format!("standard output is {told}\n"));
+            assert!(ended.stderr.contains(&told) && ended.stdout.is_empty(), "{to} {args:?}: {}", ended.stderr);
+        }
     }
-    with_output_closed(&sandbox, &["grep", "-q", "needle", "web"]).expect(0);
+    with_output(">&-", &sandbox, &["grep", "-q", "needle", "web"]).expect(0);
     // A run that says nothing needs no output, and nothing of it lands in what it opens.
     sandbox.write_log("web.log", "more\n");
-    assert_eq!(with_output_closed(&sandbox, &["run", "log"]).expect(0).stderr, "");
+    assert_eq!(with_output(">&-", &sandbox, &["run", "log"]).expect(0).stderr, "");
     assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "needle\nmore\n");
     for to in ["/dev/null", "/dev/full"] {
         let output = std::fs::OpenOptions::new().read(true).write(true).open(to).expect("it is there");
