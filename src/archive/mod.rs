@@ -20,6 +20,7 @@ mod meant;
 mod missing;
 pub mod notices;
 mod order;
+mod patience;
 mod pattern;
 mod places;
 pub mod prove;

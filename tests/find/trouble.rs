@@ -31,13 +31,23 @@ fn metadata_that_are_cut_short_keep_no_other_object_from_being_listed() {
     let document: serde_json::Value = serde_json::from_str(&json.text()).expect("a whole document");
     assert_eq!(document["total"]["segments"], 3);
     assert_eq!(document["segments"][2]["host"], serde_json::Value::Null);
+    // A short list needs no metadata, and says of which it has none; one that was not read may tell of a loss.
+    let short = sandbox.run(["ls"]).expect(0);
+    let told = "logferry: notices: 2 of 3 segments were asked, 1 has metadata that can't be read; --long asks all\n";
+    assert_eq!((short.text().lines().count(), short.stderr.as_str()), (3, told));
+    let json = sandbox.run(["ls", "--json"]).expect(0);
+    assert!(json.text().contains("\"notices_asked\":2,\"notices_unread\":1") && json.stderr == told, "{json:?}");
+    let judged = sandbox.run(["verify"]).expect(0);
+    let told = "number 1: what it tells of what is missing can't be read: look at ";
+    assert!(judged.stderr.contains(told) && judged.text().contains("; see also: 1 notice\n"), "{judged:?}");
     let hosts = sandbox.run(["ls", "--host", "host-of-i-0a"]).expect(1);
     assert!(hosts.text().starts_with("web  ") && hosts.text().contains("i-0a"), "{}", hosts.text());
     assert_eq!((hosts.text().lines().count(), hosts.stderr.contains(&name)), (1, true), "{}", hosts.stderr);
     // Another object of the stream knows its host.
     plant_in_place(&sandbox, "web i-0b bbbbbb-2 20261120T01 20261120T02", "four\n");
     let hosts = sandbox.run(["ls", "--host", "host-of-i-0b"]).expect(0);
-    assert_eq!((hosts.text().lines().count(), hosts.stderr.as_str()), (2, ""));
+    let told = "logferry: notices: 1 of 2 segments were asked, 1 has metadata that can't be read; --long asks all\n";
+    assert_eq!((hosts.text().lines().count(), hosts.stderr.as_str()), (2, told));
 }
 
 /// Runs the binary so that rights count, be it as root: without the capabilities that pass them by (capabilities(7)).
@@ -60,7 +70,8 @@ fn a_directory_that_can_not_be_read_keeps_no_other_service_from_being_listed() {
         let ended = without_privilege(&sandbox, args);
         assert_eq!((ended.code, ended.text().lines().count()), (1, 2), "{args:?}: {}", ended.stderr);
         let told = ended.stderr.contains("service=mail") && ended.stderr.contains("Permission denied");
-        assert!(told && ended.stderr.lines().count() == 1, "{args:?}: {}", ended.stderr);
+        let others = ended.stderr.lines().filter(|line| !line.starts_with("logferry: notices: "));
+        assert!(told && others.count() == 1, "{args:?}: {}", ended.stderr);
         assert!(!ended.stderr.contains("nothing of mail"), "{args:?}: {}", ended.stderr);
     }
     assert_eq!(without_privilege(&sandbox, &["cat", "web"]).text(), "one\ntwo\n");
@@ -81,6 +92,10 @@ fn gaps_and_doubled_numbers_are_told_in_a_line_and_fail_no_list() {
     for args in [&["ls"][..], &["ls", "--json"], &["ls", "--by", "day"], &["ls", "--long"]] {
         let told = "logferry: 1 gap and 1 doubled number in the streams that are listed\nlogferry:   hint: `logferry verify` names them\n";
         assert_eq!(sandbox.run(args).expect(0).stderr.replace("\n  hint", "\nlogferry:   hint"), told, "{args:?}");
+    }
+    for args in [&["ls", "--json"][..], &["ls", "--json", "--by", "day"]] {
+        let document: serde_json::Value = serde_json::from_str(&sandbox.run(args).text()).expect("a document");
+        assert_eq!((&document["gaps"], &document["doubled"]), (&1.into(), &1.into()), "{args:?}");
     }
 }
 
