@@ -132,9 +132,12 @@ impl Notices {
     }
 }
 
+/// A segment of a stream: its number, its place, and itself. Of copies the one that comes first in the list is the latest.
+type InStream<'l> = (Seq, Reverse<usize>, &'l Leaf);
+
 /// The places of those that are asked: of each stream the latest, then of each the one before it, and so on.
 fn chosen<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Vec<usize> {
-    let mut streams: HashMap<StreamKey, Vec<(Seq, Reverse<usize>, &Leaf)>> = HashMap::new();
+    let mut streams: HashMap<StreamKey, Vec<InStream<'_>>> = HashMap::new();
     let mut all = 0;
     for (place, leaf) in leaves.enumerate() {
         all += 1;
