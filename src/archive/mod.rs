@@ -5,6 +5,7 @@
 //! what is listed is what the layouts that are known begin with ([`Places`]).
 
 pub mod ahead;
+mod at_fault;
 mod breaks;
 pub mod by_time;
 mod days;
@@ -19,6 +20,7 @@ mod meant;
 mod missing;
 pub mod notices;
 mod order;
+mod patience;
 mod pattern;
 mod places;
 pub mod prove;

@@ -38,8 +38,10 @@ pub struct Selection {
     pub misplaced: Vec<(Leaf, String)>,
     /// How many objects were left out that are copies of others.
     pub copies: usize,
-    /// What could not be looked at, while all else was: an unreadable directory, an object that doesn't tell its host.
+    /// What could not be looked at, while all else was: an unreadable directory.
     pub troubles: Vec<StoreError>,
+    /// Why streams don't tell their host, where hosts are asked for and their objects can't be asked: they are left out.
+    pub untold: Vec<StoreError>,
     /// Services that are asked for and there, be it with nothing of the time or the machines asked for; as keys name them.
     pub known: BTreeSet<Service>,
     /// Services that are there and not asked for, as far as they were seen: whoever asks for one that is not there is told.
@@ -55,7 +57,7 @@ pub struct Selection {
 impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
-        let troubles = Vec::new();
+        let (troubles, untold) = Default::default();
         Self {
             segments: Vec::new(),
             looked,
@@ -64,6 +66,7 @@ impl Selection {
             misplaced: Vec::new(),
             copies: 0,
             troubles,
+            untold,
             known,
             others,
             instances,

@@ -96,7 +96,7 @@ pub(super) fn on_machine(verbose: u8, args: &LocalArgs, filter: &Filter) -> Resu
 
 /// Complains of what could not be looked at.
 pub(super) fn tell_troubles(selection: &Selection) -> Exit {
-    let told = selection.troubles.iter().map(super::unreadable);
+    let told = selection.troubles.iter().chain(&selection.untold).map(super::unreadable);
     told.fold(Exit::Done, Exit::max)
 }
 
