@@ -93,7 +93,7 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
 
 /// Tells what a list doesn't show: where streams are not whole, and what was passed over. Neither leaves a segment out.
 fn tell_rest(args: &Ls, selection: &Selection) {
-    let broken = archive::breaks(selection.segments.iter().map(|shipped| &shipped.leaf));
+    let broken = selection.breaks();
     let gaps = broken.iter().filter(|found| matches!(found, Break::Gap(_))).count();
     let kinds = [(gaps, "gap"), (broken.len() - gaps, "doubled number")];
     let found: Vec<_> =
