@@ -229,6 +229,38 @@ mod tests {
         assert_eq!(pieces(window, None), [window]);
     }
 
+    #[test]
+    fn pieces_behind_hold_each_day_once_the_earliest_first_and_have_no_end() {
+        let pieces = pieces(Window { from: Some(100), to: None }, Some(102));
+        assert_eq!((pieces[0].from, pieces[pieces.len() - 1].to), (Some(102), None));
+        assert!(pieces.windows(2).all(|pair| pair[1].from == pair[0].to.map(|to| to + 1)), "{pieces:?}");
+    }
+
+    #[test]
+    fn what_is_behind_is_all_looked_at_or_it_is_told_until_when() {
+        let root = root();
+        let seen = |allowance| looked_behind(&root, "20261002T000000Z", allowance);
+        assert_eq!(seen(4_501), (None, 4_500));
+        let (Some(from), 4_400) = seen(4_400) else { panic!("not all was allowed") };
+        assert!(from >= Moment::parse_stamp("20261009T000000Z").expect("a stamp"), "{from}");
+        let (Some(from), 3_000) = seen(3_000) else { panic!("not all was allowed") };
+        assert_eq!(from.to_second(), "2026-10-02T00:00:00Z");
+    }
+
+    /// Until when what is behind is looked at, and how many objects that shows.
+    fn looked_behind(root: &tempfile::TempDir, from: &str, allowance: usize) -> (Option<Moment>, usize) {
+        let to = Destination::parse(&format!("file://{}", root.path().display())).expect("a destination");
+        let store = crate::store::open(&to, &S3Options::default(), &Stop::default()).expect("it opens");
+        let route = Layout::default().route(Service::new("web").as_ref()).expect("it has days");
+        let from = Moment::parse_stamp(from).expect("a stamp").nanos().div_euclid(DAY);
+        let (mut seen, mut parts) = (std::collections::HashSet::new(), Vec::new());
+        let windows = (None, Some(Window { from: Some(from), to: None }));
+        let mut see = |listed: Listed| assert!(seen.insert(listed.name().to_owned()), "{listed:?} twice");
+        let left = Allowance(AtomicUsize::new(allowance));
+        let far = list_far(store.as_ref(), &route, windows, &left, &mut see, &mut parts).expect("it lists");
+        (far.unseen_from, seen.len())
+    }
+
     /// Ten days of 500 objects.
     fn root() -> tempfile::TempDir {
         let root = tempfile::tempdir().expect("a directory");
