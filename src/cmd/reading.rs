@@ -23,7 +23,7 @@ use crate::sys::signals::Stop;
 
 /// Where segments are read from.
 pub(super) enum Source {
-    Store { store: Box<dyn Store>, stop: Stop, selection: Selection },
+    Store { store: Box<dyn Store>, stop: Stop, selection: Box<Selection> },
     Machine(Locals),
 }
 
@@ -64,6 +64,7 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
         }
         return Err(Exit::Failed);
     }
+    let selection = Box::new(selection);
     Ok(Found { source: Source::Store { store, stop, selection }, exit: exit.max(broken) })
 }
 
