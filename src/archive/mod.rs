@@ -10,6 +10,7 @@ mod breaks;
 pub mod by_time;
 mod days;
 mod details;
+mod edges;
 pub mod fetch;
 pub mod filter;
 mod hosts;
@@ -46,7 +47,7 @@ pub use places::{Looked, Places};
 pub use segment::{Ended, Form};
 pub use segments::{InStore, Segments};
 pub use select::select;
-pub use selection::{LOOK_FURTHER, Selection, not_looked_at};
+pub use selection::{LOOK_FURTHER, Selection, not_looked_at, not_looked_behind};
 pub use shipped::Shipped;
 pub use stream_key::StreamKey;
 

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The second listing keeps two things from being taken for gaps: objects that were put while the first one was under way,
-//! and in a window of time the segment before it, which a silent log may have shipped long ago.
+//! and in a window of time the segment before it, which a silent log may have shipped long ago. What comes behind a window is in the
+//! first one, however late: a stream that goes on there with another number than the next has lost something of the window.
 
 mod body;
 pub mod deep;
@@ -97,7 +98,8 @@ fn names(services: &[Service]) -> String {
 impl Evidence {
     /// What is there, by stream.
     pub fn streams(&self) -> Vec<Stream<'_>> {
-        laws::streams(self.selection.segments.iter().chain(&self.again).map(|shipped| shipped as &dyn Seen))
+        let Selection { segments, around, .. } = &self.selection;
+        laws::streams(segments.iter().chain(around).chain(&self.again).map(|shipped| shipped as &dyn Seen))
     }
 
     /// Services of which numbers are missing so far.
@@ -136,6 +138,10 @@ impl Evidence {
             missing.into_iter().map(|Missing { what, hint }| Finding::new(Kind::Nothing, what).hint(hint)).collect();
         if let Extent::Since(since) = self.selection.before {
             findings.push(unseen(since));
+        }
+        if let Some(from) = self.selection.unseen_from {
+            let found = Finding::new(Kind::Unlisted, super::not_looked_behind(from));
+            findings.push(found.hint("--any-day looks at all"));
         }
         if self.selection.hostless > 0 {
             let streams = many(self.selection.hostless as u64, "more stream");

@@ -128,7 +128,7 @@ struct Broken {
 
 impl Broken {
     fn of(selection: &Selection) -> Self {
-        let breaks = archive::breaks(selection.segments.iter().map(|shipped| &shipped.leaf));
+        let breaks = selection.breaks();
         let gaps = breaks.iter().filter(|found| matches!(found, Break::Gap(_))).count();
         Self { gaps, doubled: breaks.len() - gaps }
     }
