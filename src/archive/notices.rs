@@ -4,7 +4,7 @@
 //! Where there are no more than [`MOST`] segments, all are asked. Where there are more, the latest one of each stream is, then the one
 //! before it of each, and so on, as many as that: what went wrong lately stands in what was shipped last.
 //!
-//! How it fails: what a store doesn't tell keeps nobody waiting for longer than [`PATIENCE`], and what was not asked is told, with the
+//! How it fails: what a store doesn't tell keeps nobody waiting for longer than `PATIENCE`, and what was not asked is told, with the
 //! reason.
 
 use std::cmp::Reverse;

@@ -20,7 +20,7 @@ pub struct Asked {
     pub unasked: Option<String>,
 }
 
-/// Asks some of the segments in the window ([`notices`]). `stop` is what ends the store's requests, and may be requested: nothing is to
+/// Asks some of the segments in the window ([`mod@notices`]). `stop` is what ends the store's requests, and may be requested: nothing is to
 /// be asked of the store afterwards.
 pub fn notices(store: &dyn Store, stop: &Stop, streams: &[Stream<'_>], window: &Window) -> Asked {
     let seen: Vec<_> =
