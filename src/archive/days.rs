@@ -1,13 +1,14 @@
 //! Listing the objects of certain days, and of no others.
 //!
 //! Objects are in the directory of the day on which they begin. What is asked for is what touches a time, and that may have
-//! begun long before: a window reaches back [`REACH`] days at first, where nearly all is found, and what lies before it is looked at
-//! for what lasted longer ([`list_far`]), unless somebody says that nothing does ([`Days::Within`]). What lies behind it shows
-//! whether the streams go on with the next number. What is beside the directories of days is seen on these ways too.
+//! begun before: a window reaches back [`REACH`] days, where all is found that an hourly run takes, and a day further than the last one asked for, where
+//! it shows whether the streams go on with the next number. What lies before and behind it ([`list_far`]) is looked at where something may have
+//! lasted longer, and where streams are judged. What is beside the directories of days is seen on these ways too.
 
 mod far;
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::{Days, Filter};
 use crate::config::{Route, Step};
@@ -20,9 +21,12 @@ pub(super) use far::{Allowance, list_far};
 /// A day in nanoseconds.
 const DAY: i64 = 24 * 3600 * 1_000_000_000;
 
-/// How many days before those asked for are listed with them. Nearly all segments last an hour. Those of a log that stays in its
-/// place begin where the one before ended, so that a job's that runs once a week lasts a week.
+/// How many days before those asked for are listed with them. Nearly all segments last an hour; those of files that someone else
+/// rotates last a day or a week, and those of a machine that was off lasted as long.
 const REACH: i64 = 8;
+
+/// What lasts longer than this is a sign that more does.
+pub(super) const LASTING: Duration = Duration::from_secs(REACH as u64 / 2 * 24 * 3600);
 
 /// The first and the last day that a moment can be of, which is in nanoseconds: what keys have before and behind these is of no day.
 const FIRST: i64 = i64::MIN / DAY;
@@ -40,6 +44,10 @@ pub(super) struct Window {
 pub(super) enum Reach {
     /// All of it.
     AllDays,
+    /// All of it but what is in the directory of no day.
+    Dated,
+    /// The days that are next to them, as many as [`REACH`].
+    Near,
     /// What is in the directory of no day.
     NoDays,
 }
@@ -58,22 +66,32 @@ impl Window {
                 let longest = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
                 day(Moment::from_nanos(until.nanos().saturating_add(longest)))
             }
-            Days::Near | Days::All => day(until),
+            Days::Near | Days::All => day(until) + 1,
         };
         let window = Self { from: filter.since.map(begin), to: filter.until.map(end) };
         filter.has_time().then_some(window)
     }
 
-    /// What is before these days: all of it, or what is in the directory of no day.
+    /// What is before these days.
     pub(super) fn before(self, reach: Reach) -> Option<Self> {
-        let from = self.from?;
-        Some(Self { from: None, to: Some(if reach == Reach::AllDays { from } else { FIRST } - 1) })
+        let to = self.from? - 1;
+        Some(match reach {
+            Reach::AllDays => Self { from: None, to: Some(to) },
+            Reach::Dated => Self { from: Some(FIRST), to: Some(to) },
+            Reach::Near => Self { from: Some(to - REACH + 1), to: Some(to) },
+            Reach::NoDays => Self { from: None, to: Some(FIRST - 1) },
+        })
     }
 
-    /// As [`Self::before`], behind them.
+    /// What is behind these days.
     pub(super) fn behind(self, reach: Reach) -> Option<Self> {
-        let to = self.to?;
-        Some(Self { from: Some(if reach == Reach::AllDays { to } else { LAST } + 1), to: None })
+        let from = self.to? + 1;
+        Some(match reach {
+            Reach::AllDays => Self { from: Some(from), to: None },
+            Reach::Dated => Self { from: Some(from), to: Some(LAST) },
+            Reach::Near => Self { from: Some(from), to: Some(from + REACH - 1) },
+            Reach::NoDays => Self { from: Some(LAST + 1), to: None },
+        })
     }
 }
 
@@ -189,12 +207,14 @@ mod tests {
         let at = |stamp: &str| Moment::parse_stamp(stamp);
         let filter = Filter { since: at("20261121T235959Z"), until: at("20261122T000000Z"), ..Filter::default() };
         let asked = Window::asked(&filter).expect("a time is asked for");
-        assert_eq!(asked.to_string(), "2026-11-13..2026-11-22");
+        assert_eq!(asked.to_string(), "2026-11-13..2026-11-23");
         let before = asked.before(Reach::AllDays).expect("it has a beginning");
         assert_eq!(before.to_string(), "..2026-11-12");
+        let dated = asked.before(Reach::Dated).map(|window| window.to_string());
+        assert_eq!(dated.as_deref(), Some("1677-09-22..2026-11-12"));
         assert_eq!(before.before(Reach::AllDays), None);
         let behind = asked.behind(Reach::AllDays).expect("it has an end");
-        assert_eq!((behind.to_string().as_str(), behind.behind(Reach::NoDays)), ("2026-11-23..", None));
+        assert_eq!((behind.to_string().as_str(), behind.behind(Reach::NoDays)), ("2026-11-24..", None));
         let beside =
             [asked.before(Reach::NoDays), asked.behind(Reach::NoDays)].map(|window| window.map(|w| w.to_string()));
         assert_eq!(beside, [Some("..1677-09-21".to_owned()), Some("2262-04-11..".to_owned())]);

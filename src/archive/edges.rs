@@ -40,6 +40,11 @@ impl Edges {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Shipped> {
+        self.0.values().flat_map(|edge| edge.before.iter().chain(&edge.behind))
+    }
+
     /// Those of streams that can have something of the time asked for: something was found of it, or numbers are missing.
     pub(super) fn relevant(self, segments: &[Shipped]) -> Vec<Shipped> {
         let found: HashSet<StreamKey> = segments.iter().map(|shipped| StreamKey::of(&shipped.leaf)).collect();

@@ -3,8 +3,9 @@
 //! ```text
 //! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
 //! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
-//! before      the days before those, for what lasted so long that it reaches into them
-//! behind      the days behind those, for the numbers that streams go on with
+//! undated     what is in the directory of no day
+//! before      the days before those, of services that may reach from there into the time asked for
+//! behind      a week behind those, of services with a stream that does not go on
 //! between     numbers that are missing between two that were found: are they on other days?
 //! hosts       asked of one object of each stream
 //! order
@@ -13,8 +14,9 @@
 //! What is between two segments of a stream was written between them, whatever its key says: the clock of a machine that was
 //! set back dates it elsewhere, and its numbers go on.
 //!
-//! Nothing that touches the time asked for is missed, unless there are more objects before the days asked for than a command looks
-//! at: [`Selection::before`] tells of that, and who reads it must.
+//! Whoever judges streams ([`select_all`]) looks at all days before and behind, unless it was said how long a segment lasts: what is
+//! to be proved must not rest on what segments use to be like. There may be more of that than a command looks at:
+//! [`Selection::before`] and [`Selection::unseen_from`] tell of that, and who reads it must.
 
 mod beyond;
 
@@ -40,7 +42,7 @@ use crate::store::{Listed, Store, StoreError};
 pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
     let mut search = Search::new(store, places, filter);
     search.look_on_days()?;
-    search.look_far(Behind::AsBefore)?;
+    search.look_far(Behind::Near)?;
     search.look_between()?;
     let mut selection = search.end()?;
     selection.copies = leave_out_copies(&mut selection.segments);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::breaks::breaks_of;
+use super::days::LASTING;
 use super::edges::Edges;
 use super::{Break, Extent, Filter, Looked, Shipped, StreamKey, meant};
 use crate::model::key::{Leaf, ObjectKey};
@@ -52,6 +53,8 @@ pub struct Selection {
     pub(super) window: Window,
     /// As [`Self::around`], of all streams, while there is more to be listed.
     pub(super) edges: Edges,
+    /// Services of which some segment lasted for days.
+    pub(super) lasting: BTreeSet<Service>,
     /// How many objects were seen that are not ours.
     pub foreign: u64,
     /// The first of those that have the name of a segment asked for and are where none can be read (`a//b`), with their names. They are
@@ -87,6 +90,7 @@ impl Selection {
             around: Vec::new(),
             window: Window::default(),
             edges: Edges::default(),
+            lasting: BTreeSet::new(),
             foreign: 0,
             misplaced: Vec::new(),
             copies: 0,
@@ -106,15 +110,24 @@ impl Selection {
         if self.looked == Looked::Everywhere {
             return 0;
         }
-        let mut first: HashMap<StreamKey, &Leaf> = HashMap::new();
-        for Shipped { leaf, .. } in self.segments.iter().chain(&self.around) {
-            let known = first.entry(StreamKey::of(leaf)).or_insert(leaf);
-            if leaf.seq < known.seq {
+        begun_before(self.segments.iter().chain(&self.around), self.window.since).count()
+    }
+
+    /// The first segments that were found of streams which something was before, and it may reach into the time asked for.
+    pub(super) fn begun_before(&self, since: Moment) -> impl Iterator<Item = &Leaf> {
+        begun_before(self.segments.iter().chain(self.edges.all()), Some(since))
+    }
+
+    /// The last segments that were found of streams that end before this moment: nothing was found behind the time asked for.
+    pub(super) fn ended_before(&self, until: Moment) -> impl Iterator<Item = &Leaf> {
+        let mut last: HashMap<StreamKey, &Leaf> = HashMap::new();
+        for Shipped { leaf, .. } in self.segments.iter().chain(self.edges.all()) {
+            let known = last.entry(StreamKey::of(leaf)).or_insert(leaf);
+            if leaf.seq > known.seq {
                 *known = leaf;
             }
         }
-        let reaches_back = |leaf: &Leaf| self.window.since.is_some_and(|since| leaf.first <= since);
-        first.values().filter(|leaf| leaf.seq != Seq::FIRST && !reaches_back(leaf)).count()
+        last.into_values().filter(move |leaf| leaf.last < until)
     }
 
     /// Where streams are not whole, as far as that is of the time asked for.
@@ -163,6 +176,9 @@ impl Selection {
         self.see_service(filter, &shipped.leaf.service);
         if filter.takes_service(&shipped.leaf) {
             see_name(&mut self.instances, &shipped.leaf.instance);
+            if shipped.leaf.last.since(shipped.leaf.first) > LASTING {
+                see_name(&mut self.lasting, &shipped.leaf.service);
+            }
             if filter.takes(&shipped.leaf) {
                 self.segments.push(shipped);
             } else if filter.takes_machine(&shipped.leaf) {
@@ -186,6 +202,22 @@ impl Selection {
         let names = if filter.asks_for(service) { &mut self.known } else { &mut self.others };
         see_name(names, service);
     }
+}
+
+/// The first segments of streams before which something is missing, unless they reach back to that moment themselves.
+fn begun_before<'s>(
+    segments: impl Iterator<Item = &'s Shipped>,
+    since: Option<Moment>,
+) -> impl Iterator<Item = &'s Leaf> {
+    let mut first: HashMap<StreamKey, &Leaf> = HashMap::new();
+    for Shipped { leaf, .. } in segments {
+        let known = first.entry(StreamKey::of(leaf)).or_insert(leaf);
+        if leaf.seq < known.seq {
+            *known = leaf;
+        }
+    }
+    let reaches_back = move |leaf: &Leaf| since.is_some_and(|since| leaf.first <= since);
+    first.into_values().filter(move |leaf| leaf.seq != Seq::FIRST && !reaches_back(leaf))
 }
 
 fn see_name<T: Ord + Clone>(names: &mut BTreeSet<T>, name: &T) {

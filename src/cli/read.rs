@@ -54,8 +54,8 @@ pub struct FilterArgs {
     /// object of each stream is asked for it, which is a request each
     #[arg(long, value_name = "HOST", value_parser = NamePattern::parse)]
     pub host: Vec<NamePattern>,
-    /// With --since: no segment lasts longer than this, 1d or 31d. Only so many days before it are listed then. Without it, the days
-    /// before are looked at too, for what may reach into that time: as many as 500,000 objects, which is 500 requests
+    /// With --since: no segment lasts longer than this, 1d or 31d. Only so many days before it are listed then. Without it, eight
+    /// are, and more where something shows that it may be needed; by verify all, as far as 500,000 objects go, which is 500 requests
     #[arg(long, value_name = "DURATION", value_parser = parse_span, requires = "since", conflicts_with = "any_day")]
     pub longest: Option<Duration>,
     /// With --since or --until: look at all days of the services, however many objects they hold. A request for each 1,000

@@ -31,17 +31,38 @@ fn a_segment_that_lasted_five_days_is_found_though_none_of_its_stream_follows() 
 }
 
 #[test]
-fn what_began_weeks_before_and_has_no_successor_is_found_where_there_is_little_before() {
+fn what_began_weeks_before_is_found_where_something_shows_that_it_may_be_there() {
+    for (shown_by, others) in [
+        ("another one that lasted for days", &["month bbbbbb-1 20261116T090000 20261121T100000"][..]),
+        (
+            "a number whose predecessor is not there",
+            &["month bbbbbb-1 20261001T000000 20261002T000000", "month bbbbbb-2 20261121T090000 20261121T100000"],
+        ),
+        ("nothing that is found", &[]),
+        (
+            "one of its stream that is found behind the time asked for",
+            &["month aaaaaa-3 20261121T120000 20261121T130000"],
+        ),
+    ] {
+        let shelves = Shelves::new();
+        shelves.segment("month aaaaaa-1 20261001T000000 20261101T000000");
+        shelves.segment("month aaaaaa-2 20261101T000000 20261121T120000");
+        others.iter().for_each(|other| shelves.segment(other));
+        let found = shelves.ls("month --since 2026-11-20 --until 2026-11-21T11:00:00Z");
+        assert!(found.segments().contains("aaaaaa-2"), "{shown_by}: {}", found.segments());
+    }
+}
+
+#[test]
+fn what_began_weeks_before_and_is_shown_by_nothing_is_found_by_looking_at_any_day_and_by_whoever_proves() {
     let shelves = Shelves::new();
-    shelves.segment("month aaaaaa-1 20261001T000000 20261101T000000");
-    shelves.segment("month aaaaaa-2 20261101T000000 20261121T120000");
+    shelves.segment("month aaaaaa-1 20261101T000000 20261121T120000");
     shelves.segment("month bbbbbb-1 20261121T090000 20261121T100000");
-    let found = shelves.ls("month --since 2026-11-20");
-    assert_eq!(found.segments(), "aaaaaa-2 bbbbbb-1");
-    // One request more than for the days themselves, and none to reach back.
-    assert_eq!(found.asked.len(), 2);
-    assert_eq!(shelves.found("--since 2026-11-20 --until 2026-11-20"), "aaaaaa-2");
-    assert_eq!(shelves.found("month --since 2026-11-22"), "");
+    assert_eq!(shelves.found("month --since 2026-11-20"), "bbbbbb-1");
+    assert_eq!(shelves.found("month --since 2026-11-20 --longest 31d"), "aaaaaa-1 bbbbbb-1");
+    assert_eq!(shelves.found("month --since 2026-11-20 --any-day"), "aaaaaa-1 bbbbbb-1");
+    let proof = shelves.bucket.run(&shelves.sandbox, ["verify", "month", "--since", "2026-11-20"]);
+    assert!(proof.text().contains("2 segments in 2 streams"), "{}", proof.text());
 }
 
 /// What reading commands say of a time in which only the log of a month is, that month's one having a successor or not.
@@ -76,8 +97,9 @@ fn where_there_is_too_much_before_nothing_is_proved_or_denied() {
         let query = request.uri.query().unwrap_or_default().to_owned();
         let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let page: u32 = value("continuation-token").map_or(0, |token| token.parse().expect("one of ours"));
-        let is_old = page > 0 || value("start-after").is_none_or(|after| after.contains("2026-01-01"));
-        // Of the service something is there: it is not looked for elsewhere.
+        let is_of_old = |after: &str| ["1677", "2026-01-01"].iter().any(|day| after.contains(day));
+        let is_old = page > 0 || value("start-after").is_none_or(is_of_old);
+        // Of the service something is there: it is not looked for elsewhere. It lasted for days: others may have, for longer.
         Fault::Answer(if is_old { old_objects(page) } else { listing(OF_TODAY.to_owned()) })
     });
     let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
@@ -92,7 +114,9 @@ fn where_there_is_too_much_before_nothing_is_proved_or_denied() {
     bucket.run(&sandbox, ["ls", "web", "--since", "2026-11-21", "--longest", "1d"]).expect(0);
 }
 
-const OF_TODAY: &str = "<Contents><Key>fleet/service=web/dt=2026-11-21/web_20261121T000000Z_20261121T010000Z_i-0a_aaaaaa-00000001-\
+const OF_TODAY: &str = "<Contents><Key>fleet/service=web/dt=2026-11-16/web_20261116T000000Z_20261121T010000Z_i-0a_bbbbbb-00000001-\
+                        9f86d081.log.gz</Key><Size>0</Size></Contents>\
+                        <Contents><Key>fleet/service=web/dt=2026-11-21/web_20261121T000000Z_20261121T010000Z_i-0a_aaaaaa-00000001-\
                         9f86d081.log.gz</Key><Size>0</Size></Contents><IsTruncated>false</IsTruncated>";
 
 /// A page of a bucket that holds objects of that time without end.
@@ -129,8 +153,8 @@ fn other_days_are_not_listed_however_many_objects_they_hold() {
         let ended = shelves.bucket.run(&shelves.sandbox, args).expect(0);
         (ended.text().lines().count(), shelves.bucket.server.requests().iter().filter_map(super::asked).count())
     };
-    // The days asked for and eight before them, three pages for what may reach into them, three for what comes next.
-    assert_eq!(run("--since 2026-11-20 --until 2026-11-22"), (3, 7));
+    // The days asked for with eight before them and one behind, and what is before and behind all days.
+    assert_eq!(run("--since 2026-11-20 --until 2026-11-22"), (3, 3));
     // The days themselves, and what is before and behind all days.
     assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --longest 1d"), (3, 3));
     assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --any-day"), (3, 5));
@@ -144,14 +168,23 @@ fn of_all_services_each_ones_days_are_listed() {
     shelves.segment("mail bbbbbb-1 20261121T090000 20261121T100000");
     let found = shelves.ls("--since 2026-11-21 --until 2026-11-21");
     assert_eq!(found.segments(), "bbbbbb-1 aaaaaa-1");
-    let behind =
+    let after =
         |service: &str, day: &str| objects(&format!("service={service}/"), &format!("service={service}/dt={day}"));
-    let [below, after] = ["2026-11-13", "2026-11-22"].map(|day| move |service: &str| behind(service, day));
-    let before = |service: &str| objects(&format!("service={service}/"), "");
+    let near = |service| after(service, "2026-11-13");
+    // What is before all days, and what is behind all.
+    let [before, behind] = [
+        |service: &str| objects(&format!("service={service}/"), ""),
+        |service: &str| objects(&format!("service={service}/"), &format!("service={service}/dt=2262-04-11")),
+    ];
+    // Neither goes on within a day.
+    let next = |service| after(service, "2026-11-23");
     let services = directories("service=");
-    let near = [services.clone(), below("mail"), below("web")];
-    let far = [services, before("mail"), after("mail"), before("web"), after("web")];
-    assert_eq!(found.asked, [&near[..], &far].concat());
+    let asked = [
+        [services.clone(), near("mail"), near("web")].to_vec(),
+        [services, before("mail"), behind("mail"), before("web"), behind("web")].to_vec(),
+        [next("mail"), next("web")].to_vec(),
+    ];
+    assert_eq!(found.asked, asked.concat());
 }
 
 #[test]

@@ -24,14 +24,15 @@ fn shelves(config: &str, directory: &str) -> Shelves {
 
 /// What is asked for where a layout has no days in its way, beside the default one.
 fn all_of_web() -> Vec<super::Asked> {
-    let [near, before, behind] = of_days("service=web/", "dt=");
+    let [near, before, behind, _] = of_days("service=web/", "dt=");
     vec![near, objects("web/", ""), before, behind]
 }
 
-/// What is asked for in a directory: the days that are near, those before them, those behind them.
-fn of_days(directory: &str, begin: &str) -> [super::Asked; 3] {
+/// What is asked for in a directory: the days that are near, what is before all days, what is behind all,
+/// and the days on which a stream that ends may go on.
+fn of_days(directory: &str, begin: &str) -> [super::Asked; 4] {
     let day = |day: &str| format!("{directory}{begin}{day}");
-    ["2026-11-13", "", "2026-11-22"].map(|after| {
+    ["2026-11-13", "", "2262-04-11", "2026-11-23"].map(|after| {
         let after = if after.is_empty() { String::new() } else { day(after) };
         objects(directory, &after)
     })
@@ -39,12 +40,13 @@ fn of_days(directory: &str, begin: &str) -> [super::Asked; 3] {
 
 #[test]
 fn days_are_found_wherever_the_layout_has_them() {
-    let [near, before, behind] = of_days("service=web/", "dt=");
-    let with_default = |directories: &[super::Asked], of: [super::Asked; 3]| {
-        let [its_near, its_before, its_behind] = of;
+    let [near, before, behind, next] = of_days("service=web/", "dt=");
+    let with_default = |directories: &[super::Asked], of: [super::Asked; 4]| {
+        let [its_near, its_before, its_behind, its_next] = of;
         let near = [directories, &[its_near, near.clone()]].concat();
         let far = [directories, &[its_before, its_behind, before.clone(), behind.clone()]].concat();
-        [near, far].concat()
+        let next = [directories, &[its_next, next.clone()]].concat();
+        [near, far, next].concat()
     };
     for (layout, directory, asked) in [
         ("{service}/{date}/{hour}", "web/DAY/HOUR", with_default(&[], of_days("web/", ""))),

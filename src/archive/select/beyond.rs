@@ -1,6 +1,7 @@
 //! Looking beyond the days that are asked for: what reaches into them from before, what follows behind them, and what was written
 //! between two segments of them and is dated elsewhere.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use super::super::breaks::Holes;
@@ -9,38 +10,97 @@ use super::super::order::{order, order_and_dedup};
 use super::super::places::Source;
 use super::super::{Days, Filter, Looked, Selection};
 use super::Search;
+use crate::model::names::Service;
 use crate::store::{Listed, StoreError};
 
 /// How far is looked behind the time asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Behind {
-    /// As far as before it.
-    AsBefore,
+    /// A day, on which nearly all streams go on, and a week for those that don't.
+    Near,
     /// As far as there is something: how long a segment lasts says nothing of how many are missing before the next one.
     ToTheEnd,
 }
 
 impl Search<'_> {
-    /// Looks at the days before for what reaches into those asked for, and at those behind for what comes next; and at what is
-    /// in the directory of no day, which may be of any time.
+    /// Looks at what is in the directory of no day, which may be of any time, and at the days before those asked for: all of them
+    /// where streams are judged, else those of services of which something shows that it may reach so far ([`Self::reaching`]).
     pub(super) fn look_far(&mut self, behind: Behind) -> Result<(), StoreError> {
         if self.selection.looked == Looked::Everywhere {
             return Ok(());
         }
         let Some(asked) = Window::asked(self.filter) else { return Ok(()) };
-        let reach = if self.filter.days == Days::Near { Reach::AllDays } else { Reach::NoDays };
-        let behind = if behind == Behind::ToTheEnd { Reach::AllDays } else { reach };
-        let windows = (asked.before(reach), asked.behind(behind));
-        let (store, mut parts, left) = (self.store, Vec::new(), Allowance::of_command());
-        for source in self.places.sources(&self.services, self.filter) {
+        let is_near = self.filter.days == Days::Near;
+        let (before, behind) = match behind {
+            Behind::ToTheEnd if is_near => (Reach::AllDays, Reach::AllDays),
+            Behind::ToTheEnd => (Reach::NoDays, Reach::AllDays),
+            Behind::Near => (Reach::NoDays, Reach::NoDays),
+        };
+        let left = Allowance::of_command();
+        self.look_in(&self.services.clone(), (asked.before(before), asked.behind(behind)), &left)?;
+        if !is_near || before == Reach::AllDays {
+            return Ok(());
+        }
+        for (services, window) in
+            [(self.reaching(), asked.before(Reach::Dated)), (self.ending(), asked.behind(Reach::Near))]
+        {
+            if !services.is_empty() && window.is_some() {
+                log::info!(
+                    "looking at other days of some services, for what reaches into the time asked for or is missing at its end"
+                );
+                self.look_in(&services.iter().collect::<Vec<_>>(), (window, None), &left)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_in(
+        &mut self,
+        services: &[&Service],
+        windows: (Option<Window>, Option<Window>),
+        left: &Allowance,
+    ) -> Result<(), StoreError> {
+        let (store, mut parts) = (self.store, Vec::new());
+        for source in self.places.sources(services, self.filter) {
             let Source::OnDays(route) = source else { continue };
             let mut see = |listed: Listed| self.see(&listed);
-            let far = days::list_far(store, &route, windows, &left, &mut see, &mut parts)?;
+            let far = days::list_far(store, &route, windows, left, &mut see, &mut parts)?;
             self.selection.before = self.selection.before.and(far.before);
             self.selection.unseen_from = [self.selection.unseen_from, far.unseen_from].into_iter().flatten().min();
         }
         parts.into_iter().for_each(|part| self.selection.note(part));
         Ok(())
+    }
+
+    /// The services of which a segment may have begun before the days that were listed, and reach into the time asked for:
+    ///
+    /// - segments of it last for days, as those of files that someone else rotates once a month;
+    /// - the number before the first one that was found of a stream is not there, and that one began later than the time asked for;
+    /// - it is asked for by name, and nothing of that time was found.
+    fn reaching(&self) -> Vec<Service> {
+        let Some(since) = self.filter.since else { return Vec::new() };
+        let found: HashSet<String> = self.selection.segments.iter().map(|s| s.leaf.service.encoded()).collect();
+        let is_silent = |service: &Service| !self.services.is_empty() && !found.contains(&service.encoded());
+        let mut reaching: HashSet<String> = self.selection.lasting.iter().map(Service::encoded).collect();
+        reaching.extend(self.selection.begun_before(since).map(|leaf| leaf.service.encoded()));
+        self.known(|service| reaching.contains(&service.encoded()) || is_silent(service))
+    }
+
+    /// The services of which a stream ends within the time asked for, as far as was seen: it may go on later, with another number
+    /// than the next one.
+    fn ending(&self) -> Vec<Service> {
+        let Some(until) = self.filter.until else { return Vec::new() };
+        let ending: HashSet<String> = self.selection.ended_before(until).map(|leaf| leaf.service.encoded()).collect();
+        self.known(|service| ending.contains(&service.encoded()))
+    }
+
+    /// Those of the services asked for that are there, and that this holds for.
+    fn known(&self, is_meant: impl Fn(&Service) -> bool) -> Vec<Service> {
+        let known: Vec<&Service> = match self.services.as_slice() {
+            [] => self.selection.known.iter().collect(),
+            named => named.iter().copied().filter(|service| self.selection.is_known(service)).collect(),
+        };
+        known.into_iter().filter(|service| is_meant(service)).cloned().collect()
     }
 
     /// Looks on all days for numbers that are missing between two that were found, or between these and what is next to the time
