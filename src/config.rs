@@ -16,6 +16,7 @@ mod priority;
 mod s3;
 mod section;
 mod service;
+mod threads;
 mod trust;
 mod writer;
 
@@ -32,6 +33,7 @@ pub use metrics::parse_file as parse_metrics_file;
 pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
+pub use threads::Threads;
 pub use trust::Distrust;
 pub use writer::Writer;
 
@@ -160,6 +162,8 @@ pub struct File {
     pub splay: Option<Duration>,
     /// See [`Settings::level`].
     pub level: Option<u32>,
+    /// See [`Settings::threads`].
+    pub threads: Option<Threads>,
     /// See [`Settings::max_spool`].
     pub max_spool: Option<u64>,
     /// See [`Settings::min_free`].
@@ -236,6 +240,7 @@ impl File {
             settle: mistakes.or_default(top.duration("settle")),
             splay: mistakes.or_default(top.duration("splay")),
             level: level.and_then(|level| u32::try_from(level).ok()),
+            threads: threads::read(&mut top, mistakes),
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),
             keep: keep::read(&mut top, mistakes),
@@ -319,6 +324,8 @@ pub struct Flags {
     pub writer: Option<Writer>,
     /// `--backlog`.
     pub backlog: Backlog,
+    /// `--threads`.
+    pub threads: Option<Threads>,
     /// `--state-dir`.
     pub state_dir: PathBuf,
 }
@@ -355,6 +362,8 @@ pub struct Settings {
     pub splay: Duration,
     /// Compression level, 1 to 9.
     pub level: u32,
+    /// On how many threads logs are compressed.
+    pub threads: Threads,
     /// How many bytes the spool may hold; what is read after an unlink is taken all the same.
     pub max_spool: Option<u64>,
     /// How many bytes of the spool's file system are left free.
@@ -434,6 +443,7 @@ impl Settings {
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),
             splay: flags.splay.or(file.splay).unwrap_or_default(),
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),
+            threads: flags.threads.or(file.threads).unwrap_or_default(),
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
             keep: file.keep,
@@ -589,6 +599,9 @@ mod tests {
             ("to = \"http://x\"", "is not a destination"),
             ("settle = \"soon\"", "is not a time"),
             ("level = 10", "from 1 to 9"),
+            ("settle = \"1s\"\nthreads = 0", "x.toml:2: `threads` must be a whole number from 1 to 256"),
+            ("threads = \"all\"", "`threads` must be a whole number"),
+            ("threads = 257", "from 1 to 256"),
             ("logs = 3", "write [[logs]]"),
             ("[[logs]]\n", "names no `paths`"),
             ("[[logs]]\npaths = [\"log/*.log\"]", "is not absolute"),

@@ -44,6 +44,7 @@ pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>, backlog: Bac
         splay,
         writer: args.writer,
         backlog,
+        threads: args.threads,
         state_dir: args.state_dir,
     };
     Settings::load(flags).map_err(|error| {

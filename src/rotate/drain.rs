@@ -175,8 +175,7 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyErr
     let asked = Instant::now();
     let writers = lease::writers(&log.log);
     let reopened = writers == Writers::Unknown && log.was_reopened();
-    let Rotation { encoder, buffer, .. } = &mut *rotation;
-    let copied = copy::copy(encoder, buffer, &mut log.part, &log.log, To::ItsEnd, Until::TheEnd)?;
+    let copied = copy::copy(&mut rotation.press, &mut log.part, &log.log, To::ItsEnd, Until::TheEnd)?;
     if writers == Writers::None {
         return Ok(Look::Ended(Ended::Released));
     }

@@ -221,7 +221,7 @@ impl Places<'_, '_> {
         (part, head): (Part, Mark),
     ) -> std::result::Result<SealedSegment, CopyError> {
         let is_whole = part.taken() == *end
-            && copy::still_has(&mut self.rotation.buffer, &part, &log.log)?
+            && copy::still_has(&mut self.rotation.press, &part, &log.log)?
             && digest(&log.log, head.at, head.length).is_ok_and(|now| now == Some(head.sha256));
         let in_place = match is_whole {
             true => {

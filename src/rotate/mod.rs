@@ -64,7 +64,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Settings;
-use crate::gzip::Encoder;
+use crate::gzip::{Pool, Together};
 use crate::model::facts::Facts;
 use crate::model::in_place::Reach;
 use crate::model::meter::Meter;
@@ -130,8 +130,8 @@ pub struct Rotation<'a> {
     drained_by: Option<Instant>,
     /// Where logs that a writer still holds are kept open, where someone goes on looking after them.
     watch: Option<&'a mut Watch>,
-    encoder: Encoder,
-    buffer: copy::Buffer,
+    /// What compresses: one for all logs.
+    press: Together,
     outcome: Outcome,
     /// Who was seen to have logs open for writing, where it matters.
     holders: Holders,
@@ -147,8 +147,7 @@ impl<'a> Rotation<'a> {
     /// Gets ready.
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, machine: Facts, stop: &'a Stop) -> Self {
         let instance = machine.name(&host::name());
-        let encoder = Encoder::new(settings.level);
-        let buffer = copy::Buffer::default();
+        let press = Together::new(Pool::new(settings.level, settings.threads.count()));
         let (meter, outcome, holders, drained_by, watch) = Default::default();
         let (continued, reach) = Default::default();
         Self {
@@ -160,8 +159,7 @@ impl<'a> Rotation<'a> {
             meter,
             drained_by,
             watch,
-            encoder,
-            buffer,
+            press,
             outcome,
             holders,
             continued,

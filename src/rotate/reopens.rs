@@ -165,8 +165,7 @@ impl Batches<'_, '_> {
     fn read_in_flight(&mut self, part: &mut Part, log: &File) {
         let unlinked = Instant::now();
         while lease::writers(log) != Writers::None && unlinked.elapsed() < IN_FLIGHT {
-            let Rotation { encoder, buffer, .. } = &mut *self.rotation;
-            if copy::copy(encoder, buffer, part, log, To::ItsEnd, Until::TheEnd).is_err() {
+            if copy::copy(&mut self.rotation.press, part, log, To::ItsEnd, Until::TheEnd).is_err() {
                 return;
             }
         }

@@ -1,0 +1,146 @@
+//! One block of a member: compressed, hashed and counted by itself, on whatever thread.
+
+use std::io;
+
+use flate2::{Compress, Compression, FlushCompress};
+
+use super::{BLOCK, WINDOW};
+
+/// The bytes of a block, with those before it, and what they are compressed to: room that is used again and again.
+pub struct Block {
+    /// What stands before it, then the block.
+    bytes: Vec<u8>,
+    before: usize,
+    filled: usize,
+    packed: Packed,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { bytes: vec![0; WINDOW + BLOCK], before: 0, filled: 0, packed: Packed::default() }
+    }
+}
+
+impl Block {
+    /// Begins it anew behind `before`, of which the last [`WINDOW`] bytes count.
+    pub fn begin(&mut self, before: &[u8]) {
+        let before = &before[before.len().saturating_sub(WINDOW)..];
+        self.bytes[..before.len()].copy_from_slice(before);
+        (self.before, self.filled) = (before.len(), 0);
+    }
+
+    /// Where its bytes go.
+    pub fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.before..self.before + BLOCK]
+    }
+
+    /// Takes note that so many of them are there.
+    pub fn fill(&mut self, count: usize) {
+        self.filled = count.min(BLOCK);
+    }
+
+    /// The bytes that it ends in, with those before it, as far as they count for what follows.
+    pub fn ending(&self) -> &[u8] {
+        let end = self.before + self.filled;
+        &self.bytes[end.saturating_sub(WINDOW)..end]
+    }
+
+    /// What it is compressed to.
+    pub fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
+    /// Compresses it.
+    ///
+    /// # Errors
+    /// As [`Encoder::pack`].
+    pub fn pack(&mut self, encoder: &mut Encoder) -> io::Result<()> {
+        let (before, raw) = self.bytes[..self.before + self.filled].split_at(self.before);
+        encoder.pack(before, raw, &mut self.packed)
+    }
+}
+
+/// A compressor, to be used for one block after another of any member.
+pub struct Encoder {
+    deflate: Compress,
+    /// Room for blocks, kept for who compresses with it alone.
+    pub(super) spare: Vec<Block>,
+}
+
+/// A block that is compressed, with what a member is to know of it.
+#[derive(Default)]
+pub struct Packed {
+    bytes: Vec<u8>,
+    crc: crc32fast::Hasher,
+    raw: u64,
+    lines: u64,
+}
+
+impl Packed {
+    /// Its bytes in the member: raw DEFLATE, ended by a sync flush.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many raw bytes it holds.
+    pub fn raw(&self) -> u64 {
+        self.raw
+    }
+
+    /// Line feeds among these.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// CRC-32 of the raw bytes, to be combined with that of the bytes before them.
+    pub(super) fn crc(&self) -> &crc32fast::Hasher {
+        &self.crc
+    }
+}
+
+impl Encoder {
+    /// A compressor of that level, 1 to 9.
+    pub fn new(level: u32) -> Self {
+        Self { deflate: Compress::new(Compression::new(level), false), spare: Vec::new() }
+    }
+
+    /// Compresses one block into `packed`, whose room is used again; `before` is what stands before it in the member, of
+    /// which the last [`WINDOW`] bytes count.
+    ///
+    /// # Errors
+    /// Where the compressor refuses, which it has no reason to.
+    pub fn pack(&mut self, before: &[u8], raw: &[u8], packed: &mut Packed) -> io::Result<()> {
+        packed.bytes.clear();
+        packed.crc.reset();
+        packed.crc.update(raw);
+        (packed.raw, packed.lines) = (raw.len() as u64, lines(raw));
+        if raw.is_empty() {
+            return Ok(());
+        }
+        self.deflate.reset();
+        let dictionary = &before[before.len().saturating_sub(WINDOW)..];
+        if !dictionary.is_empty() {
+            self.deflate.set_dictionary(dictionary).map_err(io::Error::other)?;
+        }
+        self.compress(raw, &mut packed.bytes)
+    }
+
+    fn compress(&mut self, raw: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut done = 0;
+        loop {
+            bytes.reserve((raw.len() - done) / 4 + 1024);
+            let before = self.deflate.total_in();
+            self.deflate.compress_vec(&raw[done..], bytes, FlushCompress::Sync).map_err(io::Error::other)?;
+            done += usize::try_from(self.deflate.total_in() - before).map_err(io::Error::other)?;
+            // Room to spare after all input is taken means that the flush is complete.
+            if done == raw.len() && bytes.len() < bytes.capacity() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// How many line feeds there are.
+pub(super) fn lines(raw: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', raw).count() as u64
+}
