@@ -123,3 +123,75 @@ impl Press for Alone<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::gzip::{BLOCK, Member};
+
+    /// What a press makes of bytes that come in pieces of that size.
+    fn pressed(press: &mut dyn Press, raw: &[u8], piece: usize) -> Vec<u8> {
+        let mut sink = Vec::new();
+        let mut member = Member::begin(&mut sink).expect("memory");
+        let mut write = |press: &mut dyn Press| {
+            let block = press.take()?.expect("a block");
+            member.append_packed(&mut sink, block.packed()).expect("memory");
+            press.reuse(block);
+            Some(())
+        };
+        let mut following = press.block();
+        for piece in raw.chunks(piece) {
+            if press.is_full() {
+                write(press);
+            }
+            following.room()[..piece.len()].copy_from_slice(piece);
+            following.fill(piece.len());
+            let mut next = press.block();
+            next.begin(following.ending());
+            press.put(std::mem::replace(&mut following, next));
+        }
+        while write(press).is_some() {}
+        member.finish(&mut sink).expect("memory");
+        sink
+    }
+
+    #[test]
+    fn what_comes_out_is_the_same_however_many_threads_there_are() {
+        let mut raw = Vec::new();
+        for number in 0_u64..60_000 {
+            raw.extend(format!("{number} took {} ms\n", number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54).bytes());
+        }
+        for piece in [BLOCK, 100_000, 31] {
+            let raw = &raw[..raw.len().min(piece * 2_000)];
+            let alone = pressed(&mut Alone::new(&mut Encoder::new(5)), raw, piece);
+            for threads in [1, 2, 8] {
+                let pool = Pool::new(5, NonZeroUsize::new(threads).expect("some"));
+                let together = pressed(&mut Together::new(pool), raw, piece);
+                assert!(together == alone, "pieces of {piece}, {threads} threads");
+            }
+            let mut read = Vec::new();
+            flate2::read::GzDecoder::new(&alone[..]).read_to_end(&mut read).expect("one sound member");
+            assert!(read == raw, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn no_more_blocks_are_under_way_than_keep_the_threads_busy() {
+        for (threads, most) in [(1, 1), (2, 4), (8, 16)] {
+            let pool = Pool::new(1, NonZeroUsize::new(threads).expect("some"));
+            let mut press = Together::new(pool);
+            let mut count = 0;
+            while !press.is_full() {
+                let block = press.block();
+                press.put(block);
+                count += 1;
+            }
+            assert_eq!(count, most);
+            press.clear();
+            assert!(press.take().is_none() && !press.is_full());
+        }
+    }
+}

@@ -50,6 +50,18 @@ impl Budget {
         }
     }
 
+    /// Whether so many bytes can be copied without anything having to make way.
+    pub(super) fn has(&mut self, spool: &Spool, bytes: u64) -> bool {
+        self.room(spool).is_ok_and(|room| room.left() >= bytes)
+    }
+
+    /// Takes note of a copy that was not made by [`Self::copy`].
+    pub(super) fn take(&mut self, bytes: u64) {
+        if let Some(room) = &mut self.room {
+            room.take(bytes);
+        }
+    }
+
     /// Fails where the file system has less than what must stay free, even without what is kept: the last look before an
     /// unlink.
     pub(super) fn require_free(&mut self, spool: &Spool) -> Result<()> {

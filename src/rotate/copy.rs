@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::trail::Trail;
 use crate::gzip::{Block, Press};
 use crate::model::meter::Meter;
 use crate::model::problem::Cause;
@@ -146,6 +147,7 @@ pub(super) fn copy_up_to(
     end: u64,
     until: Until<'_>,
 ) -> Result<u64, CopyError> {
+    let mut trail = Trail::new(log, part.taken(), end);
     let Some(last) = ending_in_log(press, part, log)? else { return Err(CopyError::Truncated) };
     let (begin, path) = (part.taken(), part.segment().path.clone());
     let mut at = begin;
@@ -153,6 +155,7 @@ pub(super) fn copy_up_to(
         let wanted = usize::try_from(end - at).map_or(room.len(), |left| left.min(room.len()));
         let count = read_at(&path, log, &mut room[..wanted], at)?;
         at += count as u64;
+        trail.came_to(at);
         // Less than it should be: someone truncated it.
         Ok(count)
     };

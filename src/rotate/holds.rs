@@ -72,6 +72,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     let mut logs = logs.into_iter().peekable();
     while logs.peek().is_some() && !places.rotation.stop.requested() {
         places.take(logs.by_ref().take(BATCH).collect());
+        places.rotation.hand_over();
         places.budget.renew();
     }
     places.rotation.outcome.stopped.untouched += logs.count();

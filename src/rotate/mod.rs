@@ -51,9 +51,11 @@ mod repack;
 pub mod room;
 pub mod rounds;
 mod share;
+mod side_by_side;
 mod slices;
 pub mod stopped;
 mod taken;
+mod trail;
 mod undecided;
 pub mod untaken;
 pub mod watch;
@@ -130,6 +132,10 @@ pub struct Rotation<'a> {
     drained_by: Option<Instant>,
     /// Where logs that a writer still holds are kept open, where someone goes on looking after them.
     watch: Option<&'a mut Watch>,
+    /// Who takes what is sealed while others are taken.
+    hand_over: Option<&'a mut dyn FnMut(Vec<SealedSegment>)>,
+    /// How many of the sealed segments were handed over.
+    handed_over: usize,
     /// What compresses: one for all logs.
     press: Together,
     outcome: Outcome,
@@ -149,7 +155,7 @@ impl<'a> Rotation<'a> {
         let instance = machine.name(&host::name());
         let press = Together::new(Pool::new(settings.level, settings.threads.count()));
         let (meter, outcome, holders, drained_by, watch) = Default::default();
-        let (continued, reach) = Default::default();
+        let (continued, reach, hand_over, handed_over) = Default::default();
         Self {
             spool,
             settings,
@@ -159,6 +165,8 @@ impl<'a> Rotation<'a> {
             meter,
             drained_by,
             watch,
+            hand_over,
+            handed_over,
             press,
             outcome,
             holders,
@@ -190,6 +198,13 @@ impl<'a> Rotation<'a> {
     #[must_use]
     pub fn watched_by(self, watch: &'a mut Watch) -> Self {
         Self { watch: Some(watch), ..self }
+    }
+
+    /// Hands segments over as soon as nothing more is to be done about them, while other logs are taken. They are in the
+    /// outcome too.
+    #[must_use]
+    pub fn handing_over(self, to: &'a mut dyn FnMut(Vec<SealedSegment>)) -> Self {
+        Self { hand_over: Some(to), ..self }
     }
 
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.
@@ -225,7 +240,18 @@ impl<'a> Rotation<'a> {
         }
         self.outcome.blocked = queues.blocked.clone();
         self.note_left(queues);
+        self.hand_over();
         self.outcome
+    }
+
+    /// Hands over what was sealed since the last time. To be called where nothing more is to be done about it.
+    fn hand_over(&mut self) {
+        let Some(hand_over) = &mut self.hand_over else { return };
+        let sealed = &self.outcome.sealed[self.handed_over..];
+        if !sealed.is_empty() {
+            hand_over(sealed.to_vec());
+            self.handed_over = self.outcome.sealed.len();
+        }
     }
 
     /// Takes one item of each log, each in its way. Returns the logs of which something is left that must come first.

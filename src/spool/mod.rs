@@ -23,6 +23,7 @@ mod overview;
 mod part;
 mod record;
 mod recovery;
+mod sealing;
 mod shelf;
 mod standings;
 mod streams;
@@ -42,6 +43,7 @@ pub use overview::{Overview, overview};
 pub use part::Part;
 pub use record::Record;
 pub use recovery::{Damage, Recovered, Unfinished};
+pub use sealing::Complete;
 pub use shelf::Shelf;
 pub use standings::{Standings, survey as standings};
 pub use streams::Head;
@@ -333,7 +335,7 @@ impl Spool {
     /// # Errors
     /// Where it can't be written: then what the record says may be this or what it said before.
     pub fn plan_anew(&mut self, sealed: &SealedSegment) -> Result<()> {
-        self.write_record(&Record::sealed(sealed.clone()))?;
+        write_record(&self.segments, &Record::sealed(sealed.clone()))?;
         self.segments.sync()?;
         self.streams.replace(sealed.clone());
         Ok(())
@@ -404,7 +406,7 @@ impl Spool {
     }
 
     fn seal_as(&mut self, sealed: SealedSegment) -> Result<SealedSegment> {
-        self.write_record(&Record::sealed(sealed.clone()))?;
+        write_record(&self.segments, &Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
         self.notices.told(&sealed.segment);
@@ -414,13 +416,18 @@ impl Spool {
 
     /// The part of sealing that comes after the record: the next run does it where this one was cut short.
     fn finish_seal(&mut self, sealed: &SealedSegment) -> Result<()> {
+        self.give_final_name(sealed)?;
+        self.segments.sync()?;
+        fault::reached(Point::Sealed);
+        self.streams.advance(sealed.clone());
+        Ok(())
+    }
+
+    fn give_final_name(&self, sealed: &SealedSegment) -> Result<()> {
         held::remember(&self.held, sealed)?;
         let name = sealed.segment.name;
         self.segments.rename_into(part_file(name), &self.segments, sealed_file(name))?;
         fault::reached(Point::SealRenamed);
-        self.segments.sync()?;
-        fault::reached(Point::Sealed);
-        self.streams.advance(sealed.clone());
         Ok(())
     }
 
@@ -596,12 +603,12 @@ impl Spool {
         fault::reached(Point::LetGo);
         Ok(())
     }
+}
 
-    fn write_record(&self, record: &Record) -> Result<()> {
-        let name = record_file(record.segment.name);
-        let text = record.to_json().doing("write", self.segments.path_of(&name))?;
-        self.segments.write_synced(&name, text.as_bytes())
-    }
+fn write_record(segments: &Dir, record: &Record) -> Result<()> {
+    let name = record_file(record.segment.name);
+    let text = record.to_json().doing("write", segments.path_of(&name))?;
+    segments.write_synced(&name, text.as_bytes())
 }
 
 fn record_file(name: SegmentName) -> String {

@@ -78,6 +78,11 @@ impl Sandbox {
         if memory.is_dir() { Self::in_dir(memory) } else { Self::new() }
     }
 
+    /// A sandbox in that directory: for tests to which it matters what it is on.
+    pub(crate) fn below(parent: &Path) -> Self {
+        Self::in_dir(parent)
+    }
+
     fn in_dir(parent: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("logferry-test-").tempdir_in(parent).expect("a temporary directory");
         for name in ["log", "store"] {
