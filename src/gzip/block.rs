@@ -126,9 +126,12 @@ impl Encoder {
     }
 
     fn compress(&mut self, raw: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+        // Room for all of it at once, even where it does not compress: a sync flush that finds its room used up just at its end
+        // is made a second time (zlib.h, "deflate": "avoid repeated flush markers"), and what comes out would depend on what
+        // room a buffer had from earlier blocks. Memory is taken only as far as it is written to.
+        bytes.reserve(raw.len() + raw.len() / 8 + 1024);
         let mut done = 0;
         loop {
-            bytes.reserve((raw.len() - done) / 4 + 1024);
             let before = self.deflate.total_in();
             self.deflate.compress_vec(&raw[done..], bytes, FlushCompress::Sync).map_err(io::Error::other)?;
             done += usize::try_from(self.deflate.total_in() - before).map_err(io::Error::other)?;
@@ -136,6 +139,7 @@ impl Encoder {
             if done == raw.len() && bytes.len() < bytes.capacity() {
                 return Ok(());
             }
+            bytes.reserve((raw.len() - done) / 4 + 1024);
         }
     }
 }

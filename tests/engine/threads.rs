@@ -42,12 +42,13 @@ fn compressing(stopped: &Stopped) -> usize {
 
 #[test]
 fn segments_are_the_same_bytes_however_many_threads_there_were() {
+    // One that the threads share, some of which each has its own, and what blocks end at.
+    let contents = [5_000_000, 300_000, 262_144, 262_145, 17, 1_048_577].map(content);
     let mut alike = Vec::new();
     for threads in ["1", "2", "7"] {
         let sandbox = Sandbox::in_memory();
-        // One that the threads share, some of which each has its own, and what blocks end at.
-        for (number, length) in [5_000_000, 300_000, 262_144, 262_145, 17, 1_048_577].into_iter().enumerate() {
-            sandbox.write_log(format!("{number}.log"), &content(length)[..]);
+        for (number, content) in contents.iter().enumerate() {
+            sandbox.write_log(format!("{number}.log"), content);
         }
         let log = sandbox.path("log");
         sandbox.run(["run", "--threads", threads].iter().map(std::ffi::OsStr::new).chain([log.as_os_str()])).quiet();
