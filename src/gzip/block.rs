@@ -60,9 +60,9 @@ impl Block {
     }
 }
 
-/// A compressor, to be used for one block after another of any member.
+/// What compresses one block after another, of any member. What comes out for a block does not depend on those before.
 pub struct Encoder {
-    deflate: Compress,
+    level: u32,
     /// Room for blocks, kept for who compresses with it alone.
     pub(super) spare: Vec<Block>,
 }
@@ -101,7 +101,7 @@ impl Packed {
 impl Encoder {
     /// A compressor of that level, 1 to 9.
     pub fn new(level: u32) -> Self {
-        Self { deflate: Compress::new(Compression::new(level), false), spare: Vec::new() }
+        Self { level, spare: Vec::new() }
     }
 
     /// Compresses one block into `packed`, whose room is used again; `before` is what stands before it in the member, of
@@ -117,34 +117,64 @@ impl Encoder {
         if raw.is_empty() {
             return Ok(());
         }
-        self.deflate.reset();
+        // A new one each time, which costs no more than to reset an old one: one that was used before has bytes of earlier
+        // blocks in its window, right behind the dictionary, and hashes some of them with it. What comes out would be
+        // sound, but it would depend on which blocks went through the same compressor (zlib-rs 0.6, `set_dictionary`).
+        let mut deflate = Compress::new(Compression::new(self.level), false);
         let dictionary = &before[before.len().saturating_sub(WINDOW)..];
         if !dictionary.is_empty() {
-            self.deflate.set_dictionary(dictionary).map_err(io::Error::other)?;
+            deflate.set_dictionary(dictionary).map_err(io::Error::other)?;
         }
-        self.compress(raw, &mut packed.bytes)
+        compress(&mut deflate, raw, &mut packed.bytes)
     }
+}
 
-    fn compress(&mut self, raw: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
-        // Room for all of it at once, even where it does not compress: a sync flush that finds its room used up just at its end
-        // is made a second time (zlib.h, "deflate": "avoid repeated flush markers"), and what comes out would depend on what
-        // room a buffer had from earlier blocks. Memory is taken only as far as it is written to.
-        bytes.reserve(raw.len() + raw.len() / 8 + 1024);
-        let mut done = 0;
-        loop {
-            let before = self.deflate.total_in();
-            self.deflate.compress_vec(&raw[done..], bytes, FlushCompress::Sync).map_err(io::Error::other)?;
-            done += usize::try_from(self.deflate.total_in() - before).map_err(io::Error::other)?;
-            // Room to spare after all input is taken means that the flush is complete.
-            if done == raw.len() && bytes.len() < bytes.capacity() {
-                return Ok(());
-            }
-            bytes.reserve((raw.len() - done) / 4 + 1024);
+fn compress(deflate: &mut Compress, raw: &[u8], bytes: &mut Vec<u8>) -> io::Result<()> {
+    // Room for all of it at once, even where it does not compress: a sync flush that finds its room used up just at its end
+    // is made a second time (zlib.h, "deflate": "avoid repeated flush markers"), and what comes out would depend on what
+    // room a buffer had from earlier blocks. Memory is taken only as far as it is written to.
+    bytes.reserve(raw.len() + raw.len() / 8 + 1024);
+    let mut done = 0;
+    loop {
+        let before = deflate.total_in();
+        deflate.compress_vec(&raw[done..], bytes, FlushCompress::Sync).map_err(io::Error::other)?;
+        done += usize::try_from(deflate.total_in() - before).map_err(io::Error::other)?;
+        // Room to spare after all input is taken means that the flush is complete.
+        if done == raw.len() && bytes.len() < bytes.capacity() {
+            return Ok(());
         }
+        bytes.reserve((raw.len() - done) / 4 + 1024);
     }
 }
 
 /// How many line feeds there are.
 pub(super) fn lines(raw: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', raw).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_block_do_not_depend_on_what_was_compressed_before() {
+        let mut raw = Vec::new();
+        for number in 0_u64..40_000 {
+            let noise = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            raw.extend(format!("INFO request {noise:016x} took {} ms\r\n", noise >> 57).bytes());
+            if number % 10_000 > 7_000 {
+                raw.extend(noise.wrapping_mul(noise).swap_bytes().to_le_bytes());
+            }
+        }
+        for level in 1..=9 {
+            let (mut used, mut packed) = (Encoder::new(level), Packed::default());
+            for start in (0..raw.len()).step_by(BLOCK) {
+                let block = &raw[start..raw.len().min(start + BLOCK)];
+                used.pack(&raw[..start], block, &mut packed).expect("a block");
+                let mut fresh = Packed::default();
+                Encoder::new(level).pack(&raw[..start], block, &mut fresh).expect("a block");
+                assert!(packed.bytes() == fresh.bytes(), "level {level}, at byte {start}");
+            }
+        }
+    }
 }
