@@ -189,7 +189,9 @@ mod tests {
                 .map(|_| {
                     pool.submit({
                         let meeting = Arc::clone(&meeting);
-                        move |_: &mut Encoder| drop(meeting.wait())
+                        move |_: &mut Encoder| {
+                            meeting.wait();
+                        }
                     })
                 })
                 .collect();
