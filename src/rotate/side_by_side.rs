@@ -35,8 +35,9 @@ impl Batches<'_, '_> {
         let (mut small, mut large): (Vec<_>, Vec<_>) = sized.partition(|(size, _)| *size <= FEW * BLOCK as u64);
         let needed = small.iter().map(|(size, _)| size + MARGIN).sum();
         if !self.budget.has(self.rotation.spool, needed) {
-            // How much room one of them may take depends on what those before it took.
-            large.append(&mut small);
+            // How much room one of them may take depends on what those before it took. The small ones still go first.
+            small.append(&mut large);
+            std::mem::swap(&mut small, &mut large);
         }
         small.sort_by_key(|(size, _)| Reverse(*size));
         let under_way: Vec<_> = small.into_iter().filter_map(|(size, begun)| self.hand_out(size, begun)).collect();
