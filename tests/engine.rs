@@ -2,6 +2,7 @@
 
 mod alongside;
 mod cache;
+mod idle;
 mod memory;
 mod threads;
 
