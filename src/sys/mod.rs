@@ -29,6 +29,7 @@ pub mod readers;
 mod rename;
 pub mod rights;
 pub mod signals;
+pub mod stdio;
 pub mod terminal;
 pub mod turns;
 pub mod walk;
