@@ -178,7 +178,7 @@ impl Batches<'_, '_> {
         let (name, length) = (sealed.segment.name, sealed.seal.length);
         log::info!("{}: {length} bytes, {}, sealed as {name}", segment.path.display(), Ended::Released);
         self.rotation.outcome.sealed.push(sealed.clone());
-        self.rotation.tell_replaced(&sealed)?;
+        self.rotation.stands_for_itself(&sealed)?;
         Ok(Taken { segment, up_to: taken })
     }
 

@@ -58,7 +58,8 @@ impl Undecided {
 
     /// A log that was renamed, or removed, since it was found: nothing is wrong with it.
     pub(super) fn gone() -> Self {
-        let (what, hint) = ("it was renamed or removed just now; it waits", "nothing to do: the next run takes it");
+        let (what, hint) =
+            ("it was renamed, removed or emptied just now; it waits", "nothing to do: the next run takes it");
         Self { what: what.to_owned(), hint: hint.to_owned(), effect: Effect::Waits }
     }
 
@@ -129,10 +130,10 @@ pub(super) fn open(found: &Found) -> Option<File> {
     claim::open(&Dir::open(&parent).ok()?, &name, found.identity).ok()
 }
 
-/// Whether the file is not at its path any more.
+/// Whether the file is not at its path any more, or nothing is in it any more.
 pub(super) fn is_gone(found: &Found) -> bool {
-    match found.path.symlink_metadata() {
-        Ok(metadata) => Status::of(&metadata).identity != found.identity,
+    match found.path.symlink_metadata().map(|metadata| Status::of(&metadata)) {
+        Ok(status) => status.identity != found.identity || status.size == 0,
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }

@@ -220,7 +220,7 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
         let (name, length) = (sealed.segment.name, sealed.seal.length);
         log::info!("{}: {length} bytes, {ended}, sealed as {name}", path.display());
         rotation.outcome.sealed.push(sealed.clone());
-        rotation.tell_replaced(&sealed)?;
+        rotation.stands_for_itself(&sealed)?;
     }
     if let Some(watch) = &mut rotation.watch {
         match ended {

@@ -193,7 +193,7 @@ impl Places<'_, '_> {
                 self.rotation.note_continued(&sealed);
                 self.rotation.outcome.sealed.push(sealed.clone());
                 // Before its head goes, by which it is known whose place it has taken.
-                if let Err(failure) = self.rotation.tell_replaced(&sealed) {
+                if let Err(failure) = self.rotation.stands_for_itself(&sealed) {
                     self.rotation.failed(&path, &failure);
                     return None;
                 }

@@ -53,10 +53,7 @@ impl Rotation<'_> {
     /// Where the file, or a record of the spool, can't be read.
     pub(super) fn start(&mut self, path: &Path, log: &File) -> Result<Start> {
         let status = Status::of_file(log).doing("look at", path)?;
-        let last = match self.continued()?.of(path, status.identity).cloned() {
-            Some(last) => last,
-            None => return self.start_of_replacement(path, log, &status),
-        };
+        let Some(last) = self.continued()?.of(path, status.identity).cloned() else { return Ok(Start::default()) };
         let first = Some(last.seal.last);
         let known = match known(&last, path, log, status.size)? {
             Known::Same { head: Head::There, .. } if may_have_gone(&last) && self.spool.is_given(&last) => {
@@ -72,7 +69,11 @@ impl Rotation<'_> {
             }
             Known::Same { .. } | Known::Changed => {
                 if self.changed.insert(status.identity) {
-                    self.doubt_behind(&last, Why::Truncated)?;
+                    match self.stand_ins.contains_key(&status.identity) {
+                        // A doubt about that segment is about the file that it stands for.
+                        true => self.doubt_once_more(&last, Why::Truncated)?,
+                        false => self.doubt_behind(&last, Why::Truncated)?,
+                    }
                 }
                 Ok(Start { first, ..Start::default() })
             }
@@ -171,15 +172,26 @@ impl Rotation<'_> {
     /// # Errors
     /// Where that can't be written.
     pub(super) fn doubt_behind(&mut self, last: &SealedSegment, why: Why) -> Result<()> {
-        if self.spool.is_doubted(last.segment.name)? {
-            return Ok(());
-        }
+        let doubt = self.doubt(last, why);
+        self.spool.doubt_for_good(&doubt)
+    }
+
+    /// The same, where something is missing that was not told with an earlier doubt about that segment.
+    ///
+    /// # Errors
+    /// Where that can't be written.
+    pub(super) fn doubt_once_more(&mut self, last: &SealedSegment, why: Why) -> Result<()> {
+        let doubt = self.doubt(last, why);
+        self.spool.doubt_once_more(&doubt)
+    }
+
+    fn doubt(&mut self, last: &SealedSegment, why: Why) -> Doubt {
         let (from, until) = (last.seal.last, clock::now().max(last.seal.last));
         let (segment, path, service) = (last.segment.name, last.segment.path.clone(), last.segment.service.clone());
         let doubt = Doubt { segment, path, service, from, until, why };
         let problem = Problem::new(Effect::Noted, &doubt.path, &doubt).because(Cause::Truncated);
         self.spool.note(&problem, &self.settings.to);
-        self.spool.doubt_for_good(&doubt)
+        doubt
     }
 
     /// Takes note of a segment after which its log goes on.

@@ -149,8 +149,10 @@ pub struct Rotation<'a> {
     rewritten: HashSet<Identity>,
     /// The files for which records stand that say how much of a file is in segments.
     of_copies: HashMap<SegmentName, Identity>,
-    /// Files by which logs were replaced, with the last segments of these.
-    replaced: HashMap<Identity, SealedSegment>,
+    /// The files by which those of segments were found to be replaced.
+    replaced: HashMap<SegmentName, Identity>,
+    /// Files that stand for others, with the last segments of those.
+    stand_ins: HashMap<Identity, SealedSegment>,
     /// How far logs are taken that stay in their place while their writers go on.
     reach: Reach,
 }
@@ -182,6 +184,7 @@ impl<'a> Rotation<'a> {
             rewritten: HashSet::new(),
             of_copies: HashMap::new(),
             replaced: HashMap::new(),
+            stand_ins: HashMap::new(),
             reach,
         }
     }

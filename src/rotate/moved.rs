@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use super::closed::is_rest_of;
 use super::families::{self, Family, LeftBy, RotatedFile};
 use super::queues::{Item, Queues};
-use super::{Rotation, known, untaken};
+use super::{Rotation, known, replaced, untaken};
 use crate::config::{ServiceTemplate, Settings};
 use crate::model::doubt::Why;
 use crate::model::in_place::Known;
@@ -115,6 +115,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, que
 
 fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) -> Result<()> {
     let standings = rotation.spool.standings()?;
+    rotation.stand_ins = standings.stand_ins().map(|sealed| (sealed.segment.source.file, sealed.clone())).collect();
     let (mut dirs, mut missing) = (Directories::default(), Vec::new());
     for (log, sought) in logs(&standings, rotation.settings, Some(&rotation.instance)) {
         // Nothing of it is sought, and all its rotated files are taken anyway, in an order that was looked at.
@@ -183,11 +184,14 @@ fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sig
     let Sighted { files, renamed, emptied, replaced, rewritten, missing: _ } = found;
     rotation.rewritten.extend(rewritten);
     for sealed in emptied {
-        rotation.doubt_behind(&sealed, Why::Truncated)?;
+        rotation.doubt_once_more(&sealed, Why::Truncated)?;
         rotation.spool.remember_file(&sealed, Search::Over)?;
     }
     for (file, sealed) in replaced {
-        rotation.found_replaced(log, file, sealed)?;
+        // A file of which something was taken already stands for itself.
+        if rotation.continued()?.of(log, file).is_none() {
+            rotation.replaced.insert(sealed.segment.name, file);
+        }
     }
     for renamed in renamed {
         queues.push(log.to_owned(), Item::Renamed(renamed));
@@ -207,7 +211,7 @@ fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sig
 }
 
 /// What is not in its directory any more: a process may have it open; else nobody can know what was in it. Where another file
-/// stands for it, it is looked for until something of that is in a segment (`replaced.rs`).
+/// stands for it, that is looked for from now on (`replaced.rs`).
 fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -217,17 +221,19 @@ fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result
     let holders = procfs::holders_of_moved(&files);
     for sealed in &missing {
         let holders = holders.by_file.get(&sealed.segment.source.file).map_or(&[][..], Vec::as_slice);
-        let is_replaced = rotation.is_replaced(sealed);
+        let stand_in = rotation.replaced.get(&sealed.segment.name).copied();
         match holders.iter().find_map(|holder| open(sealed, holder)) {
             Some(_) if rotation.is_held(sealed)? => {}
             Some((file, position)) => {
-                let copied = rotation.copied_of(sealed, &file, position)?;
-                rotation.spool.hold(sealed, position + copied)?;
+                let copied =
+                    stand_in.map(|stand_in| replaced::copied(sealed, stand_in, &file, position)).transpose()?;
+                rotation.spool.hold(sealed, position + copied.unwrap_or_default())?;
             }
-            None => rotation.doubt_behind(sealed, Why::Replaced)?,
+            None => rotation.doubt_once_more(sealed, Why::Replaced)?,
         }
-        if !is_replaced {
-            rotation.spool.remember_file(sealed, Search::Over)?;
+        match stand_in {
+            Some(stand_in) => rotation.goes_on_in(sealed, stand_in)?,
+            None => rotation.spool.remember_file(sealed, Search::Over)?,
         }
     }
     Ok(())

@@ -15,11 +15,17 @@ use crate::model::time::Moment;
 use crate::sys::failure::{Failure, Result};
 use crate::unpack::{Unpacked, Unsound};
 
-/// Compressors keep the time of the last change; some formats keep it in seconds.
+/// Compressors keep the time of the last change; some keep it in whole seconds.
 const CLOCK: i64 = 1_000_000_000;
 
 /// How much is unpacked at a time.
 const PIECE: usize = 64 * 1024;
+
+/// Whether a compressed file, or a copy, was last changed before that.
+pub(super) fn is_before(modified: Moment, moment: Moment) -> bool {
+    let clock = if modified.nanos() % CLOCK == 0 { CLOCK } else { 1 };
+    modified.nanos() < moment.nanos() - moment.nanos().rem_euclid(clock)
+}
 
 /// A compressed file, or a copy.
 pub(super) struct Packed<'f> {
@@ -37,8 +43,7 @@ impl Packed<'_> {
     /// # Errors
     /// Where it can't be read.
     pub(super) fn position(&self, last: &SealedSegment, stop: &dyn Fn() -> bool) -> Result<Option<u64>> {
-        let is_older = self.modified.nanos().saturating_add(CLOCK) < last.seal.last.nanos();
-        if is_older {
+        if is_before(self.modified, last.seal.last) {
             return Ok(None);
         }
         let behind = known::behind(last);

@@ -178,7 +178,7 @@ fn seal(rotation: &mut Rotation<'_>, part: Part, log: &File) -> Result<()> {
     log::info!("{}: {} bytes taken; it goes on behind them", path.display(), sealed.seal.length);
     rotation.note_continued(&sealed);
     rotation.outcome.sealed.push(sealed.clone());
-    rotation.tell_replaced(&sealed)
+    rotation.stands_for_itself(&sealed)
 }
 
 /// What was read of a log before someone truncated it is nowhere else any more: it is sealed. The next look at the log sees

@@ -48,9 +48,10 @@ impl Doubts {
         }
     }
 
-    /// Whether there is a doubt about what came behind a segment that nothing can settle.
-    pub(super) fn has(&self, name: SegmentName) -> Result<bool> {
-        Ok(self.dir.look(file_name(name, "told"))?.is_some() || self.dir.look(file_name(name, "new"))?.is_some())
+    /// Takes note of a doubt that nothing can settle, and that is told once more, since something else was lost there.
+    pub(super) fn renew(&self, doubt: &Doubt) -> Result<()> {
+        self.write(doubt, "new")?;
+        self.dir.unlink_if_there(file_name(doubt.segment, "told"))
     }
 
     /// A process holds the segment's inode: nothing is missing.

@@ -59,12 +59,12 @@ impl Spool {
         self.doubts.add(doubt)
     }
 
-    /// Whether it is remembered that bytes may be missing behind a segment, for good.
+    /// As [`Self::doubt_for_good`], and told even where a doubt about that segment was told before.
     ///
     /// # Errors
-    /// Where that can't be read.
-    pub fn is_doubted(&self, name: SegmentName) -> Result<bool> {
-        self.doubts.has(name)
+    /// Where it can't be written.
+    pub fn doubt_once_more(&self, doubt: &Doubt) -> Result<()> {
+        self.doubts.renew(doubt)
     }
 
     /// Ends the doubt about a segment: a process holds its inode, and so all its bytes.

@@ -7,6 +7,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 
+use logferry::sys::fault::Point;
+
 use super::scene::{Holds, On, Scene, append, append_lines, lines};
 use crate::support::finish;
 use crate::support::mount::Format;
@@ -215,18 +217,44 @@ fn a_file_that_was_compressed_and_not_removed_yet_is_taken_once() {
 }
 
 #[test]
-fn a_log_that_is_replaced_by_no_more_than_what_was_taken_of_it_is_said_to_be_incomplete() {
+fn a_log_that_is_replaced_by_no_more_than_what_was_taken_of_it_is_said_to_be_incomplete_each_time() {
     let (scene, mut content, begin) = (scene(), String::new(), beginning(60));
-    let writer = write(&scene.log(), &mut content, &begin);
+    let mut writer = write(&scene.log(), &mut content, &begin);
     scene.run().quiet();
-    append(&scene.log(), &lines(0..400));
-    std::fs::remove_file(scene.log()).expect("a log");
-    drop(writer);
-    let _writer = Holds::open(">>", &scene.log());
-    append(&scene.log(), &begin);
-    let told = scene.run().expect(0).stderr;
-    assert_eq!(told.matches("not known to be complete").count(), 1, "{told}");
-    scene.run().quiet();
+    for _ in 0..3 {
+        append(&scene.log(), &lines(0..400));
+        std::fs::remove_file(scene.log()).expect("a log");
+        append(&scene.log(), &begin);
+        // Nobody has the one before open any more.
+        drop(std::mem::replace(&mut writer, Holds::open(">>", &scene.log())));
+        let told = scene.run().expect(0).stderr;
+        assert_eq!(told.matches("not known to be complete").count(), 1, "{told}");
+        scene.run().quiet();
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_takes_what_replaced_a_log_doubles_nothing() {
+    for point in [Point::Copied, Point::SealRecorded, Point::Sealed] {
+        let (scene, mut content) = (scene(), String::new());
+        append_lines(&scene.log(), &mut content, 0..3000);
+        let mut writer = File::options().append(true).open(scene.log()).expect("a log");
+        scene.run().expect(0);
+        let mut write = |range: std::ops::Range<u32>| {
+            writer.write_all(lines(range.clone()).as_bytes()).expect("written");
+            content.push_str(&lines(range));
+        };
+        write(3000..3010);
+        finish(Command::new("sed").args(["-i", "s/no such line//"]).arg(scene.log())).quiet();
+        write(3010..3100);
+        scene.killed_at(point);
+        scene.run().expect(0);
+        let log = scene.sandbox.path("log");
+        scene.sandbox.run(["flush".as_ref(), log.as_os_str()]).expect(0);
+        let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        let shipped = String::from_utf8(scene.joined()).expect("text");
+        assert_eq!((shipped.len(), sorted(&shipped)), (content.len(), sorted(&content)), "{point:?}");
+    }
 }
 
 #[test]

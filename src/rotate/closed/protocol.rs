@@ -275,5 +275,5 @@ pub(in crate::rotate) fn seal_unlinked(rotation: &mut Rotation<'_>, part: Part, 
     let (path, length, name) = (&sealed.segment.path, sealed.seal.length, sealed.segment.name);
     log::info!("{}: {length} bytes, sealed as {name}", path.display());
     rotation.outcome.sealed.push(sealed.clone());
-    rotation.tell_replaced(&sealed)
+    rotation.stands_for_itself(&sealed)
 }

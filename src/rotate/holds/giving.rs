@@ -16,6 +16,7 @@ use crate::model::gap::Gap;
 use crate::model::in_place::{Able, Give, Head, InPlace, Known};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Identity;
+use crate::model::size;
 use crate::model::way::Holes;
 use crate::sys::collapse::{self, Ability, Prospect};
 use crate::sys::failure::{Context, Failure, Result};
@@ -25,6 +26,9 @@ use crate::sys::lease::Leased;
 
 /// The largest unit that is tried, in bytes, where a file system wants larger ones than its blocks (ext4's `bigalloc`).
 const LARGEST_UNIT: u64 = 1024 * 1024;
+
+/// From how many bytes on it is said that a log keeps its head for who reads it.
+const LARGE: u64 = 64 * 1024 * 1024;
 
 /// By how much the unit grows at a time.
 const LARGER: u64 = 16;
@@ -101,10 +105,7 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
         let log = (owing.log.found.path.clone(), owing.log.found.identity);
         if let Some(who) = at_work.on(log.1) {
             match open(&owing.log.log, &log.0) {
-                Ok(_) => log::info!(
-                    "{}: its head is not given back now: {who} is in the middle of reading it",
-                    log.0.display()
-                ),
+                Ok(_) => say_kept(rotation, &log.0, &who, owing.sealed.taken()),
                 // Who holds a lease on it, for one.
                 Err(error) => rotation.problem(not_given(&log.0, error)),
             }
@@ -117,6 +118,20 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
         }
     }
     note_late_writers(rotation, &given);
+}
+
+/// Says that the head of a log stays for now: to those who ask, and where it has become large to everybody.
+fn say_kept(rotation: &mut Rotation<'_>, path: &Path, who: &str, taken: u64) {
+    let what = format!("its head is not given back now: {who} is in the middle of reading it");
+    match taken {
+        0..LARGE => log::info!("{}: {what}", path.display()),
+        _ => {
+            let what = format!("{what}; {} of it are in segments and stay in it meanwhile", size::show(taken));
+            let hint =
+                "nothing to do if that is a copy that will end; else end it, so that the log can become small again";
+            rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
+        }
+    }
 }
 
 /// Says who has come between the look and the call and doesn't append: it may write behind a hole.

@@ -13,6 +13,7 @@ use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, SealedSegment};
 use crate::rotate::families::RotatedFile;
 use crate::rotate::leftovers::split;
+use crate::rotate::packed::is_before;
 use crate::rotate::replaced;
 use crate::spool::Standings;
 use crate::sys::dir::{Dir, Entry};
@@ -133,9 +134,10 @@ fn sort(
 }
 
 pub(super) fn is_older(file: &RotatedFile, newest: &SealedSegment) -> bool {
-    // Compressors keep the time of the last change in whole seconds, some of them.
-    let clock = if file.rotated.packing == family::Packing::None { 0 } else { 1_000_000_000 };
-    file.status.modified.nanos() + clock < newest.seal.last.nanos()
+    match file.rotated.packing {
+        family::Packing::None => file.status.modified < newest.seal.last,
+        _ => is_before(file.status.modified, newest.seal.last),
+    }
 }
 
 fn is_file_of(sealed: &SealedSegment, file: &Identity) -> bool {
