@@ -26,7 +26,7 @@ use sha2::Digest as _;
 pub use block::{Block, Encoder, Packed};
 pub use pool::Pool;
 pub use press::{Alone, Press, Together};
-pub use salvage::salvage;
+pub use salvage::{Salvaged, salvage};
 
 use crate::model::digest::Digest;
 
@@ -235,7 +235,9 @@ mod tests {
                 assert!(salvaged.is_err());
                 continue;
             }
-            let mut member = salvaged.expect("a header is there");
+            let Salvaged { mut member, window } = salvaged.expect("a header is there");
+            let end = member.raw() as usize;
+            assert_eq!(window, raw[end - end.min(WINDOW)..end], "at {cut}");
             assert!(member.packed() as usize <= cut && member.raw() >= last, "at {cut}");
             last = member.raw();
             // It goes on from there as if nothing had happened.
@@ -251,7 +253,8 @@ mod tests {
     fn large_blocks_are_salvaged_too() {
         let raw = raw(5 * BLOCK);
         let (packed, _) = compress(&raw, BLOCK);
-        let member = salvage(&mut Cursor::new(&packed[..packed.len() - 100])).expect("a header is there");
+        let Salvaged { member, .. } =
+            salvage(&mut Cursor::new(&packed[..packed.len() - 100])).expect("a header is there");
         assert_eq!(member.raw(), 4 * BLOCK as u64);
     }
 

@@ -23,7 +23,10 @@ struct Shelves {
 /// A listing, and what the bucket was asked for it.
 struct Found {
     ended: Ended,
+    /// Listings.
     asked: Vec<Asked>,
+    /// How many objects were asked what they say of themselves.
+    described: usize,
 }
 
 /// A request to the bucket.
@@ -33,8 +36,6 @@ enum Asked {
     Objects(String, String),
     /// Directories that begin with this.
     Directories(String),
-    /// What an object says of itself.
-    Object,
 }
 
 impl Shelves {
@@ -78,8 +79,9 @@ impl Shelves {
         let ended = self.bucket.run(&self.sandbox, args());
         assert_eq!((ended.code, ended.text()), (in_directory.code, in_directory.text()), "{}", ended.stderr);
         assert_eq!(ended.stderr, in_directory.stderr);
-        let asked = self.bucket.server.requests().iter().map(asked).collect();
-        Found { ended, asked }
+        let requests = self.bucket.server.requests();
+        let asked: Vec<_> = requests.iter().filter_map(asked).collect();
+        Found { ended, described: requests.len() - asked.len(), asked }
     }
 
     /// The segments that `ls` shows, as `aaaaaa-1`.
@@ -103,18 +105,19 @@ impl Found {
     }
 }
 
-fn asked(request: &crate::s3_server::Request) -> Asked {
+/// The listing that a request is for, if it is for one.
+fn asked(request: &crate::s3_server::Request) -> Option<Asked> {
     let query = request.query.as_deref().unwrap_or_default();
     let value = |name: &str| {
         let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let text = value.map(|value| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned());
         text.map(|text| text.strip_prefix(PREFIX).unwrap_or(&text).to_owned())
     };
-    match (value("prefix"), value("delimiter")) {
-        (Some(prefix), Some(_)) => Asked::Directories(prefix),
-        (Some(prefix), None) => Asked::Objects(prefix, value("start-after").unwrap_or_default()),
-        (None, _) => Asked::Object,
-    }
+    let prefix = value("prefix")?;
+    Some(match value("delimiter") {
+        Some(_) => Asked::Directories(prefix),
+        None => Asked::Objects(prefix, value("start-after").unwrap_or_default()),
+    })
 }
 
 fn objects(prefix: &str, after: &str) -> Asked {

@@ -1,5 +1,7 @@
 //! Logs whose writers never let go: taken in their place, byte-exact, whatever happens to them meanwhile.
 
+mod alike;
+mod cut_short;
 mod file_systems;
 mod meddling;
 mod power;

@@ -1,35 +1,27 @@
 //! Listing the objects of certain days, and of no others.
 //!
 //! Objects are in the directory of the day on which they begin. What is asked for is what touches a time, and that may have
-//! begun long before: a window reaches back [`REACH`] days at first, and further where a stream shows that more is needed
-//! (see [`super::select()`]). What is before it is looked at as far as one request shows it: where a log is silent for weeks,
-//! there is little of it, and nothing else would show that a segment reaches so far.
+//! begun long before: a window reaches back [`REACH`] days at first, where nearly all is found, and what lies before it is looked at
+//! for what lasted longer ([`list_before`]), unless somebody says that nothing does ([`Days::Within`]).
+
+mod before;
 
 use std::ops::ControlFlow;
 
-use super::Filter;
+use super::{Days, Filter};
 use crate::config::{Route, Step};
 use crate::model::time::Moment;
 use crate::store::{Kind, Listed, Store, StoreError};
 
+pub use before::Extent;
+pub(super) use before::{Allowance, list_before};
+
 /// A day in nanoseconds.
 const DAY: i64 = 24 * 3600 * 1_000_000_000;
 
-/// How many days before those asked for are looked at in any case. Nearly all segments last an hour. Those of a log that stays
-/// in its place begin where the one before ended, so that a job's that runs once a week lasts a week.
-pub(super) const REACH: i64 = 8;
-
-/// How many objects of days before are looked at in each place in any case: what S3 shows for one request.
-const FEW: usize = 1_000;
-
-/// How much of some days was looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Extent {
-    /// All.
-    Whole,
-    /// The first objects.
-    Begun,
-}
+/// How many days before those asked for are listed with them. Nearly all segments last an hour. Those of a log that stays in its
+/// place begin where the one before ended, so that a job's that runs once a week lasts a week.
+const REACH: i64 = 8;
 
 /// Days, counted since 1970, both ends included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,14 +34,17 @@ impl Window {
     /// The days on which what is asked for may begin; none where no time is asked for.
     pub(super) fn asked(filter: &Filter) -> Option<Self> {
         let day = |moment: Moment| moment.nanos().div_euclid(DAY);
-        let window = Self { from: filter.since.map(|since| day(since) - REACH), to: filter.until.map(day) };
+        let begin = |since: Moment| match filter.days {
+            Days::Within(longest) => day(since.before(longest)),
+            Days::Near | Days::All => day(since) - REACH,
+        };
+        let window = Self { from: filter.since.map(begin), to: filter.until.map(day) };
         filter.has_time().then_some(window)
     }
 
-    /// So many days before these, or all.
-    pub(super) fn before(self, days: Option<i64>) -> Option<Self> {
-        let from = self.from?;
-        Some(Self { from: days.map(|days| from - days), to: Some(from - 1) })
+    /// All days before these.
+    pub(super) fn before(self) -> Option<Self> {
+        Some(Self { from: None, to: Some(self.from? - 1) })
     }
 }
 
@@ -77,47 +72,24 @@ pub(super) fn list(
     parts: &mut Vec<StoreError>,
 ) -> Result<(), StoreError> {
     go(store, &route.steps, String::new(), parts, &mut |above| {
-        below(store, above + &route.days, window, &mut |listed| {
+        below(store, &(above + &route.days), "", window, &mut |listed| {
             each(listed);
             ControlFlow::Continue(())
         })
     })
 }
 
-/// As [`list`], but in each place only as many objects as a request shows.
-pub(super) fn list_few(
-    store: &dyn Store,
-    route: &Route,
-    window: Window,
-    each: &mut dyn FnMut(Listed),
-    parts: &mut Vec<StoreError>,
-) -> Result<Extent, StoreError> {
-    let mut extent = Extent::Whole;
-    go(store, &route.steps, String::new(), parts, &mut |above| {
-        let mut count = 0;
-        below(store, above + &route.days, window, &mut |listed| {
-            each(listed);
-            count += 1;
-            if count < FEW {
-                return ControlFlow::Continue(());
-            }
-            extent = Extent::Begun;
-            ControlFlow::Break(())
-        })
-    })?;
-    Ok(extent)
-}
-
-/// Shows each object of these days behind a prefix, until it breaks off.
+/// Shows each object of these days behind a prefix, and behind that object, until it breaks off.
 fn below(
     store: &dyn Store,
-    prefix: String,
+    prefix: &str,
+    after: &str,
     window: Window,
     each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let after = window.from.map_or(String::new(), |from| prefix.clone() + &spelled(from));
+    let begin = window.from.map_or(String::new(), |from| prefix.to_owned() + &spelled(from));
     let end = window.to.map(spelled);
-    store.list_after(&prefix, &after, &mut |listed| {
+    store.list_after(prefix, after.max(&begin), &mut |listed| {
         let behind = listed.name().get(prefix.len()..).unwrap_or_default();
         // Keys come in order: behind the last day nothing of interest follows.
         if end.as_ref().is_some_and(|end| behind > end.as_str() && !behind.starts_with(end.as_str())) {
@@ -165,15 +137,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_reaches_back_and_those_before_it_leave_nothing_out() {
+    fn a_window_reaches_back_and_the_one_before_it_leaves_nothing_out() {
         let at = |stamp: &str| Moment::parse_stamp(stamp);
         let filter = Filter { since: at("20261121T235959Z"), until: at("20261122T000000Z"), ..Filter::default() };
         let asked = Window::asked(&filter).expect("a time is asked for");
         assert_eq!(asked.to_string(), "2026-11-13..2026-11-22");
-        let before = asked.before(Some(16)).expect("it has a beginning");
-        assert_eq!(before.to_string(), "2026-10-28..2026-11-12");
-        assert_eq!(before.before(None).expect("it has a beginning").to_string(), "..2026-10-27");
-        assert_eq!(before.before(None).and_then(|all| all.before(Some(1))), None);
+        let before = asked.before().expect("it has a beginning");
+        assert_eq!(before.to_string(), "..2026-11-12");
+        assert_eq!(before.before(), None);
         assert_eq!(Window::asked(&Filter::default()), None);
+        let within = |hours: u64| Days::Within(std::time::Duration::from_secs(hours * 3600));
+        let asked = |hours| Window::asked(&Filter { days: within(hours), ..filter.clone() }).expect("a time");
+        assert_eq!(
+            (asked(23).to_string().as_str(), asked(24).to_string().as_str()),
+            ("2026-11-21..2026-11-22", "2026-11-20..2026-11-22")
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Shipped;
 use crate::model::metadata::WRITER;
+use crate::model::printable::is_hidden;
 use crate::store::{Kind, Store, StoreError};
 
 /// How many requests are under way at once.
@@ -37,7 +38,7 @@ pub struct Details {
 impl Details {
     fn of(mut metadata: BTreeMap<String, String>) -> Self {
         // Whoever may write to the store may have put anything there, and this goes to terminals.
-        let mut text = |name: &str| metadata.remove(name).map(|text| text.replace(char::is_control, "\u{fffd}"));
+        let mut text = |name: &str| metadata.remove(name).map(|text| text.replace(is_hidden, "\u{fffd}"));
         let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
         Self {
             raw: number(text("length")),

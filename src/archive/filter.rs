@@ -1,6 +1,7 @@
 //! Which segments a reading command is asked for.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::pattern::NamePattern;
 use crate::model::key::Leaf;
@@ -30,9 +31,11 @@ pub struct Filter {
 /// Which days of the store are looked at where a time is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Days {
-    /// Those asked for, and as many before them as it takes to find what reaches into them (see [`super::select()`]).
+    /// Those asked for, and those before them for what reaches into them (see [`super::select()`]).
     #[default]
     Near,
+    /// Those asked for, and those before them that are as far away: somebody says that no segment lasts longer.
+    Within(Duration),
     /// All.
     All,
 }
@@ -74,7 +77,15 @@ impl Filter {
 
     /// Whether only certain days are looked at.
     pub fn is_by_days(&self) -> bool {
-        self.has_time() && self.days == Days::Near
+        self.has_time() && self.days != Days::All
+    }
+
+    /// How long a segment lasts at the most, where somebody has said so.
+    pub fn longest(&self) -> Option<Duration> {
+        match self.days {
+            Days::Within(longest) => Some(longest),
+            Days::Near | Days::All => None,
+        }
     }
 
     /// The services asked for, each once.

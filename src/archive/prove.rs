@@ -12,12 +12,13 @@
 mod body;
 pub mod deep;
 mod hosts;
-mod side_by_side;
+mod misplaced;
+mod notices;
 
 use std::collections::BTreeSet;
 
 use super::select::select_all;
-use super::{Days, Filter, Looked, Missing, Places, Selection, Shipped, missing};
+use super::{Days, Extent, Filter, Looked, Missing, Places, Selection, Shipped, missing};
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::Service;
 use crate::model::proof::laws::{self, Searched, Seen, Stream, Window};
@@ -27,6 +28,7 @@ use crate::model::time::Moment;
 use crate::store::{Store, StoreError};
 
 pub use hosts::newest;
+pub use notices::{Asked, notices};
 
 /// How much around a window is listed with it, in nanoseconds: where a log is written to at all hours, the segments
 /// next to the window are in it.
@@ -119,8 +121,12 @@ impl Evidence {
     /// What there is nothing of, though it is asked for: that proves nothing.
     pub fn nothing(&self, filter: &Filter, streams: &[Stream<'_>]) -> Vec<Finding> {
         let missing = missing(filter, &self.selection);
+        let unseen = |since| Finding::new(Kind::Unlisted, super::not_looked_at(since)).hint(super::LOOK_FURTHER);
         let mut findings: Vec<_> =
             missing.into_iter().map(|Missing { what, hint }| Finding::new(Kind::Nothing, what).hint(hint)).collect();
+        if let Extent::Since(since) = self.selection.before {
+            findings.push(unseen(since));
+        }
         if self.selection.hostless > 0 {
             let streams = many(self.selection.hostless as u64, "more stream");
             let what =

@@ -3,8 +3,7 @@
 //! ```text
 //! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
 //! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
-//! before      the days before those, as far as one request shows them: all, where there is little
-//! reach back  else: streams whose earliest segment seen begins within the time asked for: the one before may reach into it
+//! before      the days before those, for what lasted so long that it reaches into them
 //! between     numbers that are missing between two that were found: are they on other days?
 //! hosts       asked of one object of each stream
 //! order
@@ -13,23 +12,21 @@
 //! What is between two segments of a stream was written between them, whatever its key says: the clock of a machine that was
 //! set back dates it elsewhere, and its numbers go on.
 //!
-//! What is missed: a segment that began more than [`REACH`](super::days::REACH) days before `since`, of a service that has more there
-//! than a request shows, where the next one of its stream is not in the days that were looked at either. [`Selection::before`]
-//! tells of it; [`Days::All`](super::Days::All) misses nothing.
+//! Nothing that touches the time asked for is missed, unless there are more objects before the days asked for than a command looks
+//! at: [`Selection::before`] tells of that, and who reads it must.
 
 mod beyond;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::days::{self, Window};
 use super::order::{leave_out_copies, order_and_dedup};
 use super::places::Source;
 use super::shipped::Known;
-use super::{Extent, Filter, Looked, Places, Selection, Shipped, StreamKey, hosts};
+use super::{Filter, Looked, Places, Selection, hosts};
 use crate::config::{Layout, ServiceDirectories};
-use crate::model::names::{Seq, Service};
-use crate::model::time::Moment;
+use crate::model::names::Service;
 use crate::store::{Listed, Store, StoreError};
 
 /// The shipped segments that are asked for, each once: copies of one object are left out.
@@ -55,39 +52,27 @@ pub(super) fn select_all(store: &dyn Store, places: &Places, filter: &Filter) ->
     search.end()
 }
 
-/// The earliest segment of a stream that was seen, whatever time it is of.
-#[derive(Clone, Copy)]
-struct Earliest {
-    seq: Seq,
-    first: Moment,
-}
-
 struct Search<'a> {
     store: &'a dyn Store,
     places: &'a Places,
     filter: &'a Filter,
     services: Vec<&'a Service>,
     seen: Known,
-    streams: HashMap<StreamKey, Earliest>,
     selection: Selection,
 }
 
 impl<'a> Search<'a> {
     fn new(store: &'a dyn Store, places: &'a Places, filter: &'a Filter) -> Self {
         let services = filter.distinct_services();
-        let (seen, streams) = Default::default();
-        Self { store, places, filter, services, seen, streams, selection: Selection::nothing(Looked::InSome) }
+        let seen = Known::default();
+        Self { store, places, filter, services, seen, selection: Selection::nothing(Looked::InSome) }
     }
 
     /// Lists what is asked for, as far as the days tell it.
     fn look_on_days(&mut self) -> Result<(), StoreError> {
         self.look()?;
         self.look_for_missing()?;
-        self.look_before()?;
-        match self.selection.before {
-            Extent::Whole => Ok(()),
-            Extent::Begun => self.reach_back(),
-        }
+        self.look_before()
     }
 
     /// What was found, of the hosts asked for, in order.
@@ -131,25 +116,9 @@ impl<'a> Search<'a> {
     }
 
     fn see(&mut self, listed: &Listed) {
-        let Some(shipped) = self.seen.shipped(listed) else {
-            self.selection.foreign += 1;
-            return;
-        };
-        self.see_shipped(shipped);
-    }
-
-    fn see_shipped(&mut self, shipped: Shipped) {
-        if self.filter.takes_service(&shipped.leaf) && self.filter.takes_machine(&shipped.leaf) {
-            self.note_earliest(&shipped);
-        }
-        self.selection.see(self.filter, shipped);
-    }
-
-    fn note_earliest(&mut self, Shipped { leaf, .. }: &Shipped) {
-        let earliest = Earliest { seq: leaf.seq, first: leaf.first };
-        let known = self.streams.entry(StreamKey::of(leaf)).or_insert(earliest);
-        if leaf.seq < known.seq {
-            *known = earliest;
+        match self.seen.shipped(listed) {
+            Some(shipped) => self.selection.see(self.filter, shipped),
+            None => self.selection.see_other(self.filter, listed),
         }
     }
 
@@ -169,7 +138,6 @@ impl<'a> Search<'a> {
             return Ok(());
         }
         log::info!("nothing of it is in the directories of the layouts that are known; looking everywhere");
-        self.streams.clear();
         self.selection = Selection::nothing(Looked::Everywhere);
         self.list(&[Source::Below(String::new())], None)
     }

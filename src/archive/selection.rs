@@ -3,9 +3,25 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Extent, Filter, Looked, Shipped, StreamKey, meant};
+use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::{Instance, Seq, Service};
 use crate::model::problem;
-use crate::store::{Kind, StoreError};
+use crate::model::time::Moment;
+use crate::store::{Kind, Listed, StoreError};
+
+/// How many objects in places where none can be read are remembered.
+const MISPLACED: usize = 1_000;
+
+/// What to do where not all that is before the days asked for was looked at.
+pub const LOOK_FURTHER: &str = "--any-day looks at all; or say how long a segment lasts at the most (--longest 31d)";
+
+/// What is left out where only what began since then was looked at.
+pub fn not_looked_at(since: Moment) -> String {
+    let day = since.day();
+    format!(
+        "what began before {day} was not all looked at, there is so much of it: a segment that lasted so long may be left out"
+    )
+}
 
 /// What was found of what is asked for.
 pub struct Selection {
@@ -17,6 +33,9 @@ pub struct Selection {
     pub before: Extent,
     /// How many objects were seen that are not ours.
     pub foreign: u64,
+    /// The first of those that have the name of a segment asked for and are where none can be read (`a//b`), with their names. They are
+    /// counted with those that are not ours.
+    pub misplaced: Vec<(Leaf, String)>,
     /// How many objects were left out that are copies of others.
     pub copies: usize,
     /// What could not be looked at, while all else was: an unreadable directory, an object that doesn't tell its host.
@@ -29,7 +48,7 @@ pub struct Selection {
     pub instances: BTreeSet<Instance>,
     /// Their host names; known only where hosts are asked for.
     pub hosts: BTreeSet<String>,
-    /// How many streams don't tell their host, where hosts are asked for: they are left out.
+    /// How many streams don't tell their host, where hosts are asked for: they are left out, and what is there is not known to be all.
     pub hostless: usize,
 }
 
@@ -42,6 +61,7 @@ impl Selection {
             looked,
             before: Extent::Whole,
             foreign: 0,
+            misplaced: Vec::new(),
             copies: 0,
             troubles,
             known,
@@ -105,6 +125,17 @@ impl Selection {
             if filter.takes(&shipped.leaf) {
                 self.segments.push(shipped);
             }
+        }
+    }
+
+    /// Counts an object that is not ours.
+    pub(super) fn see_other(&mut self, filter: &Filter, Listed { key, .. }: &Listed) {
+        self.foreign += 1;
+        let Err(name) = key else { return };
+        if self.misplaced.len() < MISPLACED
+            && let Some(leaf) = ObjectKey::misplaced(name).filter(|leaf| filter.takes(leaf))
+        {
+            self.misplaced.push((leaf, name.clone()));
         }
     }
 

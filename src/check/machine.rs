@@ -4,6 +4,7 @@ use super::{Subject, lifecycle};
 use crate::config::Settings;
 use crate::ec2::{self, Facts, Metadata};
 use crate::model::finding::Finding;
+use crate::model::printable::is_hidden;
 use crate::sys::host;
 
 pub(super) fn look(subject: &Subject) -> Vec<Finding> {
@@ -62,5 +63,5 @@ fn told(facts: &Facts) -> String {
     let (group, tags) = (group.as_ref().map(|group| format!("group {group}")), tags.iter());
     let values = [&instance, kind, zone, region, image, address, &group].into_iter().flatten().cloned();
     let all: Vec<String> = values.chain(tags.map(|(key, value)| format!("{key}={value}"))).collect();
-    all.join(", ").replace(char::is_control, "\u{fffd}")
+    all.join(", ").replace(is_hidden, "\u{fffd}")
 }

@@ -7,6 +7,7 @@ use super::{Subject, at_most, count};
 use crate::config::Writer;
 use crate::model::finding::{Bars, Finding};
 use crate::model::path_text::to_text;
+use crate::model::problem::Effect;
 use crate::model::way::Way;
 use crate::rotate::choose::{self, Choice, Chosen};
 use crate::rotate::discover::Found;
@@ -71,7 +72,8 @@ impl Verdict {
 fn judge(found: &Found, writers: &[Holder], choice: Choice) -> Verdict {
     let Chosen { way, why } = match choice {
         Ok(chosen) => chosen,
-        Err(choose::Undecided { what, hint }) => return Verdict::Refused { what, hint },
+        Err(choose::Undecided { what, hint, effect: Effect::Failed }) => return Verdict::Refused { what, hint },
+        Err(choose::Undecided { what, hint, .. }) => return Verdict::Doubtful { what, hint },
     };
     let who = choose::said(writers, "writes it", "write it");
     let what = match (writers, &found.writer) {

@@ -14,8 +14,8 @@ after it.
 Exit codes, as those of grep(1):
    0  some line was selected
    1  none was, and everything that was asked for was read and verified
-   2  some object could not be read or verified, a segment is missing, or a line is too long to be searched, whatever was \
-found in the others; nothing of a service is there; wrong usage
+   2  some object could not be read or verified, a segment is missing, what may reach into the time asked for was not all \
+looked at, or a line is too long to be searched, whatever was found in the others; nothing of a service is there; wrong usage
 
 With --quiet it is 0 wherever a line was selected, whatever else is the matter: all that is not needed for that is not read. \
 Where the reader of the output has had enough before all was searched it is 0, too.

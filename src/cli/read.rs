@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -53,11 +54,22 @@ pub struct FilterArgs {
     /// object of each stream is asked for it, which is a request each
     #[arg(long, value_name = "HOST", value_parser = NamePattern::parse)]
     pub host: Vec<NamePattern>,
-    /// With --since: look at all days, not only at those from eight days before. Without it, a segment that began earlier, of
-    /// a log that had been silent for so long, may be left out where the service has more than 1,000 objects before. A request
-    /// for each 1,000 objects of the service
+    /// With --since: no segment lasts longer than this, 1d or 31d. Only so many days before it are listed then. Without it, the days
+    /// before are looked at too, for what may reach into that time: as many as 500,000 objects, which is 500 requests
+    #[arg(long, value_name = "DURATION", value_parser = parse_span, requires = "since", conflicts_with = "any_day")]
+    pub longest: Option<Duration>,
+    /// With --since or --until: look at all days of the services, however many objects they hold. A request for each 1,000
     #[arg(long)]
     pub any_day: bool,
+}
+
+/// Reads how long something lasts or is kept: `2h`, `90d`, `7years`.
+pub(super) fn parse_span(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err(format!("{text:?} is no time")),
+        Ok(span) => Ok(span),
+        Err(error) => Err(format!("{text:?} is not a time such as \"2h\" or \"90d\": {error}")),
+    }
 }
 
 impl FilterArgs {
@@ -75,7 +87,11 @@ impl FilterArgs {
             return Err(format!("--since {} is after --until {}", since.to_second(), until.to_second()));
         }
         let (instances, hosts) = (self.instance.clone(), self.host.clone());
-        let days = if self.any_day { Days::All } else { Days::Near };
+        let days = match self.longest {
+            _ if self.any_day => Days::All,
+            Some(longest) => Days::Within(longest),
+            None => Days::Near,
+        };
         Ok(Filter { services, since, until, instances, hosts, days })
     }
 }

@@ -7,17 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::read::{FilterArgs, ReadArgs};
+use super::read::{FilterArgs, ReadArgs, parse_span};
 use crate::model::proof::sample::Amount;
-
-/// Reads how long ago something may be, or is kept: `2h`, `90d`, `7years`.
-fn parse_span(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err(format!("{text:?} is no time")),
-        Ok(span) => Ok(span),
-        Err(error) => Err(format!("{text:?} is not a time such as \"2h\" or \"90d\": {error}")),
-    }
-}
 
 /// `logferry verify`.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use crate::archive::label::{Labelled, Plain, Services};
 use crate::archive::{Form, Segments};
 use crate::cli::Cat;
 use crate::exit::Exit;
-use crate::sys::clock;
+use crate::sys::{clock, stdio};
 
 /// How much labelled output is collected before it is written, in bytes.
 const BUFFER: usize = 128 * 1024;
@@ -33,6 +33,7 @@ pub fn cat(args: &Cat) -> Exit {
 }
 
 fn write(args: &Cat, found: &Found, segments: &dyn Segments) -> io::Result<Exit> {
+    stdio::is_output_open()?;
     let mut output = reading::output()?;
     if args.raw && output.is_terminal() {
         super::complain("--raw writes compressed bytes, which are not for a terminal", Some("redirect the output"));

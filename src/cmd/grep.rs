@@ -24,7 +24,7 @@ use crate::exit::Exit;
 use crate::model::meter::Meter;
 use crate::model::size;
 use crate::report::{self, steps};
-use crate::sys::clock;
+use crate::sys::{clock, stdio};
 use lines::{Lines, Parts, Shape, Style};
 use stream::{LONGEST_LINE, NotDone};
 
@@ -55,6 +55,9 @@ fn trouble(exit: Exit) -> Exit {
 
 fn search(args: &Grep, found: &Found, segments: &dyn Segments, matcher: &RegexMatcher) -> io::Result<Exit> {
     let order = Order::StreamByStream.of(segments);
+    if !args.quiet {
+        stdio::is_output_open()?;
+    }
     let output = reading::output()?;
     let style = Style {
         shape: Shape::of(args),

@@ -7,16 +7,18 @@ mod table;
 use std::io::{self, Write};
 
 use super::{Archive, reading};
+use crate::archive::notices::{self, Notices};
 use crate::archive::sums::{By, Sums};
-use crate::archive::{self, Details, Extent, Filter, Selection, Shipped};
+use crate::archive::{self, Break, Details, Filter, Selection, Shipped};
 use crate::cli::{Ls, ls};
 use crate::exit::Exit;
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::problem;
+use crate::report::style::Level;
 use crate::report::{self, steps};
 use crate::spool::{Local, Stays};
 use crate::store::{Store, StoreError};
-use crate::sys::{clock, terminal};
+use crate::sys::{clock, stdio, terminal};
 
 /// A segment, wherever it is.
 struct Entry<'e> {
@@ -29,6 +31,8 @@ struct Entry<'e> {
     stays: Option<Stays>,
     /// What it says of itself, where that was asked for.
     details: Option<&'e Details>,
+    /// What it tells of what is missing, where only that was asked for.
+    notice: Option<&'e str>,
 }
 
 /// How it is told.
@@ -77,15 +81,33 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
         Err(error) => return super::unreadable(&error),
     };
     super::tell_of_beginnings(filter, &selection);
-    super::tell_foreign(&selection);
-    let missing = reading::tell_troubles(&selection).max(super::tell_missing(filter, &selection));
+    let missing = reading::tell_troubles(&selection).max(super::tell_before(&selection));
+    let missing = missing.max(super::tell_missing(filter, &selection));
     let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
-    if selection.segments.is_empty() && selection.before == Extent::Begun && missing == Exit::Done {
-        super::complain("nothing is there of the time that is asked for", Some(super::ANY_DAY));
-    }
     let mut unasked = Unasked::default();
     let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output, &mut unasked));
-    ended(shown).max(missing).max(unasked.end())
+    let listed = ended(shown);
+    tell_rest(args, &selection);
+    listed.max(missing).max(unasked.end())
+}
+
+/// Tells what a list doesn't show: where streams are not whole, and what was passed over. Neither leaves a segment out.
+fn tell_rest(args: &Ls, selection: &Selection) {
+    let broken = archive::breaks(selection.segments.iter().map(|shipped| &shipped.leaf));
+    let gaps = broken.iter().filter(|found| matches!(found, Break::Gap(_))).count();
+    let kinds = [(gaps, "gap"), (broken.len() - gaps, "doubled number")];
+    let found: Vec<_> =
+        kinds.into_iter().filter(|(some, _)| *some > 0).map(|(some, noun)| report::count(some, noun)).collect();
+    if !found.is_empty() {
+        let what =
+            format!("{} in the streams that are listed\n  hint: `logferry verify` names them", found.join(" and "));
+        steps::complain_at(Level::Warning, &what);
+    }
+    if selection.foreign > 0 && !args.json {
+        let count = usize::try_from(selection.foreign).unwrap_or(usize::MAX);
+        let what = format!("{} seen that logferry did not put there", report::count(count, "object"));
+        steps::complain_at(Level::Info, &what);
+    }
 }
 
 fn show_store(
@@ -104,13 +126,31 @@ fn show_store(
             });
             output.entry(&entry(shipped, Some(details))).map_err(Trouble::Output)
         })?,
-        false => selection.segments.iter().try_for_each(|shipped| output.entry(&entry(shipped, None)))?,
+        false => show_short(args, store, &selection.segments, &mut output)?,
     }
     Ok(output.end(Some(selection))?)
 }
 
+/// Shows segments as the listing tells of them, with the notices of some.
+fn show_short(args: &Ls, store: &dyn Store, segments: &[Shipped], output: &mut Output) -> Result<(), Trouble> {
+    let notices = match args.by {
+        Some(_) => Notices::default(),
+        None => notices::ask(store, segments.iter().map(|shipped| &shipped.leaf), |place| segments[place].key()),
+    };
+    for (place, shipped) in segments.iter().enumerate() {
+        let notice = notices.told.get(&place).map(|(text, _)| text.as_str());
+        output.entry(&Entry { notice, ..entry(shipped, None) })?;
+    }
+    if args.by.is_none() {
+        output.asked = Some(notices.asked);
+        output.unasked = notices.unasked(segments.len(), "--long");
+        output.unasked.iter().for_each(|unasked| log::info!("{unasked}"));
+    }
+    Ok(())
+}
+
 fn entry<'e>(shipped: &'e Shipped, details: Option<&'e Details>) -> Entry<'e> {
-    Entry { leaf: &shipped.leaf, bytes: shipped.size, key: Some(shipped.key()), stays: None, details }
+    Entry { leaf: &shipped.leaf, bytes: shipped.size, key: Some(shipped.key()), stays: None, details, notice: None }
 }
 
 fn ls_local(args: &Ls, filter: &Filter) -> Exit {
@@ -120,7 +160,7 @@ fn ls_local(args: &Ls, filter: &Filter) -> Exit {
     };
     let show = |mut output: Output| -> Result<(), Trouble> {
         for Local { leaf, size, stays } in &locals.found {
-            output.entry(&Entry { leaf, bytes: *size, key: None, stays: Some(*stays), details: None })?;
+            output.entry(&Entry { leaf, bytes: *size, key: None, stays: Some(*stays), details: None, notice: None })?;
         }
         Ok(output.end(None)?)
     };
@@ -172,18 +212,22 @@ struct Output {
     to: io::BufWriter<io::StdoutLock<'static>>,
     form: Form,
     sums: Sums,
+    /// How many segments were asked for their notices, and of what is listed without them a sentence.
+    asked: Option<usize>,
+    unasked: Option<String>,
 }
 
 impl Output {
     /// Begins to tell of these segments.
     fn begin<'l>(args: &Ls, leaves: impl Iterator<Item = &'l Leaf>) -> Result<Self, Trouble> {
+        stdio::is_output_open()?;
         let (mut to, width) = (io::BufWriter::new(io::stdout().lock()), terminal::width(io::stdout()));
         let by = args.by.map(by);
         let form = match args.json {
             true => Form::Document(document::Document::begin(by, &mut to)?),
             false => Form::Table(table::Table::of(args, width, leaves)),
         };
-        Ok(Self { to, form, sums: Sums::new(by) })
+        Ok(Self { to, form, sums: Sums::new(by), asked: None, unasked: None })
     }
 
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
@@ -196,8 +240,8 @@ impl Output {
 
     fn end(mut self, selection: Option<&Selection>) -> io::Result<()> {
         match self.form {
-            Form::Table(table) => table.end(&self.sums, &mut self.to)?,
-            Form::Document(document) => document.end(&self.sums, selection, &mut self.to)?,
+            Form::Table(table) => table.end(&self.sums, self.unasked.as_deref(), &mut self.to)?,
+            Form::Document(document) => document.end(&self.sums, self.asked, selection, &mut self.to)?,
         }
         self.to.flush()
     }

@@ -23,7 +23,7 @@ mod work;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use crate::archive::{self, Filter, Missing, Places, Selection, local};
+use crate::archive::{self, Extent, Filter, Missing, Places, Selection, local};
 use crate::cli::LogFormat;
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::config::{self, ConfigError, Layout};
@@ -144,19 +144,21 @@ fn tell_of_beginnings(filter: &Filter, selection: &Selection) {
 
 /// Complains of names that are asked for and are not there.
 fn tell_missing(filter: &Filter, selection: &Selection) -> Exit {
-    tell_hostless(selection);
+    let undecided = tell_hostless(selection);
     let missing = archive::missing(filter, selection);
     missing.iter().for_each(|Missing { what, hint }| complain(what, Some(hint)));
-    if missing.is_empty() { Exit::Done } else { Exit::Failed }
+    if missing.is_empty() { undecided } else { Exit::Failed }
 }
 
-/// Complains of streams that are left out since nobody knows whether they are of a host that is asked for.
-fn tell_hostless(selection: &Selection) {
+/// Complains of streams that are left out since nobody knows whether they are of a host that is asked for: what is shown is then
+/// not known to be all.
+fn tell_hostless(selection: &Selection) -> Exit {
     if selection.hostless > 0 {
         let streams = report::count(selection.hostless, "stream");
         let what = format!("{streams} left out: their objects have lost the metadata that tell of which host they are");
         complain(&what, Some("name instances (--instance), which stand in the keys"));
     }
+    if selection.hostless > 0 { Exit::Failed } else { Exit::Done }
 }
 
 /// Tells of objects that were put there by something else.
@@ -170,9 +172,12 @@ fn tell_foreign(selection: &Selection) {
 /// What to do where only the directories of known layouts were looked into.
 const ANY_LAYOUT: &str = "--any-layout looks everywhere; name layouts of earlier times in `former_layouts`";
 
-/// What to do where nothing was found and not all days were looked at.
-const ANY_DAY: &str =
-    "what began more than eight days before --since was not all looked at: --any-day looks at all days";
+/// Complains where what is before the days asked for was not all looked at: something of it may be left out.
+fn tell_before(selection: &Selection) -> Exit {
+    let Extent::Since(since) = selection.before else { return Exit::Done };
+    complain(&archive::not_looked_at(since), Some(archive::LOOK_FURTHER));
+    Exit::Failed
+}
 
 /// Complains of a store that can't be read.
 fn unreadable(error: &StoreError) -> Exit {

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::Archive;
-use crate::archive::{self, Break, Extent, Filter, InStore, Looked, ReadError, Segments, Selection};
+use crate::archive::{self, Break, Filter, InStore, Looked, ReadError, Segments, Selection};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::exit::Exit;
 use crate::model::key::Leaf;
@@ -53,14 +53,14 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     let selection = archive::select(store.as_ref(), &places, filter).map_err(|error| super::unreadable(&error))?;
     super::tell_of_beginnings(filter, &selection);
     super::tell_foreign(&selection);
-    let exit = tell_troubles(&selection).max(super::tell_missing(filter, &selection));
+    let exit =
+        tell_troubles(&selection).max(super::tell_before(&selection)).max(super::tell_missing(filter, &selection));
     if selection.segments.is_empty() {
         if exit == Exit::Done {
             // Of a service that has lost all its objects its directory may still be there.
             let of = if filter.has_time() { "of the time that" } else { "of what" };
             let what = format!("nothing is there {of} is asked for; `logferry ls` shows what is");
-            let is_begun = selection.before == Extent::Begun;
-            super::complain(&what, is_begun.then_some(super::ANY_DAY));
+            steps::complain(&what);
         }
         return Err(Exit::Failed);
     }

@@ -116,8 +116,16 @@ impl Asked<'_> {
         let (streams, window) = (evidence.streams(), evidence.window);
         let mut findings = evidence.judge(&streams, self.age.now);
         findings.extend(evidence.nothing(self.filter, &streams));
+        findings.extend(evidence.misplaced(&streams));
         findings.extend(self.late(store.as_ref(), &streams, &window)?);
         let read = self.read(store.as_ref(), &evidence, &streams, &progress, &mut findings);
+        let asked = match self.amount {
+            Amount::None => Some(prove::notices(store.as_ref(), &streams, &window)),
+            Amount::Some(_) | Amount::All => None,
+        };
+        let (told, asked, unasked) =
+            asked.map_or_else(Default::default, |asked| (asked.findings, asked.count, asked.unasked));
+        findings.extend(told);
         drop(shown);
         Finding::order(&mut findings);
         let (services, totals) = tallies(&streams, &window);
@@ -125,10 +133,13 @@ impl Asked<'_> {
             store: to.to_string(),
             at: self.age.now,
             window,
+            longest: self.filter.longest(),
             amount: self.amount,
             services,
             totals,
             read,
+            asked,
+            unasked,
             foreign: evidence.selection.foreign,
             findings,
         };
@@ -143,10 +154,13 @@ impl Asked<'_> {
             store: to.to_string(),
             at: self.age.now,
             window: Window { since: self.filter.since, until: self.filter.until, kept_since: self.kept_since },
+            longest: self.filter.longest(),
             amount: self.amount,
             services: Vec::new(),
             totals: Totals::default(),
             read: ReadBack::default(),
+            asked: 0,
+            unasked: None,
             foreign: 0,
             findings: vec![Finding { hint: error.kind.hint().map(str::to_owned), ..found }],
         };

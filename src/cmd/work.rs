@@ -27,7 +27,7 @@ use crate::model::time::Moment;
 use crate::report::told::Told;
 use crate::report::{self, Item, Report};
 use crate::rotate::discover::{self, Discovery};
-use crate::rotate::{Outcome, Rotation};
+use crate::rotate::{Outcome, Rotation, moved};
 use crate::ship::{self, Behind, How, Order, Shipped, Terms};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
@@ -307,8 +307,8 @@ pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool:
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
     let found = discovery.found.is_empty() && discovery.families.is_empty();
     let nothing_left = left && found && discovery.claimed.is_empty() && spool.held()?.is_empty();
-    // A log that was taken in its place may be elsewhere now.
-    Ok(nothing_left && spool.standings()?.sought().is_empty())
+    // A log that was taken in its place may be elsewhere now, and rotated files may have come after it.
+    Ok(nothing_left && !moved::looks_for_any(&spool.standings()?))
 }
 
 /// Drops segments that an earlier run shipped and did not come to drop.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::model::printable::is_hidden;
 use crate::model::problem::{Effect, Problem};
 
 /// A mistake in the configuration.
@@ -41,7 +42,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.parts().0)?;
         // Keys may hold anything; what is printed goes to a terminal or into root's mail.
-        let clean = |text: &str| text.replace(char::is_control, "\u{fffd}");
+        let clean = |text: &str| text.replace(is_hidden, "\u{fffd}");
         write!(f, ": {}", clean(&self.what))?;
         self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {}", clean(hint)))
     }

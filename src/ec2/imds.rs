@@ -15,6 +15,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::runtime::Runtime;
 
 use super::bounded::Bounded;
+use crate::model::printable::is_hidden;
 use crate::model::problem;
 
 /// The service is a hop away and answers in about a millisecond; where there is none, this is what it costs.
@@ -75,7 +76,7 @@ impl Imds {
     pub fn get(&self, path: &str) -> Answer {
         let Some(runtime) = &self.runtime else { return Answer::Silent };
         let asked = runtime.block_on(async { tokio::time::timeout(LONGEST_ANSWER, self.ask(path)).await });
-        let shown = path.replace(char::is_control, "\u{fffd}");
+        let shown = path.replace(is_hidden, "\u{fffd}");
         match asked {
             Ok(Ok(value)) => Answer::Found(value.trim().to_owned()),
             Ok(Err(error)) if status(&error) == Some(404) => Answer::Absent,

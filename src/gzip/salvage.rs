@@ -7,6 +7,14 @@ use zlib_rs::{Inflate, InflateFlush};
 
 use super::{BLOCK, HEADER, LAST_BLOCK, Member, SYNC, WINDOW};
 
+/// What [`salvage`] has found.
+pub struct Salvaged {
+    /// The member up to its last whole block.
+    pub member: Member,
+    /// The raw bytes that it ends in, at most [`WINDOW`] of them.
+    pub window: Vec<u8>,
+}
+
 /// Reads a member that was cut short, up to its last whole block. The file is then to be cut to [`Member::packed`]
 /// bytes, and can go on from there or be finished.
 ///
@@ -16,7 +24,7 @@ use super::{BLOCK, HEADER, LAST_BLOCK, Member, SYNC, WINDOW};
 ///
 /// # Errors
 /// What reading answers; `InvalidData` where not even the header is there.
-pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Member> {
+pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Salvaged> {
     let mut header = [0; HEADER.len()];
     file.seek(SeekFrom::Start(0))?;
     match file.read_exact(&mut header) {
@@ -42,7 +50,7 @@ pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Member> {
         decoder.keep_window();
         reader.skip(end);
     }
-    Ok(member)
+    Ok(Salvaged { member, window: decoder.window().to_vec() })
 }
 
 /// Finds the end of a block, in a time that grows with its length alone.

@@ -17,6 +17,7 @@ use similar::TextDiff;
 use super::host::{self, Host, HostFile, public};
 use super::{Result, divert, problem};
 use crate::model::path_text::to_text;
+use crate::model::printable::printable_lines;
 use crate::sys::dir::{Attributes, Dir};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::Kind;
@@ -151,7 +152,7 @@ fn difference(edit: &Edit) -> String {
 
 /// A file's text for a terminal: what would move its cursor is replaced.
 fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
+    printable_lines(&String::from_utf8_lossy(bytes))
 }
 
 /// What takes a change back.

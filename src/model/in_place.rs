@@ -13,6 +13,10 @@
 //! `mark` is the fingerprint of what is kept: bytes that are in segments and stay in the file, some hundred at least. If the
 //! file begins with the mark, the head is gone; if it begins with `head`, it is not. The length is chosen so that the two
 //! differ. If it begins with neither, someone else has changed it.
+//!
+//! How a file begins proves nothing of what follows: services write the same banner at each start, tables have the same first
+//! line. So a file is the one that the record tells of only if it agrees right before the place where the next segment would
+//! begin, too: with the mark there, and with what the segment ended in.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +24,7 @@ use super::digest::Digest;
 use super::gap::Gap;
 
 /// The fewest bytes by which a file is known again.
-const SHORTEST: u64 = 256;
+pub const SHORTEST: u64 = 256;
 
 /// The most bytes that a fingerprint is taken of: what is kept is seldom more than a block of the file system.
 pub const LONGEST: u64 = 64 * 1024;
@@ -85,6 +89,57 @@ pub enum Able {
     },
 }
 
+/// What is known of the segment behind which a log goes on, besides how its file begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Behind {
+    /// Where in the file it ended.
+    pub end: u64,
+    /// What it ended in, if that is known.
+    pub ending: Option<Ending>,
+    /// What was noted of the head that was to be given back.
+    pub noted: Noted,
+}
+
+/// The last bytes of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// How many.
+    pub length: u64,
+    /// Their CRC-32.
+    pub crc: u32,
+}
+
+/// What was noted of a head that was to be given back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Noted {
+    /// Nothing: it may be there or not.
+    Nothing,
+    /// That it went, in this boot.
+    HeadWent,
+}
+
+impl Behind {
+    /// Whether a file has, before that place, the bytes that the segment ended in, as far as these are known.
+    ///
+    /// # Errors
+    /// Those of `piece`, which gives a piece of the file, or nothing where the file is shorter.
+    pub fn ends_at<E>(
+        &self,
+        position: u64,
+        piece: &mut impl FnMut(u64, u64) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<bool, E> {
+        let Some(Ending { length, crc }) = self.ending else { return Ok(true) };
+        let Some(at) = position.checked_sub(length) else { return Ok(false) };
+        Ok(piece(at, length)?.is_some_and(|bytes| crc32fast::hash(&bytes) == crc))
+    }
+}
+
+/// Whether there are zeros only right before that place: file systems take blocks away from behind.
+fn is_hollow_before<E>(at: u64, piece: &mut impl FnMut(u64, u64) -> Result<Option<Vec<u8>>, E>) -> Result<bool, E> {
+    let length = SHORTEST.min(at);
+    Ok(length > 0 && piece(at - length, length)?.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)))
+}
+
 /// What a file turned out to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Known {
@@ -137,26 +192,45 @@ impl InPlace {
         }
     }
 
-    /// Looks whether a file is the one that this tells of, where the segment ended at `end`. `digest` gives that of a piece of
-    /// the file, or nothing where the file is shorter.
+    /// Looks whether a file is the one that this tells of, which the segment `behind` was made of. `piece` gives a piece of the
+    /// file, or nothing where the file is shorter.
     ///
     /// # Errors
-    /// Those of `digest`.
-    pub fn look<E>(&self, end: u64, mut digest: impl FnMut(u64, u64) -> Result<Option<Digest>, E>) -> Result<Known, E> {
+    /// Those of `piece`.
+    pub fn look<E>(
+        &self,
+        behind: &Behind,
+        mut piece: impl FnMut(u64, u64) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<Known, E> {
         let Mark { at, length, sha256 } = self.mark;
-        let position = |position, head| Ok(Known::Same { position, head });
-        if let Some(Give::Collapse { length: given, head }) = self.give {
-            match digest(0, length)? {
-                Some(begin) if begin == sha256 => return position(end - given, Head::Gone),
-                Some(begin) if begin == head => return position(end, Head::There),
-                // A power loss may have left it between the two: the head is a hole, the rest is where it was.
-                _ => {}
+        let end = behind.end;
+        let known = |is_same, position, head| Ok(if is_same { Known::Same { position, head } } else { Known::Changed });
+        let begin = match self.give {
+            Some(Give::Collapse { length: given, head }) => {
+                let begin = piece(0, length)?.map(|bytes| Digest::of(&bytes));
+                if begin == Some(sha256) {
+                    let position = end - given;
+                    return known(self.reaches(end) || behind.ends_at(position, &mut piece)?, position, Head::Gone);
+                }
+                begin == Some(head)
             }
+            Some(Give::Punch { .. }) | None => true,
+        };
+        if piece(at, length)?.is_none_or(|kept| Digest::of(&kept) != sha256) {
+            return Ok(Known::Changed);
         }
-        match digest(at, length)? {
-            Some(kept) if kept == sha256 => position(end, Head::There),
-            _ => Ok(Known::Changed),
-        }
+        // All of it is there that is known to have gone: then it was written anew, with the same bytes.
+        let is_back = behind.noted == Noted::HeadWent && self.give.is_some();
+        let is_whole = begin && !is_back && behind.ends_at(end, &mut piece)?;
+        // What was to go may be a hole: it was punched, or a power loss has left a collapse half done, with the rest where it was.
+        let mut is_hollow = || Ok(self.give.is_some() && is_hollow_before(at, &mut piece)?);
+        let is_same = is_whole || is_hollow()? && (self.reaches(end) || behind.ends_at(end, &mut piece)?);
+        known(is_same, end, Head::There)
+    }
+
+    /// Whether nothing of the segment comes behind the mark.
+    fn reaches(&self, end: u64) -> bool {
+        self.mark.at.saturating_add(self.mark.length) >= end
     }
 
     /// Plans what to give back of a file whose bytes up to `end` are in segments; of these, `hole` at its start are a hole.
@@ -239,8 +313,20 @@ mod tests {
         planned
     }
 
-    fn look(planned: &InPlace, end: usize, file: &[u8]) -> Known {
-        planned.look(end as u64, |at, length| Ok::<_, ()>(part(file, at, length))).expect("no failure")
+    fn bytes(file: &[u8], at: u64, length: u64) -> Option<Vec<u8>> {
+        file.get(usize::try_from(at).ok()?..usize::try_from(at + length).ok()?).map(<[u8]>::to_vec)
+    }
+
+    fn look_noted(planned: &InPlace, taken: &[u8], file: &[u8], noted: Noted) -> Known {
+        let last = &taken[taken.len().saturating_sub(32 * 1024)..];
+        let ending = Some(Ending { length: last.len() as u64, crc: crc32fast::hash(last) });
+        let behind = Behind { end: taken.len() as u64, ending, noted };
+        planned.look(&behind, |at, length| Ok::<_, ()>(bytes(file, at, length))).expect("no failure")
+    }
+
+    /// What `file` is to a record of which all of `taken` is in segments.
+    fn look(planned: &InPlace, taken: &[u8], file: &[u8]) -> Known {
+        look_noted(planned, taken, file, Noted::Nothing)
     }
 
     fn lines(count: usize) -> Vec<u8> {
@@ -260,12 +346,12 @@ mod tests {
                 before.extend(lines(more));
                 let after = before[usize::try_from(length).expect("small")..].to_vec();
                 let end = file.len();
-                assert_eq!(look(&planned, end, &before), Known::Same { position: end as u64, head: Head::There });
-                assert_eq!(look(&planned, end, &after), Known::Same { position: kept, head: Head::Gone });
+                assert_eq!(look(&planned, &file, &before), Known::Same { position: end as u64, head: Head::There });
+                assert_eq!(look(&planned, &file, &after), Known::Same { position: kept, head: Head::Gone });
                 // Cut short by a power loss.
                 let mut hollow = before.clone();
                 hollow[..usize::try_from(length).expect("small")].fill(0);
-                assert_eq!(look(&planned, end, &hollow), Known::Same { position: end as u64, head: Head::There });
+                assert_eq!(look(&planned, &file, &hollow), Known::Same { position: end as u64, head: Head::There });
             }
         }
     }
@@ -276,9 +362,52 @@ mod tests {
         for planned in [plan(&file, 0, Able::Collapse { unit: UNIT }), plan(&file, 0, Able::Punch { unit: UNIT })] {
             let end = file.len();
             for other in [Vec::new(), b"one line\n".to_vec(), file[..100].to_vec(), file[3..].to_vec(), vec![0; end]] {
-                assert_eq!(look(&planned, end, &other), Known::Changed, "{} bytes", other.len());
+                assert_eq!(look(&planned, &file, &other), Known::Changed, "{} bytes", other.len());
             }
         }
+    }
+
+    /// A file of so many lines that all depend on `seed`, behind a banner of 5000 bytes that does not.
+    fn behind_a_banner(seed: u32, count: u32) -> Vec<u8> {
+        let banner = (0..125).flat_map(|n| format!("option {n:06} = its default value is it\n").into_bytes());
+        banner.chain((0..count).flat_map(|n| format!("{seed:04} line {n:08} of a log\n").into_bytes())).collect()
+    }
+
+    #[test]
+    fn a_file_that_begins_as_another_did_is_told_apart() {
+        let able = [Able::Collapse { unit: UNIT }, Able::Collapse { unit: 64 * UNIT }, Able::Punch { unit: UNIT }];
+        for able in able {
+            // Shorter, as long, and longer; what is at the same place is seldom as short as a mark.
+            for (count, others) in [(300, [200, 300, 400]), (9000, [8000, 9000, 12_000])] {
+                let file = behind_a_banner(1, count);
+                let planned = plan(&file, 0, able);
+                for other in others {
+                    let other = behind_a_banner(2, other);
+                    assert_eq!(look(&planned, &file, &other), Known::Changed, "{able:?} {count} {}", other.len());
+                }
+                // With the same end, too, at the same place.
+                let mut same_end = behind_a_banner(2, count);
+                let kept = usize::try_from(planned.mark.at).expect("small");
+                same_end[kept..].copy_from_slice(&file[kept..]);
+                if planned.give.is_some() {
+                    assert_eq!(look(&planned, &file, &same_end), Known::Changed, "{able:?} {count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_whose_head_went_and_that_has_it_again_was_written_anew() {
+        let file = lines(1000);
+        for able in [Able::Collapse { unit: UNIT }, Able::Punch { unit: UNIT }] {
+            let planned = plan(&file, 0, able);
+            let there = Known::Same { position: file.len() as u64, head: Head::There };
+            assert_eq!(look_noted(&planned, &file, &file, Noted::Nothing), there);
+            assert_eq!(look_noted(&planned, &file, &file, Noted::HeadWent), Known::Changed);
+        }
+        let short = plan(&file[..300], 0, Able::Collapse { unit: UNIT });
+        let there = Known::Same { position: 300, head: Head::There };
+        assert_eq!(look_noted(&short, &file[..300], &file, Noted::HeadWent), there, "nothing was to go");
     }
 
     #[test]
@@ -286,7 +415,7 @@ mod tests {
         let alike = b"tick, and nothing else to say..\n".repeat(1000);
         let planned = plan(&alike, 0, Able::Collapse { unit: UNIT });
         assert_eq!((planned.give, planned.mark.at), (None, 0));
-        assert_eq!(look(&planned, alike.len(), &alike), Known::Same { position: 32_000, head: Head::There });
+        assert_eq!(look(&planned, &alike, &alike), Known::Same { position: 32_000, head: Head::There });
         // One line that differs is enough.
         let mut begins_otherwise = alike;
         begins_otherwise[..4].copy_from_slice(b"boot");
@@ -298,12 +427,12 @@ mod tests {
         let mut file = lines(200);
         let planned = plan(&file, 0, Able::Punch { unit: UNIT });
         let Some(Give::Punch { length }) = planned.give else { panic!("{planned:?}") };
-        let end = file.len();
+        let (end, taken) = (file.len(), file.clone());
         for punched in [false, true] {
             if punched {
                 file[..usize::try_from(length).expect("small")].fill(0);
             }
-            assert_eq!(look(&planned, end, &file), Known::Same { position: end as u64, head: Head::There });
+            assert_eq!(look(&planned, &taken, &file), Known::Same { position: end as u64, head: Head::There });
         }
         file.extend(b"a little more\n");
         let next = plan(&file, planned.hole(), Able::Punch { unit: UNIT });

@@ -72,6 +72,14 @@ impl ObjectKey {
         is_printable.then(|| Leaf::parse(leaf))?
     }
 
+    /// What the last part of a name says that is the key of nothing of ours, as one of its parts is empty or a dot (`a//b`): consoles,
+    /// and tools to which a directory was given with a slash too many, put copies there.
+    pub fn misplaced(name: &str) -> Option<Leaf> {
+        let (directory, leaf) = name.rsplit_once('/').filter(|_| Self::listed(name).is_none())?;
+        let is_printable = directory.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        is_printable.then(|| Leaf::parse(leaf))?
+    }
+
     /// The part before the last slash, and the part after it.
     pub fn split(&self) -> (&str, &str) {
         self.0.rsplit_once('/').unwrap_or(("", &self.0))
@@ -236,6 +244,13 @@ mod tests {
         assert_eq!(Leaf::parse(&longer), None);
         assert!(ObjectKey::listed("a/../b").is_none());
         assert!(ObjectKey::listed("a//b").is_none());
+        let leaf = EXAMPLE.rsplit_once('/').expect("a key").1;
+        assert!(
+            ObjectKey::misplaced(&format!("a//{leaf}")).is_some()
+                && ObjectKey::misplaced(&format!("./{leaf}")).is_some()
+        );
+        assert_eq!(ObjectKey::misplaced(EXAMPLE), None);
+        assert_eq!(ObjectKey::misplaced(&format!("a\u{1b}//{leaf}")), None);
         assert!(ObjectKey::listed(EXAMPLE).is_some_and(|key| key.leaf().is_some()));
         for directory in ["a\u{1b}[31mb", "a\nb", "a\u{9b}b", "\u{fc}", "a\tb", "a\u{7f}"] {
             let key = ObjectKey::listed(&format!("{directory}/{EXAMPLE}")).expect("a key");

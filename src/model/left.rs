@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::path_text::{serde_path, to_text};
 use super::segment::SegmentName;
+use crate::model::printable::is_hidden;
 
 /// Something that is not in the store yet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -49,7 +50,7 @@ impl Left {
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name may hold anything; what is printed goes to a terminal or into root's mail.
-        let clean = |path: &PathBuf| to_text(path).replace(char::is_control, "\u{fffd}");
+        let clean = |path: &PathBuf| to_text(path).replace(is_hidden, "\u{fffd}");
         match self {
             Self::Log { path, bytes } => write!(f, "log {} ({bytes} bytes)", clean(path)),
             Self::Segment { segment, path, bytes } => {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::history::History;
 use super::size;
 use super::time::Moment;
+use crate::model::printable::is_hidden;
 
 /// How far ahead of now a success may be: a clock is set by less all the time.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -127,7 +128,7 @@ impl Verdict {
 /// The one line, without control characters and with one bar, before the numbers.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = self.said.join(", ").replace(|c: char| c.is_control() || c == '|', " ");
+        let said = self.said.join(", ").replace(|c: char| is_hidden(c) || c == '|', " ");
         write!(f, "LOGFERRY {} - {said}", self.state)?;
         match self.numbers.is_empty() {
             true => Ok(()),

@@ -1,5 +1,6 @@
 //! What could not be done: for which path, why, and what a person can do about it.
 
+use crate::model::printable::is_hidden;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -122,7 +123,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name may hold anything; what is printed goes to a terminal or into root's mail.
-        let clean = |text: String| text.replace(|c: char| c.is_control(), "\u{fffd}");
+        let clean = |text: String| text.replace(is_hidden, "\u{fffd}");
         write!(f, "{}: {}", clean(self.path.display().to_string()), clean(self.what.clone()))?;
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {hint}"),

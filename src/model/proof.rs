@@ -36,7 +36,7 @@ pub enum Kind {
     Chain,
     /// An object could not be read now.
     Unread,
-    /// The store could not be listed now.
+    /// The store could not be listed now, or not all of it.
     Unlisted,
     /// A host that is expected has shipped nothing, or not lately.
     Absent,
@@ -104,7 +104,7 @@ impl Kind {
             Self::Damaged => ("damaged object", "damaged objects"),
             Self::Chain => ("break of a chain", "breaks of chains"),
             Self::Unread => ("object that could not be read", "objects that could not be read"),
-            Self::Unlisted => ("listing that failed", "listings that failed"),
+            Self::Unlisted => ("listing that is not whole", "listings that are not whole"),
             Self::Absent => ("absent host", "absent hosts"),
             Self::Stale => ("stale service", "stale services"),
             Self::Nothing => ("name of which nothing is there", "names of which nothing is there"),

@@ -54,6 +54,11 @@ impl Way {
         }
     }
 
+    /// Whether its writer is asked to open it anew.
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::Signal { .. } | Self::Command { .. })
+    }
+
     /// Whether the log is renamed first, so that a run which was cut short can be carried on in any other such way.
     pub fn claims(&self) -> bool {
         matches!(self, Self::Reopens | Self::Signal { .. } | Self::Command { .. })

@@ -1,6 +1,7 @@
 //! Findings as a table: groups, verdicts one below the other, hints, a summary.
 
 use crate::model::finding::{Bars, Finding, Group, Verdict, gravest};
+use crate::model::printable::is_hidden;
 
 /// Whether verdicts are coloured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,7 +80,7 @@ fn painted(text: &str, code: &str, paint: Paint) -> String {
 
 /// A name may hold anything; what is printed goes to a terminal or into root's mail.
 fn clean(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    text.replace(is_hidden, "\u{fffd}")
 }
 
 #[cfg(test)]

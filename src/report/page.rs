@@ -83,7 +83,10 @@ fn summary(page: &mut String, verdict: &Verdict) {
         size::show(bytes)
     );
     let read = match verdict.amount {
-        Amount::None => "none: this is what the listing alone shows".to_owned(),
+        Amount::None => {
+            let unasked = verdict.unasked.as_ref().map_or(String::new(), |unasked| format!("; {unasked}"));
+            format!("none: this is what the listing alone shows{unasked}")
+        }
         Amount::All | Amount::Some(_) => {
             let read = verdict.read;
             format!("{} of {}, {} unpacked", read.objects, many(read.chosen, "object"), size::show(read.raw_bytes))

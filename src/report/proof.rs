@@ -29,6 +29,8 @@ struct Report<'v> {
     until: Option<Moment>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_since: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_seconds: Option<u64>,
     mode: &'static str,
     proved: bool,
     exit_code: u8,
@@ -36,6 +38,8 @@ struct Report<'v> {
     services: &'v [Tally],
     #[serde(skip_serializing_if = "Option::is_none")]
     read: Option<ReadBack>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notices_asked: Option<usize>,
     foreign: u64,
     findings: &'v [Finding],
 }
@@ -53,12 +57,14 @@ pub fn json(verdict: &Verdict, exit_code: u8) -> io::Result<()> {
         since,
         until,
         kept_since,
+        longest_seconds: verdict.longest.map(|longest| longest.as_secs()),
         mode: mode(verdict.amount),
         proved: verdict.is_proved(),
         exit_code,
         totals: verdict.totals,
         services: &verdict.services,
         read: (verdict.amount != Amount::None).then_some(verdict.read),
+        notices_asked: (verdict.amount == Amount::None).then_some(verdict.asked),
         foreign: verdict.foreign,
         findings: &verdict.findings,
     })
@@ -80,6 +86,9 @@ pub fn print(verdict: &Verdict) -> io::Result<()> {
     table(&verdict.services).iter().try_for_each(|line| steps::say(line))?;
     if verdict.foreign > 0 {
         steps::say(&format!("{} that logferry did not ship", super::count(clamped(verdict.foreign), "object")))?;
+    }
+    if let Some(unasked) = &verdict.unasked {
+        steps::say(unasked)?;
     }
     tell(&verdict.findings);
     match verdict.is_proved() {

@@ -9,6 +9,7 @@ use crate::model::doubt::Doubt;
 use crate::model::history::{Begun, History, Run, Skipped, Success, Trouble};
 use crate::model::lag::Lag;
 use crate::model::path_text::to_text;
+use crate::model::printable::is_hidden;
 use crate::model::probe::rough;
 use crate::model::proof::news::is_to_come;
 use crate::model::segment::{SealedSegment, SegmentName};
@@ -21,6 +22,9 @@ const LISTED: usize = 10;
 
 /// What is said of a segment whose end is still to come.
 const TO_COME: &str = ", which is still to come: a clock was wrong, or someone has set the log's own time";
+
+/// What a time of our own means that is still to come.
+const SET_BACK: &str = "the clock was set back";
 
 /// What is told.
 #[derive(Serialize)]
@@ -156,7 +160,14 @@ impl Status {
     }
 
     fn ago(&self, moment: Moment) -> String {
-        format!("{} ({} ago)", moment.to_second(), rough(self.now.since(moment)))
+        match moment > self.now {
+            false => format!("{} ({} ago)", moment.to_second(), rough(self.now.since(moment))),
+            true => format!(
+                "{} (which is still to come, in {}: {SET_BACK})",
+                moment.to_second(),
+                rough(moment.since(self.now))
+            ),
+        }
     }
 
     fn of_runs(&self) -> Vec<String> {
@@ -201,7 +212,7 @@ impl Status {
             size::show(shipped.bytes),
         )];
         let told = problems.iter().take(LISTED).map(|Trouble { cause, path, what, .. }| {
-            format!("  {}: {path}: {what}", cause.word()).replace(char::is_control, "\u{fffd}")
+            format!("  {}: {path}: {what}", cause.word()).replace(is_hidden, "\u{fffd}")
         });
         lines.extend(told);
         let all: u64 = last.problems_by_cause.values().sum();

@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use super::style::{self, Level};
+use crate::model::printable::is_hidden;
+use crate::sys::stdio;
 
 /// How much is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +40,7 @@ impl Log for Steps {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             // A step names files, and a name may hold anything.
-            complain_at(level_of(record.level()), &record.args().to_string().replace(char::is_control, "\u{fffd}"));
+            complain_at(level_of(record.level()), &record.args().to_string().replace(is_hidden, "\u{fffd}"));
         }
     }
 
@@ -116,7 +118,8 @@ pub fn try_to_tell(lines: &str) -> std::io::Result<()> {
 pub fn say(text: &str) -> std::io::Result<()> {
     erase();
     let mut output = std::io::stdout().lock();
-    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+    let written = stdio::is_output_open().and_then(|()| writeln!(output, "{text}"));
+    match written.and_then(|()| output.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => {
             complain(&format!("write the output: {error}"));

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use crate::model::path_text::to_text;
+use crate::model::printable::printable_lines;
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::time::Moment;
 use crate::sys::{clock, journal};
@@ -129,7 +130,7 @@ fn lines(level: Level, text: &str) -> String {
 
 /// What is told names files, objects and what others have said, which may hold anything; a terminal would obey it.
 fn harmless(text: &str) -> String {
-    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}")
+    printable_lines(text)
 }
 
 fn prefixed(level: Level, text: &str) -> String {

@@ -46,11 +46,6 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 /// How often all processes are looked through for a log of which the kernel does not say who has it open.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// Whether a log that is taken in that way is this module's.
-pub(super) fn is_for(way: &Way) -> bool {
-    matches!(way, Way::Signal { .. } | Way::Command { .. })
-}
-
 /// Takes one item of each log. Returns the logs of which something is left that must come first.
 pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf> {
     let mut batches = Batches::new(rotation);
@@ -183,7 +178,8 @@ impl Batches<'_, '_> {
         let sealed = self.rotation.spool.seal(part, status.modified, Ended::Released)?;
         let (name, length) = (sealed.segment.name, sealed.seal.length);
         log::info!("{}: {length} bytes, {}, sealed as {name}", segment.path.display(), Ended::Released);
-        self.rotation.outcome.sealed.push(sealed);
+        self.rotation.outcome.sealed.push(sealed.clone());
+        self.rotation.stands_for_itself(&sealed)?;
         Ok(Taken { segment, up_to: taken })
     }
 

@@ -36,7 +36,7 @@ pub(super) fn choose(found: &Found, holders: &Holders) -> Choice {
         _ if holders.complete => at_rest(found, "no process has it open for writing"),
         _ => {
             let what = "it is not known who has it open for writing: the kernel does not say, and not all processes can be seen";
-            Err(Undecided { what: what.to_owned(), hint: hint_unseen() })
+            Err(Undecided::refused(what.to_owned(), hint_unseen()))
         }
     }
 }
@@ -45,19 +45,21 @@ pub(super) fn choose(found: &Found, holders: &Holders) -> Choice {
 const LONGEST_STANDSTILL: Duration = Duration::from_secs(1);
 
 /// The way for a log whose writers were seen, if they have closed it meanwhile: they open it for each line. On a busy machine one may
-/// stand still between open and close for longer than a few looks take.
+/// stand still between open and close for longer than a few looks take, or even for longer than it is waited for.
 pub(super) fn once_closed(found: &Found, writers: &[Holder]) -> Option<Choice> {
     let log = choose::open(found)?;
     let (begun, turns) = (Instant::now(), writers.iter().map(|writer| Turn::of(writer.pid)).collect::<Vec<_>>());
     let mut looks = 0;
-    while looks < LOOKS || begun.elapsed() < LONGEST_STANDSTILL && turns.iter().any(Turn::is_awaited) {
+    let mut stands_still = false;
+    while looks < LOOKS || begun.elapsed() < LONGEST_STANDSTILL && stands_still {
         if lease::writers(&log) == Writers::None {
             return Some(comes_and_goes(found, &log));
         }
         looks += 1;
         std::thread::sleep(Duration::from_millis(1));
+        stands_still = turns.iter().any(Turn::is_awaited);
     }
-    None
+    stands_still.then(|| Err(Undecided::busy(writers)))
 }
 
 fn look_closer(found: &Found, log: &File) -> Choice {
@@ -72,7 +74,7 @@ fn look_closer(found: &Found, log: &File) -> Choice {
     }
     let what = "somebody has it open for writing whom /proc does not show: a process in another PID namespace (a container), \
                 or one of another user";
-    Err(Undecided { what: what.to_owned(), hint: hint_unseen() })
+    Err(Undecided::refused(what.to_owned(), hint_unseen()))
 }
 
 fn hint_unseen() -> String {
@@ -102,14 +104,15 @@ fn at_rest(found: &Found, why: &str) -> Choice {
     let owner = format!("user {}, to whom it belongs, may not make a new one in its directory", found.owner);
     match choose::open(found).is_some_and(|log| holds::is_possible(&log)) {
         true => Ok(in_place(format!("{why}, but {owner}"))),
-        false => Err(Undecided {
-            what: format!(
+        false if choose::is_gone(found) => Err(Undecided::gone()),
+        false => Err(Undecided::refused(
+            format!(
                 "{why}, but {owner}, so that nobody could write to it once it is taken away; and its file system can't take \
                  the head of a file away"
             ),
-            hint: "let that user write to the directory; or set writer = \"holds\" with holes = true; or writer = \"closed\", if \
+            "let that user write to the directory; or set writer = \"holds\" with holes = true; or writer = \"closed\", if \
                    nobody will write to it any more (docs/writers.md)"
                 .to_owned(),
-        }),
+        )),
     }
 }

@@ -16,7 +16,6 @@ use super::next::Beginning;
 use super::queues::Item;
 use super::taken;
 use crate::model::names::StreamId;
-use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{ClaimedName, Segment, Source, Taken};
 use crate::model::way::Way;
 use crate::spool::Held;
@@ -171,8 +170,8 @@ impl Batches<'_, '_> {
     pub(super) fn not_taken(&mut self, path: PathBuf, error: &NotClaimed) {
         match error {
             NotClaimed::Nothing => log::debug!("{}: nothing to take", path.display()),
-            NotClaimed::Refused(_) => {
-                self.rotation.problem(Problem::new(Effect::Failed, &path, error).because(Cause::Refused));
+            NotClaimed::Refused(_) | NotClaimed::Replaced => {
+                self.rotation.problem(error.problem(&path));
                 self.left.push(path);
             }
             NotClaimed::Failed(failure) => {

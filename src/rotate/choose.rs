@@ -27,6 +27,7 @@ use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::Identity;
 use crate::model::way::{DEFAULT_TIMEOUT, Holes, ProcessName, SignalName, Way};
 use crate::sys::dir::Dir;
+use crate::sys::file::Status;
 use crate::sys::procfs::{self, Holder, Holders, Writes};
 
 /// A way, and the reason for it.
@@ -45,12 +46,38 @@ pub struct Undecided {
     pub what: String,
     /// What to do.
     pub hint: String,
+    /// What it means for the run.
+    pub effect: Effect,
 }
 
 impl Undecided {
+    /// A log for which no way is known: it is for a person to say one.
+    pub(super) fn refused(what: String, hint: String) -> Self {
+        Self { what, hint, effect: Effect::Failed }
+    }
+
+    /// A log that was renamed, or removed, since it was found: nothing is wrong with it.
+    pub(super) fn gone() -> Self {
+        let (what, hint) =
+            ("it was renamed, removed or emptied just now; it waits", "nothing to do: the next run takes it");
+        Self { what: what.to_owned(), hint: hint.to_owned(), effect: Effect::Waits }
+    }
+
+    /// A log whose writers did not get to run while it was looked at: what they do with it is not known yet.
+    pub(super) fn busy(writers: &[Holder]) -> Self {
+        let what = format!(
+            "{} open, and the machine was too busy to see whether that is for good; it waits",
+            said(writers, "has it", "have it")
+        );
+        let hint =
+            "nothing to do: the next run looks again; or set `writer` for it in the configuration (docs/writers.md)";
+        Self { what, hint: hint.to_owned(), effect: Effect::Waits }
+    }
+
     /// As a problem of the log at `path`.
     pub fn problem(self, path: &Path) -> Problem {
-        Problem::new(Effect::Failed, path, self.what).because(Cause::Refused).hint(self.hint)
+        let cause = if self.effect == Effect::Failed { Cause::Refused } else { Cause::Other };
+        Problem::new(self.effect, path, self.what).because(cause).hint(self.hint)
     }
 }
 
@@ -86,7 +113,7 @@ pub fn choose(found: &Found, holders: &Holders) -> Choice {
     match &found.writer {
         Writer::Way(way) => return Ok(Chosen { way: way.clone(), why: "the configuration says so".to_owned() }),
         Writer::NotAsked { way, distrust } => {
-            return Err(Undecided { what: distrust.of_way(way), hint: distrust.hint() });
+            return Err(Undecided::refused(distrust.of_way(way), distrust.hint()));
         }
         Writer::Auto => {}
     }
@@ -101,6 +128,14 @@ pub fn choose(found: &Found, holders: &Holders) -> Choice {
 pub(super) fn open(found: &Found) -> Option<File> {
     let (parent, name) = split(&found.path);
     claim::open(&Dir::open(&parent).ok()?, &name, found.identity).ok()
+}
+
+/// Whether the file is not at its path any more, or nothing is in it any more.
+pub(super) fn is_gone(found: &Found) -> bool {
+    match found.path.symlink_metadata().map(|metadata| Status::of(&metadata)) {
+        Ok(status) => status.identity != found.identity || status.size == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }
 
 /// The way for a log by those who were seen to have it open for writing.
@@ -122,6 +157,9 @@ pub(super) fn by_writers(found: &Found, writers: &[Holder], holders: &Holders) -
         let appends = said(writers, "only appends", "only append");
         let why = format!("{appends} to it, and its file system can take the head of a file away");
         return Ok(Chosen { way: Way::Holds { holes: Holes::Refused }, why });
+    }
+    if is_gone(found) {
+        return Err(Undecided::gone());
     }
     // One who opens it for each line was just seen by chance.
     at_rest::once_closed(found, writers).unwrap_or_else(|| Err(undecided::of(writers, &habits, holders.complete)))

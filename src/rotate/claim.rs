@@ -7,12 +7,17 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::path::Path;
 
+use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{ClaimedName, Identity};
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
 use crate::sys::file::{Kind, Status};
+
+/// What is said of a log that was renamed, or removed, since it was found, as those do who rotate it.
+const REPLACED: &str = "it was renamed or replaced just now; it waits";
 
 /// Why a log was not claimed.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +25,27 @@ pub(super) enum NotClaimed {
     /// Something is wrong with it.
     #[error("refused: {0}")]
     Refused(String),
+    /// Another file is by its name now.
+    #[error("{REPLACED}")]
+    Replaced,
     /// It is empty or gone: nothing to do.
     #[error("nothing to take")]
     Nothing,
     /// The system refused.
     #[error(transparent)]
     Failed(#[from] Failure),
+}
+
+impl NotClaimed {
+    /// What is told of a log that is left where it is.
+    pub(super) fn problem(&self, path: &Path) -> Problem {
+        match self {
+            Self::Replaced => Problem::new(Effect::Waits, path, self).hint("nothing to do: the next run takes it"),
+            Self::Refused(_) | Self::Nothing | Self::Failed(_) => {
+                Problem::new(Effect::Failed, path, self).because(Cause::Refused)
+            }
+        }
+    }
 }
 
 /// Opens a log and checks that it is still the file that was discovered.
@@ -37,7 +57,7 @@ pub(super) fn open(dir: &Dir, name: &OsStr, discovered: Identity) -> std::result
     let metadata = file.metadata().doing("look at", dir.path_of(name))?;
     let status = Status::of(&metadata);
     if Kind::of(&metadata) != Kind::Regular || status.identity != discovered {
-        return Err(NotClaimed::Refused("it was replaced while it was looked at".to_owned()));
+        return Err(NotClaimed::Replaced);
     }
     match status {
         Status { links: 1, size: 1.., .. } => Ok(file),

@@ -21,7 +21,9 @@ mod twins;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(super) use proofs::packing_of;
 pub(super) use protocol::seal_unlinked;
+pub(super) use rest::is_rest_of;
 
 use super::Rotation;
 use super::at_rest;
@@ -136,6 +138,9 @@ impl Closed<'_, '_> {
                 other => other,
             };
             self.note_if_nothing(&taken, identity);
+            if taken.is_err() {
+                self.rotation.not_taken(identity);
+            }
             if !self.goes_on(path, taken) {
                 return self.left.push(log.clone());
             }

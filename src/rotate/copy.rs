@@ -96,11 +96,6 @@ pub(super) enum To {
     Byte(u64),
 }
 
-/// What the last bytes of a segment are known by: their CRC-32.
-pub(super) fn ending(bytes: &[u8]) -> u32 {
-    crc32fast::hash(bytes)
-}
-
 /// Copies what the log holds behind the part's end. Returns how many bytes that were.
 pub(super) fn copy(
     press: &mut dyn Press,

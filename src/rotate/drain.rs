@@ -169,7 +169,8 @@ impl Drain {
             let ended = sealed.and_then(|sealed| {
                 let (name, length) = (sealed.segment.name, sealed.seal.length);
                 log::info!("{}: {length} bytes, {}, sealed as {name}", path.display(), rest.ended);
-                rotation.outcome.sealed.push(sealed);
+                rotation.outcome.sealed.push(sealed.clone());
+                rotation.stands_for_itself(&sealed)?;
                 rest.end(rotation, Growth::Sealed)
             });
             self.tell(rotation, path, ended);

@@ -21,6 +21,7 @@
 mod beginning;
 mod gap;
 mod giving;
+mod readers;
 mod reading;
 mod writers;
 
@@ -192,6 +193,11 @@ impl Places<'_, '_> {
                 log::info!("{}: {} bytes, {}, sealed as {name}", path.display(), sealed.seal.length, sealed.seal.ended);
                 self.rotation.note_continued(&sealed);
                 self.rotation.outcome.sealed.push(sealed.clone());
+                // Before its head goes, by which it is known whose place it has taken.
+                if let Err(failure) = self.rotation.stands_for_itself(&sealed) {
+                    self.rotation.failed(&path, &failure);
+                    return None;
+                }
                 self.rotation.outcome.more.extend(begun.goes_on.then_some(path));
                 Some(Owing { sealed, log: begun.log, is_new: true })
             }
@@ -214,10 +220,11 @@ impl Places<'_, '_> {
         let mut part = self.rotation.spool.start_part(segment.clone()).map_err(CopyError::Part)?;
         self.budget.copy_up_to(self.rotation, &mut part, &log.log, *end)?;
         fault::reached(Point::Copied);
-        part.sync().map_err(CopyError::Part)?;
-        fault::reached(Point::CopyDurable);
+        // First the log: what the power takes away of it must not be left in a part, which would look like one of another file.
         log.log.sync_data().doing("sync", path).map_err(CopyError::Log)?;
         fault::reached(Point::LogDurable);
+        part.sync().map_err(CopyError::Part)?;
+        fault::reached(Point::CopyDurable);
         Ok((part, head))
     }
 

@@ -4,29 +4,34 @@
 //! | --- | --- | --- |
 //! | the claimed file is there | a part or none | the part is discarded, the file is copied again |
 //! | it is there, but shorter | a part that begins with it | a power loss took the rest: the part is kept, the file unlinked |
-//! | the log is there, the same file | a part or none | it was never claimed, was given back, or stays in its place: discard |
+//! | the log is there, the same file | a part or none | it was never claimed, or was given back: discard |
+//! | a log that stays in its place is there, or beside it, the same file | a part | discard, if the file has what the part has; else that is salvaged |
 //! | something else by the claimed name | a part or none | a regular file with a part: left alone and named; else as if it was not there |
 //! | neither | a part | it was unlinked: the part is salvaged and sealed as interrupted |
 //! | neither | none | the log was never touched, or is gone: forget it |
 //! | can't be opened, or is another one | a part or none | a lost mount: wait |
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Rotation;
 use super::claim::{self, Standing};
 use super::closed;
+use super::known;
 use super::queues::{Item, Queues};
 use crate::model::doubt::{Doubt, Why};
+use crate::model::family::Packing;
+use crate::model::in_place::Known;
 use crate::model::problem::{Cause, Effect, Problem};
 use crate::model::segment::{Ended, Segment, Taken};
 use crate::model::way::Way;
 use crate::spool::Unfinished;
 use crate::sys::clock;
 use crate::sys::dir::{Dir, Entry};
-use crate::sys::failure::{Failure, Result};
+use crate::sys::failure::{Context, Failure, Result};
 use crate::sys::fault::{self, Point};
-use crate::sys::file::Kind;
+use crate::sys::file::{Kind, Status};
 use crate::sys::lease::{self, Writers};
 
 enum Verdict {
@@ -74,7 +79,7 @@ fn sort_out_one(rotation: &mut Rotation<'_>, unfinished: Unfinished, queues: &mu
     }
 }
 
-fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<Verdict> {
+fn judge(rotation: &mut Rotation<'_>, segment: &Segment, has_part: bool) -> Result<Verdict> {
     let no_claim = if has_part { Verdict::Salvage } else { Verdict::Discard };
     if segment.claimed.is_none() && segment.taken == Taken::Away {
         return Ok(no_claim);
@@ -99,33 +104,55 @@ fn judge(rotation: &Rotation<'_>, segment: &Segment, has_part: bool) -> Result<V
     let log = dir.look(&name)?.filter(|log| log.status.identity.is_same_but_for_device(&segment.source.file));
     match log {
         // Without a birth time it may be a new file by the number of the old one.
-        Some(log) if has_part && log.status.identity.born.is_none() => {
-            let part = rotation.spool.salvage_part(segment.clone())?;
-            let same = part.is_piece_of(&dir.open_read(&name)?)?;
-            Ok(if same { Verdict::Discard } else { Verdict::Salvage })
+        Some(log) if has_part && (segment.taken == Taken::InPlace || log.status.identity.born.is_none()) => {
+            Ok(if is_in(rotation, segment, &dir, &name)? { Verdict::Discard } else { Verdict::Salvage })
         }
         Some(_) => Ok(Verdict::Discard),
-        None if segment.taken == Taken::InPlace && is_beside(&dir, segment)? => Ok(Verdict::Discard),
+        None if has_part && segment.taken == Taken::InPlace && is_beside(rotation, &dir, segment)? => {
+            Ok(Verdict::Discard)
+        }
         None => Ok(no_claim),
     }
 }
 
-/// Whether the file that a segment was made of in its place has another name in its directory: what was read of it is there.
-fn is_beside(dir: &Dir, segment: &Segment) -> Result<bool> {
+/// Whether the file that a segment was made of in its place has another name in its directory, and what was read of it is there.
+fn is_beside(rotation: &mut Rotation<'_>, dir: &Dir, segment: &Segment) -> Result<bool> {
     for name in dir.names()? {
-        let file = dir.look(&name)?.filter(|entry| entry.kind == Kind::Regular);
-        // Without a birth time it may be a new file by the number of the old one.
-        let is_it = |entry: Entry| is_claimed_one(&entry, segment) && entry.status.identity.born.is_some();
-        if file.is_some_and(is_it) {
+        let file = dir.look(&name)?.filter(|entry| is_claimed_one(entry, segment));
+        if file.is_some() && is_in(rotation, segment, dir, &name)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
+/// Whether what was read of a file is there still: someone may have truncated it since, and the part is all that is left.
+fn is_in(rotation: &mut Rotation<'_>, segment: &Segment, dir: &Dir, name: &OsStr) -> Result<bool> {
+    let part = match rotation.spool.salvage_part(segment.clone()) {
+        // Nothing can be read in it, so that nothing is lost with it.
+        Err(failure) if failure.is(io::ErrorKind::InvalidData) => return Ok(true),
+        other => other?,
+    };
+    let file = dir.open_read(name)?;
+    if part.is_piece_of(&file, segment.source.from)? {
+        return Ok(true);
+    }
+    // A power loss may have brought a head back that had gone before the segment began.
+    let Some(last) = rotation.continued()?.of(&segment.path, segment.source.file).cloned() else { return Ok(false) };
+    let (path, size) = (dir.path_of(name), Status::of_file(&file).doing("look at", &segment.path)?.size);
+    match known::known(&last, &path, &file, size)? {
+        Known::Same { position, .. } if position != segment.source.from => part.is_piece_of(&file, position),
+        Known::Same { .. } | Known::Changed => Ok(false),
+    }
+}
+
 /// Unlinks a claimed file that holds less than its part does, and nothing else, and that nobody writes to: what its writer
 /// wrote last was durable in the spool, and had not reached the disk in the log when the power went. Whether it did.
 fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool> {
+    // What is compressed is shorter than its part anyway, and nobody can tell from its length whether the part is whole.
+    if closed::packing_of(&segment.own_name()) != Packing::None {
+        return Ok(false);
+    }
     let (parent, _) = split(&segment.path);
     let (dir, Some(claimed)) = (Dir::open(&parent)?, &segment.claimed) else { return Ok(false) };
     let Some((log, status)) = claim::reopen(&dir, claimed, Some(segment.source.file))? else { return Ok(false) };
@@ -134,7 +161,8 @@ fn removed_as_shorter(rotation: &Rotation<'_>, segment: &Segment) -> Result<bool
         Err(failure) if failure.is(io::ErrorKind::InvalidData) => return Ok(false),
         other => other?,
     };
-    let shorter = status.size < part.taken() && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
+    let has_less = status.size < part.taken() && status.size >= segment.source.from;
+    let shorter = has_less && lease::writers(&log) == Writers::None && part.begins_with(&log)?;
     if !shorter || claim::standing(&dir, claimed, &log)? != Standing::Claimed {
         return Ok(false);
     }
@@ -169,15 +197,16 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
     if part.segment().way == Way::Closed {
         return closed::seal_unlinked(rotation, part, modified);
     }
-    let doubt = doubt_about(part.segment())?;
     let ended = match part.segment().taken {
         Taken::Away => {
-            rotation.spool.doubt(&doubt)?;
+            rotation.spool.doubt(&doubt_about(part.segment())?)?;
             Ended::Interrupted
         }
-        // Someone else has deleted or renamed it. If it is found under another name, it goes on behind what was read.
+        // Someone else has truncated, deleted or renamed it. What became of it is looked for (`moved.rs`), and doubted there if it
+        // isn't found; whatever it is called then, it goes on behind what was read.
+        Taken::InPlace if rotation.looks_for(part.segment()) => Ended::Continued,
         Taken::InPlace => {
-            rotation.spool.doubt_for_good(&doubt)?;
+            rotation.spool.doubt_for_good(&doubt_about(part.segment())?)?;
             Ended::Continued
         }
     };
@@ -188,6 +217,7 @@ fn salvage(rotation: &mut Rotation<'_>, segment: Segment) -> Result<()> {
         claimed_at.to_second()
     );
     rotation.problem(Problem::new(Effect::Noted, path, what).because(Cause::Interrupted));
+    rotation.note_continued(&sealed);
     rotation.outcome.sealed.push(sealed);
     Ok(())
 }

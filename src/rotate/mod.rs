@@ -48,6 +48,7 @@ mod packed;
 mod queues;
 mod reopens;
 mod repack;
+mod replaced;
 pub mod room;
 pub mod rounds;
 mod share;
@@ -60,7 +61,7 @@ mod undecided;
 pub mod untaken;
 pub mod watch;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,7 +73,7 @@ use crate::model::in_place::Reach;
 use crate::model::meter::Meter;
 use crate::model::names::Instance;
 use crate::model::problem::{Cause, Effect, Problem};
-use crate::model::segment::{Identity, SealedSegment};
+use crate::model::segment::{Identity, SealedSegment, SegmentName};
 use crate::model::way::Way;
 use crate::spool::{Continued, Recovered, Spool};
 use crate::sys::failure::Failure;
@@ -148,6 +149,16 @@ pub struct Rotation<'a> {
     continued: Option<Continued>,
     /// Files that were changed by others since a part of them was taken; it was said.
     changed: HashSet<Identity>,
+    /// Logs whose writers are not to be asked to let go of them.
+    asked: HashSet<PathBuf>,
+    /// Logs that were emptied and begin as they did before.
+    rewritten: HashSet<Identity>,
+    /// The files for which records stand that say how much of a file is in segments.
+    of_copies: HashMap<SegmentName, Identity>,
+    /// The files by which those of segments were found to be replaced.
+    replaced: HashMap<SegmentName, Identity>,
+    /// Files that stand for others, with the last segments of those.
+    stand_ins: HashMap<Identity, SealedSegment>,
     /// How far logs are taken that stay in their place while their writers go on.
     reach: Reach,
 }
@@ -175,6 +186,11 @@ impl<'a> Rotation<'a> {
             holders,
             continued,
             changed: HashSet::new(),
+            asked: HashSet::new(),
+            rewritten: HashSet::new(),
+            of_copies: HashMap::new(),
+            replaced: HashMap::new(),
+            stand_ins: HashMap::new(),
             reach,
         }
     }
@@ -183,6 +199,12 @@ impl<'a> Rotation<'a> {
     #[must_use]
     pub fn to_the_end(self) -> Self {
         Self { reach: Reach::End, ..self }
+    }
+
+    /// Asks no writer of these logs to let go of them, since it was asked a moment ago: what they hold is taken in their place.
+    #[must_use]
+    pub fn not_asking_again(self, asked: HashSet<PathBuf>) -> Self {
+        Self { asked, ..self }
     }
 
     /// Counts what is read.

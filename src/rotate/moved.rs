@@ -10,6 +10,8 @@
 //! | beside it by the name of a rotated log, compressed or not | it is taken with those that are younger, the oldest first (`closed.rs`) |
 //! | beside it by the name of another log | it goes on there |
 //! | beside it by any other name | its rest is taken, and it stays |
+//! | claimed by an earlier run | it is taken from there |
+//! | not there, and the one at its path is a copy of it | the log goes on there, behind what was taken (`replaced.rs`) |
 //! | not there, and a process has it open | what it writes there is taken like the growth of a deleted log (`growth.rs`) |
 //! | not there | a doubt |
 //!
@@ -17,20 +19,23 @@
 //! stream's newest segment. What is older is history, which only `backlog` takes.
 
 mod beside;
+mod siblings;
 mod sighted;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::closed::is_rest_of;
 use super::families::{self, Family, LeftBy, RotatedFile};
 use super::queues::{Item, Queues};
-use super::{Rotation, known, untaken};
+use super::{Rotation, known, replaced, untaken};
 use crate::config::{ServiceTemplate, Settings};
 use crate::model::doubt::Why;
 use crate::model::in_place::Known;
 use crate::model::names::{Instance, Service};
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Ended, Identity, SealedSegment};
+use crate::model::segment::{Ended, Identity, SealedSegment, Segment};
 use crate::model::way::Way;
 use crate::spool::{Continued, Search, Standings};
 use crate::sys::failure::Result;
@@ -96,6 +101,11 @@ pub fn left(settings: &Settings, standings: &Standings, continued: &Continued) -
     left
 }
 
+/// Whether there is anything that a run looks for, even where no log is at its path.
+pub fn looks_for_any(standings: &Standings) -> bool {
+    standings.newest().any(is_followed) || !standings.sought().is_empty()
+}
+
 /// Puts what is found on the list, and takes note of what is not.
 pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) {
     if let Err(failure) = try_find(rotation, families, queues) {
@@ -105,6 +115,7 @@ pub(super) fn find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, que
 
 fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &mut Queues) -> Result<()> {
     let standings = rotation.spool.standings()?;
+    rotation.stand_ins = standings.stand_ins().map(|sealed| (sealed.segment.source.file, sealed.clone())).collect();
     let (mut dirs, mut missing) = (Directories::default(), Vec::new());
     for (log, sought) in logs(&standings, rotation.settings, Some(&rotation.instance)) {
         // Nothing of it is sought, and all its rotated files are taken anyway, in an order that was looked at.
@@ -115,7 +126,9 @@ fn try_find(rotation: &mut Rotation<'_>, families: &HashSet<PathBuf>, queues: &m
         match look(rotation.settings, &standings, &mut dirs, &log, &sought) {
             Ok(None) => {}
             Ok(Some(found)) => {
-                missing.extend(found.missing.iter().cloned());
+                // What an earlier run has claimed of it is ours, and taken from there.
+                let is_ours = |sealed: &&SealedSegment| queues.claimed().any(|segment| is_rest_of(segment, sealed));
+                missing.extend(found.missing.iter().filter(|sealed| !is_ours(sealed)).cloned());
                 list(rotation, queues, &log, found, families.contains(&log))?;
             }
             Err(problem) => {
@@ -148,6 +161,13 @@ fn logs(
     logs
 }
 
+impl Rotation<'_> {
+    /// Whether the file that a segment was made of is looked for by runs with these settings.
+    pub(super) fn looks_for(&self, segment: &Segment) -> bool {
+        segment.instance == self.instance && self.settings.sets.iter().any(|set| set.covers(&segment.path))
+    }
+}
+
 /// Whether a stream goes on in the rotated files that are younger than this segment: those of a log that is left in its place,
 /// or that had been rotated. What is claimed and unlinked by us is kept from being rotated by others.
 fn is_followed(newest: &SealedSegment) -> bool {
@@ -161,10 +181,17 @@ fn service_of(settings: &Settings, log: &Path) -> Option<Service> {
 
 /// Puts what is found of a log on the list. A family that is taken anyway has all its rotated files already.
 fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sighted, is_listed: bool) -> Result<()> {
-    let Sighted { files, renamed, emptied, missing: _ } = found;
+    let Sighted { files, renamed, emptied, replaced, rewritten, missing: _ } = found;
+    rotation.rewritten.extend(rewritten);
     for sealed in emptied {
-        rotation.doubt_behind(&sealed, Why::Truncated)?;
+        rotation.doubt_once_more(&sealed, Why::Truncated)?;
         rotation.spool.remember_file(&sealed, Search::Over)?;
+    }
+    for (file, sealed) in replaced {
+        // A file of which something was taken already stands for itself.
+        if rotation.continued()?.of(log, file).is_none() {
+            rotation.replaced.insert(sealed.segment.name, file);
+        }
     }
     for renamed in renamed {
         queues.push(log.to_owned(), Item::Renamed(renamed));
@@ -183,7 +210,8 @@ fn list(rotation: &mut Rotation<'_>, queues: &mut Queues, log: &Path, found: Sig
     Ok(())
 }
 
-/// What is not in its directory any more: a process may have it open; else nobody can know what was in it.
+/// What is not in its directory any more: a process may have it open; else nobody can know what was in it. Where another file
+/// stands for it, that is looked for from now on (`replaced.rs`).
 fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
@@ -193,21 +221,30 @@ fn elsewhere(rotation: &mut Rotation<'_>, missing: Vec<SealedSegment>) -> Result
     let holders = procfs::holders_of_moved(&files);
     for sealed in &missing {
         let holders = holders.by_file.get(&sealed.segment.source.file).map_or(&[][..], Vec::as_slice);
-        match holders.iter().find_map(|holder| position(sealed, holder)) {
-            Some(position) => rotation.spool.hold(sealed, position)?,
-            None => rotation.doubt_behind(sealed, Why::Replaced)?,
+        let stand_in = rotation.replaced.get(&sealed.segment.name).copied();
+        match holders.iter().find_map(|holder| open(sealed, holder)) {
+            Some(_) if rotation.is_held(sealed)? => {}
+            Some((file, position)) => {
+                let copied =
+                    stand_in.map(|stand_in| replaced::copied(sealed, stand_in, &file, position)).transpose()?;
+                rotation.spool.hold(sealed, position + copied.unwrap_or_default())?;
+            }
+            None => rotation.doubt_once_more(sealed, Why::Replaced)?,
         }
-        rotation.spool.remember_file(sealed, Search::Over)?;
+        match stand_in {
+            Some(stand_in) => rotation.goes_on_in(sealed, stand_in)?,
+            None => rotation.spool.remember_file(sealed, Search::Over)?,
+        }
     }
     Ok(())
 }
 
-/// How many bytes of the file that a process has open are in segments; `None` where it is not that file as it was.
-fn position(sealed: &SealedSegment, holder: &Holder) -> Option<u64> {
+/// The file that a process has open, and how many of its bytes are in segments; `None` where it is not that file as it was.
+fn open(sealed: &SealedSegment, holder: &Holder) -> Option<(File, u64)> {
     let file = holder.open().ok()?;
     let Status { identity, size, .. } = Status::of_file(&file).ok()?;
     match known::known(sealed, &sealed.segment.path, &file, size) {
-        Ok(Known::Same { position, .. }) if identity == sealed.segment.source.file => Some(position),
+        Ok(Known::Same { position, .. }) if identity == sealed.segment.source.file => Some((file, position)),
         _ => None,
     }
 }

@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::asks;
 use super::discover::Found;
 use super::families::Family;
 use super::moved::Renamed;
@@ -85,13 +84,21 @@ impl Queues {
     /// Claimed files whose writers may have to be asked.
     pub(super) fn asked(&self) -> Vec<(PathBuf, Identity)> {
         let asked = self.items.values().flatten().filter_map(|item| match item {
-            Item::Claimed(segment) if asks::is_for(&segment.way) => {
+            Item::Claimed(segment) if segment.way.asks() => {
                 let claimed = segment.claimed.as_ref()?;
                 Some((segment.path.with_file_name(claimed.as_os_str()), segment.source.file))
             }
             _ => None,
         });
         asked.collect()
+    }
+
+    /// The segments of claimed files that earlier runs began.
+    pub(super) fn claimed(&self) -> impl Iterator<Item = &Segment> {
+        self.items.values().flatten().filter_map(|item| match item {
+            Item::Claimed(segment) => Some(&**segment),
+            _ => None,
+        })
     }
 
     /// Takes note that a record speaks of a claimed file.

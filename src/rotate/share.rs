@@ -54,7 +54,9 @@ impl Rotation<'_> {
                 whole.push(item);
                 continue;
             };
+            let is_asked = way.asks() && self.asked.contains(&found.path);
             match self.share_of(&found, &way) {
+                Ok(Share::All) if is_asked => slices.push(Slice { found, way, most: SLICE, then: Then::Nothing }),
                 Ok(Share::All) => whole.push(Item::Fresh(found, way)),
                 Ok(Share::Slice(most)) => slices.push(Slice { found, way, most, then: Then::More }),
                 Ok(Share::Limited(most)) => slices.push(Slice { found, way, most, then: Then::NextRun }),
@@ -81,7 +83,7 @@ impl Rotation<'_> {
             Ok(start) => self.share(found, &owner, found.size.saturating_sub(start.from)),
             Err(NotClaimed::Failed(failure)) => Err(failure),
             // Who takes it says so.
-            Err(NotClaimed::Nothing | NotClaimed::Refused(_)) => Ok(Share::All),
+            Err(NotClaimed::Nothing | NotClaimed::Replaced | NotClaimed::Refused(_)) => Ok(Share::All),
         }
     }
 

@@ -50,6 +50,8 @@ pub(super) enum Then {
     More,
     /// Nothing before the next run: the log's limits are reached.
     NextRun,
+    /// Nothing: all that it holds is taken, whether the last line has ended or not.
+    Nothing,
 }
 
 /// Takes slices, one after another. Returns their logs: whatever else there is of them comes later.
@@ -66,7 +68,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
             rotation.hand_over();
         }
         match slice.then {
-            Then::More => {}
+            Then::More | Then::Nothing => {}
             Then::NextRun => {
                 let taken = rotation.start_of(&slice.found).map_or(0, |start| start.from);
                 say_limited(rotation, &slice.found.path, slice.found.size.saturating_sub(taken));
@@ -81,16 +83,14 @@ fn take_one(rotation: &mut Rotation<'_>, budget: &mut Budget, Slice { found, way
     // What is left of it for later runs is known now, and stands in this segment already.
     let limit = (*then == Then::NextRun).then_some(*most);
     match begin(rotation, budget, found, way.clone(), limit) {
-        Ok((segment, log)) => match slice(rotation, budget, segment, &log, *most) {
+        Ok((segment, log)) => match slice(rotation, budget, segment, &log, (*most, *then)) {
             Ok(true) if *then == Then::More => rotation.outcome.more.push(path.clone()),
             Ok(_) => {}
             Err(error) => failed(rotation, budget, path, &error),
         },
-        Err(NotClaimed::Nothing) => log::debug!("{}: nothing to take", path.display()),
+        Err(NotClaimed::Nothing) => rotation.nothing_new(path, found.identity),
         Err(NotClaimed::Failed(failure)) => rotation.failed(path, &failure),
-        Err(refused @ NotClaimed::Refused(_)) => {
-            rotation.problem(Problem::new(Effect::Failed, path, refused).because(Cause::Refused));
-        }
+        Err(error @ (NotClaimed::Refused(_) | NotClaimed::Replaced)) => rotation.problem(error.problem(path)),
     }
 }
 
@@ -106,6 +106,9 @@ fn begin(
     let dir = Dir::open(&parent)?;
     let log = claim::open(&dir, &name, found.identity)?;
     let (directory, start) = (dir.status()?.identity, rotation.start(&found.path, &log)?);
+    if found.size <= start.from {
+        return Err(NotClaimed::Nothing);
+    }
     let waits = limit.map(|most| found.size.saturating_sub(start.from.saturating_add(most)));
     let (path, service, file) = (found.path.clone(), found.service.clone(), found.identity);
     let segment = rotation.next_segment(Beginning { path, service, claimed: None, file, start, directory, way })?;
@@ -126,10 +129,14 @@ fn slice(
     budget: &mut Budget,
     segment: Segment,
     log: &File,
-    most: u64,
+    (most, then): (u64, Then),
 ) -> std::result::Result<bool, CopyError> {
     let (name, from) = (segment.name, segment.source.from);
-    match line_end(log, from, from.saturating_add(most)).doing("read", &segment.path) {
+    let end = match then {
+        Then::More | Then::NextRun => line_end(log, from, from.saturating_add(most)).doing("read", &segment.path),
+        Then::Nothing => Status::of_file(log).map(|status| status.size).doing("look at", &segment.path),
+    };
+    match end {
         Ok(end) => fill(rotation, budget, segment, log, end),
         Err(failure) => {
             rotation.spool.discard(name).map_err(CopyError::Part)?;
@@ -171,8 +178,8 @@ fn seal(rotation: &mut Rotation<'_>, part: Part, log: &File) -> Result<()> {
     let sealed = rotation.spool.seal(part, modified, Ended::Continued)?;
     log::info!("{}: {} bytes taken; it goes on behind them", path.display(), sealed.seal.length);
     rotation.note_continued(&sealed);
-    rotation.outcome.sealed.push(sealed);
-    Ok(())
+    rotation.outcome.sealed.push(sealed.clone());
+    rotation.stands_for_itself(&sealed)
 }
 
 /// What was read of a log before someone truncated it is nowhere else any more: it is sealed. The next look at the log sees

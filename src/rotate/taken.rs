@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io;
 use std::rc::Rc;
 
+use super::Rotation;
 use super::begin::{Place, not_ours};
 use super::claim::{self, Standing};
 use super::discover::ClaimedFile;
 use super::queues::Queues;
-use super::{Rotation, asks};
 use crate::model::segment::{ClaimedName, Ended, Identity, SealedSegment, Segment};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Failure, Result};
@@ -72,7 +72,7 @@ fn finish_taken(rotation: &Rotation<'_>, ClaimedFile { dir, claimed, status, .. 
 /// How many bytes of a claimed file are in segments; `None` where no sealed segment was made of it.
 pub(super) fn taken_of(rotation: &Rotation<'_>, claimed: &ClaimedName, file: Identity) -> Result<Option<u64>> {
     let is_of_it = |sealed: &SealedSegment| {
-        let released = asks::is_for(&sealed.segment.way) && sealed.seal.ended == Ended::Released;
+        let released = sealed.segment.way.asks() && sealed.seal.ended == Ended::Released;
         released && sealed.segment.source.file.is_same_but_for_device(&file)
     };
     Ok(rotation.spool.sealed_from(claimed)?.filter(is_of_it).map(|sealed| sealed.taken()))

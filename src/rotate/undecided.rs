@@ -30,7 +30,7 @@ pub(super) fn of(writers: &[Holder], habits: &[Habit], complete: bool) -> Undeci
         }
         _ => hint(writers, complete),
     };
-    Undecided { what: format!("it is not known how its writer lets go of it: {why}"), hint }
+    Undecided::refused(format!("it is not known how its writer lets go of it: {why}"), hint)
 }
 
 fn hint(writers: &[Holder], complete: bool) -> String {

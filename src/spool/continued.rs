@@ -17,7 +17,11 @@ use crate::sys::failure::Result;
 
 /// The newest segment of each file that goes on.
 #[derive(Debug, Default)]
-pub struct Continued(HashMap<(u64, Option<Moment>), Vec<SealedSegment>>);
+pub struct Continued {
+    going_on: HashMap<(u64, Option<Moment>), Vec<SealedSegment>>,
+    /// The last segments of files that were taken to their end since.
+    ended: HashMap<(u64, Option<Moment>), SealedSegment>,
+}
 
 /// The logs that go on, by a look at a state directory that changes nothing; a record that can't be read says nothing here.
 ///
@@ -39,28 +43,42 @@ pub fn survey(state_dir: &Path) -> Result<Continued> {
 }
 
 impl Continued {
-    /// Takes note of a segment, if its log goes on.
+    /// Takes note of a segment: whether its log goes on.
     pub fn note(&mut self, sealed: SealedSegment) {
-        if sealed.seal.ended == Ended::Continued {
-            let Identity { ino, born, .. } = sealed.segment.source.file;
-            self.0.entry((ino, born)).or_default().push(sealed);
+        let Identity { ino, born, .. } = sealed.segment.source.file;
+        match sealed.seal.ended {
+            Ended::Continued => self.going_on.entry((ino, born)).or_default().push(sealed),
+            Ended::Released | Ended::Settled | Ended::Interrupted => match self.ended.get(&(ino, born)) {
+                Some(known) if by_age(known, &sealed).is_ge() => {}
+                _ => drop(self.ended.insert((ino, born), sealed)),
+            },
         }
     }
 
     /// The files of a log that may have got other names and other contents on the disk since: compressed, for one; the oldest
-    /// first.
+    /// first. Not those that were taken to their end.
     pub fn of_log(&self, path: &Path) -> Vec<SealedSegment> {
-        let newest = self.0.values().filter_map(|known| known.iter().max_by(|a, b| by_age(a, b)));
+        let goes_on = |(file, last): &(&(u64, Option<Moment>), &SealedSegment)| {
+            self.ended.get(file).is_none_or(|ended| by_age(ended, last).is_lt())
+        };
+        let newest =
+            self.going_on.iter().filter_map(|(file, known)| Some((file, known.iter().max_by(|a, b| by_age(a, b))?)));
+        let newest = newest.filter(goes_on).map(|(_, sealed)| sealed);
         let mut newest: Vec<SealedSegment> = newest.filter(|sealed| sealed.segment.path == path).cloned().collect();
         newest.sort_by(by_age);
         newest
+    }
+
+    /// All segments that ended in this file.
+    pub fn any_of(&self, file: Identity) -> impl Iterator<Item = &SealedSegment> {
+        self.going_on.get(&(file.ino, file.born)).into_iter().flatten()
     }
 
     /// The newest segment that ended in this file. Its device may have another number since a reboot: then the path must be
     /// the same, since the copy of a file system has files of the same number and birth.
     pub fn of(&self, path: &Path, file: Identity) -> Option<&SealedSegment> {
         let is_it = |sealed: &&SealedSegment| sealed.segment.source.file.dev == file.dev || sealed.segment.path == path;
-        let known = self.0.get(&(file.ino, file.born))?;
+        let known = self.going_on.get(&(file.ino, file.born))?;
         known.iter().filter(is_it).max_by(|a, b| by_age(a, b))
     }
 }

@@ -48,6 +48,12 @@ impl Doubts {
         }
     }
 
+    /// Takes note of a doubt that nothing can settle, and that is told once more, since something else was lost there.
+    pub(super) fn renew(&self, doubt: &Doubt) -> Result<()> {
+        self.write(doubt, "new")?;
+        self.dir.unlink_if_there(file_name(doubt.segment, "told"))
+    }
+
     /// A process holds the segment's inode: nothing is missing.
     pub(super) fn settle(&self, name: SegmentName) -> Result<()> {
         self.dir.unlink_if_there(file_name(name, "open"))

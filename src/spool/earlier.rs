@@ -6,7 +6,9 @@
 //! | state | meaning |
 //! | --- | --- |
 //! | `open` | there may be more in it: runs look for it |
+//! | `instead` | as `open`; it is not the one that the segment was made of, but stands for it, since it begins with what was taken |
 //! | `over` | nobody looks for it any more; if it turns up all the same, it is known how much of it is in segments |
+//! | `removed` | all of it is in segments, and we have removed it: nothing that turns up is it, or was made of it |
 //!
 //! A record is durable here before its stream goes on in another file. It goes when the file has been taken to its end and
 //! unlinked, after [`REMEMBERED`], or when a stream has more than [`MOST`].
@@ -34,11 +36,23 @@ const MOST: usize = 64;
 pub enum Search {
     /// There may be more in it.
     Open,
+    /// The same. No segment was made of it: it stands for the file of one, since it begins with what was taken of that.
+    Instead,
     /// It was taken to its end, or can't be found.
     Over,
+    /// It was taken to its end, and removed then.
+    Removed,
 }
 
-const STATES: [(Search, &str); 2] = [(Search::Open, "open"), (Search::Over, "over")];
+const STATES: [(Search, &str); 4] =
+    [(Search::Open, "open"), (Search::Instead, "instead"), (Search::Over, "over"), (Search::Removed, "removed")];
+
+impl Search {
+    /// Whether runs look for the file.
+    pub fn goes_on(self) -> bool {
+        matches!(self, Self::Open | Self::Instead)
+    }
+}
 
 /// What is remembered of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,8 +91,10 @@ pub(super) fn note(dir: &Dir, sealed: &SealedSegment, search: Search) -> Result<
     let json = Record::sealed(sealed.clone()).to_json().doing("write", dir.path_of(&name))?;
     dir.write_durable(&name, json.as_bytes())?;
     fault::reached(Point::EarlierNoted);
-    if search == Search::Over {
-        dir.unlink_if_there(file_name(sealed.segment.name, Search::Open))?;
+    for (before, _) in STATES.iter().filter(|(before, _)| before.goes_on() && *before != search) {
+        dir.unlink_if_there(file_name(sealed.segment.name, *before))?;
+    }
+    if !search.goes_on() {
         fault::reached(Point::EarlierOver);
     }
     Ok(())
@@ -101,8 +117,8 @@ pub(super) fn clear_out(dir: &Dir, now: Moment) -> Result<()> {
         by_stream.entry(earlier.sealed.segment.name.stream).or_default().push(earlier);
     }
     for mut files in by_stream.into_values() {
-        files.sort_by_key(|file| std::cmp::Reverse((file.search == Search::Open, file.sealed.segment.name.seq)));
-        let too_old = |file: &Earlier| file.search == Search::Over && file.sealed.segment.claimed_at.nanos() < oldest;
+        files.sort_by_key(|file| std::cmp::Reverse((file.search.goes_on(), file.sealed.segment.name.seq)));
+        let too_old = |file: &Earlier| !file.search.goes_on() && file.sealed.segment.claimed_at.nanos() < oldest;
         let mut gone = files.iter().enumerate().filter(|(place, file)| *place >= MOST || too_old(file));
         gone.try_for_each(|(_, file)| forget(dir, file.sealed.segment.name))?;
     }
@@ -112,7 +128,9 @@ pub(super) fn clear_out(dir: &Dir, now: Moment) -> Result<()> {
 fn file_name(name: SegmentName, search: Search) -> String {
     let end = match search {
         Search::Open => "open",
+        Search::Instead => "instead",
         Search::Over => "over",
+        Search::Removed => "removed",
     };
     format!("{name}.{end}")
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::gzip::{self, Encoder, Member, Packed};
+use crate::gzip::{self, Encoder, Member, Packed, Salvaged};
 use crate::model::segment::{Ended, Seal, SealedSegment, Segment};
 use crate::model::time::Moment;
 use crate::sys::failure::{Context, Result};
@@ -50,9 +50,10 @@ impl Part {
             file.set_len(0).doing("cut", &path)?;
             return Self::start(segment, file, path);
         }
-        let member = gzip::salvage(&mut file).doing("salvage", &path)?;
+        let Salvaged { member, window } = gzip::salvage(&mut file).doing("salvage", &path)?;
         // Cutting counts as a change.
         let mut part = Self { segment, file, path, member, modified: Some(status.modified), ending: None };
+        part.remember(&window);
         part.cut()?;
         part.keep_time()?;
         fault::reached(Point::PartCut);
@@ -101,17 +102,17 @@ impl Part {
         self.file.set_modified(modified.to_system_time()).doing("set the time of", &self.path)
     }
 
-    /// Whether a file has just the bytes that this segment holds where the segment begins in it: for file systems that keep
-    /// no birth time, where an inode's number is not enough to know it by.
+    /// Whether a file has, from the byte `at` on, just the bytes that this segment holds: where an inode's number is not enough to
+    /// know it by, since the file system keeps no birth time, or since someone may have truncated the file.
     ///
     /// # Errors
     /// Where the file can't be read.
-    pub fn is_piece_of(&self, file: &File) -> Result<bool> {
+    pub fn is_piece_of(&self, file: &File, at: u64) -> Result<bool> {
         let mut crc = crc32fast::Hasher::new();
         let mut left = self.raw();
         let mut buffer = vec![0; gzip::BLOCK];
         let mut file = file;
-        file.seek(SeekFrom::Start(self.segment.source.from)).doing("seek in", &self.segment.path)?;
+        file.seek(SeekFrom::Start(at)).doing("seek in", &self.segment.path)?;
         let mut reader = file.take(left);
         while left > 0 {
             match reader.read(&mut buffer).doing("read", &self.segment.path)? {

@@ -68,11 +68,19 @@ impl Standings {
         self.newest.values()
     }
 
+    /// The files that stand for others that were replaced, with the last segments of those.
+    pub fn stand_ins(&self) -> impl Iterator<Item = &SealedSegment> {
+        self.earlier.iter().filter(|earlier| earlier.search == Search::Instead).map(|earlier| &earlier.sealed)
+    }
+
     /// The last segments of files that may hold more: of those that streams are in now or went on from, but not those that were
     /// taken to their end since, and those that nobody finds.
     pub fn sought(&self) -> Vec<SealedSegment> {
-        let open = self.earlier.iter().filter(|earlier| earlier.search == Search::Open);
-        let all = self.newest.values().chain(open.map(|earlier| &earlier.sealed));
+        let open = self.earlier.iter().filter(|earlier| earlier.search.goes_on());
+        let is_replaced =
+            |sealed: &&SealedSegment| self.stand_ins().any(|file| file.segment.name == sealed.segment.name);
+        let newest = self.newest.values().filter(|sealed| !is_replaced(sealed));
+        let all = newest.chain(open.map(|earlier| &earlier.sealed));
         let mut last: HashMap<(u64, Option<Moment>), &SealedSegment> = HashMap::new();
         for sealed in all {
             let Identity { ino, born, .. } = sealed.segment.source.file;
@@ -84,7 +92,7 @@ impl Standings {
         }
         let over = |sealed: &SealedSegment| {
             let is_it = |earlier: &Earlier| earlier.sealed.segment.name == sealed.segment.name;
-            self.earlier.iter().any(|earlier| is_it(earlier) && earlier.search == Search::Over)
+            self.earlier.iter().any(|earlier| is_it(earlier) && !earlier.search.goes_on())
         };
         let sought = last.into_values().filter(|sealed| sealed.seal.ended == Ended::Continued && !over(sealed));
         let mut sought: Vec<SealedSegment> = sought.cloned().collect();

@@ -59,6 +59,14 @@ impl Spool {
         self.doubts.add(doubt)
     }
 
+    /// As [`Self::doubt_for_good`], and told even where a doubt about that segment was told before.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn doubt_once_more(&self, doubt: &Doubt) -> Result<()> {
+        self.doubts.renew(doubt)
+    }
+
     /// Ends the doubt about a segment: a process holds its inode, and so all its bytes.
     ///
     /// # Errors

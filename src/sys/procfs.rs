@@ -51,7 +51,7 @@ impl Holder {
     /// The process as it is now, if it still has that file open for writing through the same descriptor.
     pub fn again(&self, file: Identity) -> Option<Self> {
         let process = self.through.parent()?.parent()?;
-        let wanted = Wanted { files: HashMap::from([((file.dev, file.ino), file)]), suspect: &|_| true };
+        let wanted = Wanted::new(&[file], &|_| true);
         let Descriptor { writes, through, .. } = wanted_file(&self.through, &wanted).ok()??;
         Some(holder(process, self.pid, through, writes))
     }
@@ -96,12 +96,13 @@ pub fn holders_of_unlinked(files: &[Identity]) -> Holders {
 }
 
 /// Looks for processes that have one of these logs open for writing, wherever they are now: each has been renamed or deleted
-/// since it was by its path, and its name may have got something behind it.
+/// since it was by its path. Its name may have got something behind it; since Linux 5.14 it may be any other one.
 pub fn holders_of_moved(logs: &[(&Path, Identity)]) -> Holders {
     let names: HashSet<&[u8]> = logs.iter().filter_map(|(path, _)| Some(path.file_name()?.as_bytes())).collect();
     let files: Vec<Identity> = logs.iter().map(|(_, file)| *file).collect();
     let begins_like_one = |name: &[u8]| (1..=name.len()).any(|length| names.contains(&name[..length]));
-    holders(&files, &|target| target.file_name().is_some_and(|name| begins_like_one(name.as_bytes())))
+    let suspect = |target: &Path| target.file_name().is_some_and(|name| begins_like_one(name.as_bytes()));
+    holders_of(&Wanted { by_number: true, ..Wanted::new(&files, &suspect) })
 }
 
 /// Looks for processes that have one of these logs, each under its path, open for writing.
@@ -115,7 +116,10 @@ pub fn holders_in_use(logs: &[(&Path, Identity)]) -> Holders {
 /// Looks for processes that have one of `files` open for writing. Only what is `suspect` by the name that the kernel has
 /// for it is looked at more closely: a `stat` of some other file could hang on a dead network mount.
 fn holders(files: &[Identity], suspect: &dyn Fn(&Path) -> bool) -> Holders {
-    let wanted = Wanted { files: files.iter().map(|file| ((file.dev, file.ino), *file)).collect(), suspect };
+    holders_of(&Wanted::new(files, suspect))
+}
+
+fn holders_of(wanted: &Wanted<'_>) -> Holders {
     let mut found = Holders { complete: all_processes_are_shown(), ..Holders::default() };
     let Ok(processes) = fs::read_dir("/proc") else {
         return Holders::default();
@@ -130,7 +134,7 @@ fn holders(files: &[Identity], suspect: &dyn Fn(&Path) -> bool) -> Holders {
         else {
             continue;
         };
-        match wanted_files(&process.path(), &wanted) {
+        match wanted_files(&process.path(), wanted) {
             Ok(held) => {
                 for Descriptor { file, through, writes } in held {
                     let holder = holder(&process.path(), pid, through, writes);
@@ -206,6 +210,24 @@ struct Wanted<'a> {
     files: HashMap<(u64, u64), Identity>,
     /// Whether what the kernel says a descriptor stands for may be one of them.
     suspect: &'a dyn Fn(&Path) -> bool,
+    /// Whether a descriptor is suspect, too, whose inode has the number of one of them, by whatever name.
+    by_number: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(files: &[Identity], suspect: &'a dyn Fn(&Path) -> bool) -> Self {
+        let files = files.iter().map(|file| ((file.dev, file.ino), *file)).collect();
+        Self { files, suspect, by_number: false }
+    }
+
+    /// Whether a descriptor that stands for that file is to be looked at.
+    fn is_suspect(&self, descriptor: &Path, target: &Path) -> io::Result<bool> {
+        if (self.suspect)(target) || !self.by_number {
+            return Ok((self.suspect)(target));
+        }
+        let Opened { inode, writes } = opened(descriptor)?;
+        Ok(writes.is_some() && self.files.keys().any(|(_, number)| inode == Some(*number)))
+    }
 }
 
 /// How many looks at a descriptor, one right after another, must say the same, and how many there are at the most.
@@ -241,7 +263,7 @@ fn wanted_file(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Desc
 /// Which wanted file a descriptor stands for. Inode numbers are used again: its birth must be the same too.
 fn wanted_behind(descriptor: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Identity>> {
     let target = fs::read_link(descriptor)?;
-    if !(wanted.suspect)(&target) {
+    if !wanted.is_suspect(descriptor, &target)? {
         return Ok(None);
     }
     let identity = Status::of(&fs::metadata(descriptor)?).identity;

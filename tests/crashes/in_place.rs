@@ -89,20 +89,22 @@ pub(super) fn half_gone(place: &Place) -> Actors {
 }
 
 /// A log that was renamed and compressed since it was taken in its place, one that came after it and was renamed too, and the one
-/// that is there now.
+/// that is there now. All of them begin alike.
 pub(super) fn rotated_by_its_writer(place: &Place) -> Actors {
     on(place, Format::Ext4, IN_PLACE);
     let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n:08} what a service says\n")).collect::<String>();
+    let banner = (0..200).map(|n| format!("option {n:04} = what it is by default\n")).collect::<String>();
     let (log, dir) = (place.sandbox.log("web.log"), place.sandbox.path("log"));
-    append_new(&log, &lines(0, 3000));
+    let first = |from: u32, to: u32| banner.clone() + &lines(from, to);
+    append_new(&log, &first(0, 3000));
     place.run().expect(0);
     append(&log, &lines(3000, 4000));
     std::fs::rename(&log, dir.join("web.log.2")).expect("a rename");
     finish(Command::new("gzip").arg(dir.join("web.log.2"))).quiet();
-    append_new(&log, &lines(4000, 5000));
+    append_new(&log, &first(4000, 5000));
     std::fs::rename(&log, dir.join("web.log.1")).expect("a rename");
-    append_new(&log, &lines(5000, 5100));
-    Actors::nobody(vec![Content::new("web", lines(0, 5100))])
+    append_new(&log, &first(5000, 5100));
+    Actors::nobody(vec![Content::new("web", first(0, 4000) + &first(4000, 5000) + &first(5000, 5100))])
 }
 
 /// A log that was deleted since it was taken in its place, and the one that is there now; one that was renamed after all of it was

@@ -1,6 +1,10 @@
 //! Times: what touches them is found, wherever it began, and no other days are listed.
 
+use std::sync::Arc;
+
 use super::{Shelves, directories, objects};
+use crate::s3_server::{Answer, Fault, FaultHook, Transport};
+use crate::support::{Bucket, Sandbox};
 
 #[test]
 fn a_segment_that_crosses_midnight_is_found_from_both_sides() {
@@ -26,32 +30,6 @@ fn a_segment_that_lasted_five_days_is_found_though_none_of_its_stream_follows() 
     assert_eq!(shelves.found("mail --since 2026-11-18 --until 2026-11-18"), "bbbbbb-7");
 }
 
-/// More objects of long ago than a request shows.
-fn crowd(shelves: &Shelves, service: &str) {
-    (0..1_000).for_each(|number| shelves.put(&format!("service={service}/dt=2026-01-01/other-{number:04}")));
-}
-
-#[test]
-fn a_segment_that_lasted_forty_days_is_found_by_the_one_that_follows_it() {
-    let shelves = Shelves::new();
-    crowd(&shelves, "mail");
-    shelves.segment("mail bbbbbb-1 20260901T100000 20261012T100000");
-    shelves.segment("mail bbbbbb-2 20261012T100000 20261121T100000");
-    shelves.segment("mail bbbbbb-3 20261121T100000 20261121T110000");
-    shelves.segment("mail cccccc-1 20261121T103000 20261121T110000");
-    let found = shelves.ls("mail --since 2026-11-21 --until 2026-11-21");
-    assert_eq!(found.segments(), "bbbbbb-2 bbbbbb-3 cccccc-1");
-    // Eight days before at first, and what one request shows of all before; then so much further that the one before is
-    // found, and no further.
-    let below = |day: &str| objects("service=mail/dt=", &format!("service=mail/dt={day}"));
-    let first = objects("service=mail/dt=", "");
-    assert_eq!(found.asked, [below("2026-11-13"), first, below("2026-10-28"), below("2026-09-26")]);
-    // A stream that begins within the time asked for has nothing before it.
-    crowd(&shelves, "new");
-    shelves.segment("new dddddd-1 20261121T103000 20261121T110000");
-    assert_eq!(shelves.ls("new --since 2026-11-21").asked.len(), 2);
-}
-
 #[test]
 fn what_began_weeks_before_and_has_no_successor_is_found_where_there_is_little_before() {
     let shelves = Shelves::new();
@@ -66,28 +44,69 @@ fn what_began_weeks_before_and_has_no_successor_is_found_where_there_is_little_b
     assert_eq!(shelves.found("month --since 2026-11-22"), "");
 }
 
+/// What reading commands say of a time in which only the log of a month is, that month's one having a successor or not.
 #[test]
-fn what_began_weeks_before_and_has_no_successor_is_found_on_all_days_where_there_is_much() {
-    let shelves = Shelves::new();
-    crowd(&shelves, "mail");
-    shelves.segment("mail bbbbbb-1 20260901T100000 20261012T100000");
-    shelves.segment("mail bbbbbb-2 20261012T100000 20261121T100000");
-    let found = shelves.ls("mail --since 2026-11-21").ended;
-    assert_eq!((found.code, found.text().as_str()), (0, ""));
-    assert!(found.stderr.contains("--any-day looks at all days"), "{}", found.stderr);
-    assert_eq!(shelves.found("mail --since 2026-11-21 --any-day"), "bbbbbb-2");
-    assert_eq!(shelves.found("mail --since 2026-11-21 --any-layout"), "bbbbbb-2");
+fn what_lasted_for_weeks_is_found_and_nothing_is_proved_or_denied_without_it() {
+    let sandbox = &Sandbox::new();
+    let old = sandbox.path("store/service=mail/dt=2026-01-01");
+    std::fs::create_dir_all(&old).expect("it is made");
+    // More than are listed one request after another.
+    (0..4_100).for_each(|number| std::fs::write(old.join(format!("other-{number:04}")), "").expect("an object"));
+    crate::cat::plant_in_place(sandbox, "mail i-0a bbbbbb-1 20260901T10 20261012T10", "one\n");
+    crate::cat::plant_in_place(sandbox, "mail i-0a bbbbbb-2 20261012T10 20261121T10", "needle\n");
+    let asked = ["mail", "--since", "2026-11-21"];
+    let run = |command: &[&str], more: &[&str]| sandbox.run([command, &asked[..], more].concat());
+    assert_eq!(run(&["grep", "needle"], &[]).expect(0).text(), "i-0a 2026-10-12T10:00:00Z: needle\n");
+    assert_eq!(run(&["cat"], &[]).expect(0).text(), "needle\n");
+    let proof = run(&["verify"], &[]).expect(0).text();
+    assert!(proof.contains("proved: 1 segment in 1 stream without a gap"), "{proof}");
+    // As the next one of its stream is of a time behind the one asked for.
+    crate::cat::plant_in_place(sandbox, "mail i-0a bbbbbb-3 20261123T10 20261123T11", "three\n");
+    assert_eq!(run(&["cat"], &["--until", "2026-11-22"]).expect(0).text(), "needle\n");
+    // Whoever says that nothing lasts so long is believed, and the proof says what it rests on.
+    let said = run(&["verify"], &["--longest", "2d"]).expect(0).text();
+    assert!(said.contains("proved, given that no segment lasts longer than 2days: 2 segments"), "{said}");
+    run(&["cat"], &["--longest", "2d", "--until", "2026-11-22"]).expect(1);
 }
 
 #[test]
-fn one_whose_predecessors_have_expired_is_looked_for_once_on_all_days_before() {
-    let shelves = Shelves::new();
-    shelves.segment("mail bbbbbb-9 20261121T100000 20261121T110000");
-    assert_eq!(shelves.ls("mail --since 2026-11-21").asked.len(), 2);
-    crowd(&shelves, "mail");
-    let found = shelves.ls("mail --since 2026-11-21");
-    // The days, the first objects, three steps back, and two pages of all before.
-    assert_eq!((found.segments().as_str(), found.asked.len()), ("bbbbbb-9", 7));
+fn where_there_is_too_much_before_nothing_is_proved_or_denied() {
+    let sandbox = Sandbox::new();
+    let hook: FaultHook = Arc::new(|request| {
+        let query = request.uri.query().unwrap_or_default().to_owned();
+        let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let page: u32 = value("continuation-token").map_or(0, |token| token.parse().expect("one of ours"));
+        let is_old = page > 0 || value("start-after").is_none_or(|after| after.contains("2026-01-01"));
+        // Of the service something is there: it is not looked for elsewhere.
+        Fault::Answer(if is_old { old_objects(page) } else { listing(OF_TODAY.to_owned()) })
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
+    for (args, code) in [("ls web", 1), ("grep x web", 2), ("verify web", 1)] {
+        let ended = bucket.run(&sandbox, args.split(' ').chain(["--since", "2026-11-21"])).expect(code);
+        let told = "was not all looked at, there is so much of it";
+        assert!(ended.stderr.contains(told) && ended.stderr.contains("--longest 31d"), "{args}: {}", ended.stderr);
+        assert!(!ended.text().contains("proved: "), "{}", ended.text());
+    }
+    let requests = bucket.server.requests().len();
+    assert!(requests < 3 * 540, "{requests} requests");
+    bucket.run(&sandbox, ["ls", "web", "--since", "2026-11-21", "--longest", "1d"]).expect(0);
+}
+
+const OF_TODAY: &str = "<Contents><Key>fleet/service=web/dt=2026-11-21/web_20261121T000000Z_20261121T010000Z_i-0a_aaaaaa-00000001-\
+                        9f86d081.log.gz</Key><Size>0</Size></Contents><IsTruncated>false</IsTruncated>";
+
+/// A page of a bucket that holds objects of that time without end.
+fn old_objects(page: u32) -> Answer {
+    let key = |number: u32| format!("fleet/service=web/dt=2026-01-01/other-{page:06}-{number:03}");
+    let objects = (0..1_000).map(|number| format!("<Contents><Key>{}</Key><Size>1</Size></Contents>", key(number)));
+    let next = format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>", page + 1);
+    listing(objects.chain([next]).collect())
+}
+
+fn listing(body: String) -> Answer {
+    let begin = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>logs</Name>";
+    let headers = vec![("content-type", "application/xml".to_owned())];
+    Answer { status: 200, headers, body: format!("{begin}{body}</ListBucketResult>") }
 }
 
 #[test]
@@ -108,9 +127,11 @@ fn other_days_are_not_listed_however_many_objects_they_hold() {
         shelves.bucket.server.clear_requests();
         let args = ["ls", "web"].into_iter().chain(args.split_whitespace());
         let ended = shelves.bucket.run(&shelves.sandbox, args).expect(0);
-        (ended.text().lines().count(), shelves.bucket.server.requests().len())
+        (ended.text().lines().count(), shelves.bucket.server.requests().iter().filter_map(super::asked).count())
     };
-    assert_eq!(run("--since 2026-11-20 --until 2026-11-22"), (3, 2));
+    // The days asked for and eight before them, and three pages for what may reach into them; nothing of what comes later.
+    assert_eq!(run("--since 2026-11-20 --until 2026-11-22"), (3, 4));
+    assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --longest 1d"), (3, 1));
     assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --any-day"), (3, 5));
 }
 

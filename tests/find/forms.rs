@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Asked, Shelves, leaf};
+use super::{Shelves, leaf};
 use crate::support::{Sandbox, finish};
 
 /// Three hours of two services, with metadata: 100 raw bytes and 3 lines each.
@@ -30,16 +30,81 @@ fn shelves() -> Shelves {
 }
 
 #[test]
-fn a_line_tells_what_names_tell_and_no_object_is_asked() {
+fn a_line_tells_what_names_tell_and_what_may_be_missing() {
     let found = shelves().ls("web --total");
     assert_eq!(
         found.ended.text(),
         "web  2026-11-20T23:00:00Z  2026-11-21T00:00:00Z  i-0abc  aaaaaa-00000001             5\n\
-         web  2026-11-21T00:00:00Z  2026-11-21T01:00:00Z  i-0abc  aaaaaa-00000002             5\n\
+         web  2026-11-21T00:00:00Z  2026-11-21T01:00:00Z  i-0abc  aaaaaa-00000002             5  notice: truncated@20261121T005959Z\n\
          web  2026-11-21T03:00:00Z  2026-11-21T04:00:00Z  i-0abc  aaaaaa-00000003             5\n\
          total: 3 segments of 1 service on 1 instance, 15 B compressed, 2026-11-20T23:00:00Z to 2026-11-21T04:00:00Z\n"
     );
-    assert!(!found.asked.contains(&Asked::Object));
+    assert_eq!(found.described, 3);
+    let told = document(&shelves(), "web --json");
+    assert_eq!(
+        (&told["segments"][1]["notice"], &told["notices_asked"]),
+        (&"truncated@20261121T005959Z".into(), &3.into())
+    );
+    // Sums are of what a listing tells.
+    assert_eq!(shelves().ls("web --by day").described, 0);
+}
+
+#[test]
+fn of_many_segments_the_latest_of_each_stream_are_asked_and_the_rest_is_told() {
+    let shelves = Shelves::new();
+    let put = |place: &str, hour: u32, notice: &[(&str, &str)]| {
+        let (first, last) = (format!("20261120T{hour:02}0000"), format!("20261120T{hour:02}3000"));
+        shelves.put_with(&format!("service=web/dt=2026-11-20/{}", leaf("web", &first, &last, "i-0abc", place)), notice);
+    };
+    (1..=99).for_each(|seq| put(&format!("aaaaaa-{seq}"), 1, &[]));
+    put("aaaaaa-100", 2, &[("ended", "interrupted"), ("notice", "refused@20261120T013000Z")]);
+    let all = shelves.ls("web --total");
+    assert!((all.described, all.ended.text().contains("notices:")) == (100, false), "{}", all.ended.text());
+    put("bbbbbb-1", 1, &[("notice", "limited@20261120T013000Z")]);
+    let found = shelves.ls("web --total");
+    let text = found.ended.text();
+    let told = "notices: 2 of 101 segments were asked, the latest of their streams; --long asks all\n";
+    assert!(found.described == 2 && text.ends_with(told), "{text}");
+    let notice = "  notice: interrupted,refused@20261120T013000Z\n";
+    assert!(text.contains(notice) && text.contains("  notice: limited@20261120T013000Z\n"), "{text}");
+}
+
+#[test]
+fn what_a_notice_or_a_host_holds_turns_no_terminal_around() {
+    let sandbox = Sandbox::new();
+    let object = crate::cat::plant_in_place(&sandbox, "web i-0a aaaaaa-1 20261120T00 20261120T01", "one\n");
+    let name = object.file_name().expect("a name").to_string_lossy().into_owned();
+    let said = serde_json::json!({"host": "web\u{200b}-1", "path": "/x\u{2066}\u{feff}", "notice": "refused\u{202e}@\u{1b}[2J"});
+    std::fs::write(object.with_file_name(format!(".{name}.json")), said.to_string()).expect("its metadata");
+    for args in [
+        &["ls"][..],
+        &["ls", "--long"],
+        &["ls", "--long", "--json"],
+        &["ls", "--json"],
+        &["verify"],
+        &["verify", "--deep"],
+    ] {
+        let ended = sandbox.run(args);
+        let told = ended.text() + &ended.stderr;
+        let hidden = ['\u{202e}', '\u{1b}', '\u{200b}', '\u{2066}', '\u{feff}'];
+        assert!(!told.contains(hidden) && told.contains('\u{fffd}'), "{args:?}: {told:?}");
+    }
+}
+
+#[test]
+fn a_store_that_may_only_be_listed_is_listed() {
+    let sandbox = Sandbox::new();
+    let hook: crate::s3_server::FaultHook = std::sync::Arc::new(|request| match request.method.as_str() {
+        "HEAD" => crate::s3_server::Fault::Status(403, "AccessDenied"),
+        _ => crate::s3_server::Fault::Pass,
+    });
+    let bucket = crate::support::Bucket::with(&sandbox, crate::s3_server::Transport::Http, Some(hook));
+    sandbox.write_log("web.log", "a line\n");
+    bucket.run_all(&sandbox).quiet();
+    let text = bucket.run(&sandbox, ["ls", "--total"]).expect(0).text();
+    assert!(text.contains("\nnotices: 0 of 1 segments were asked (") && text.contains("web  "), "{text}");
+    let text = bucket.run(&sandbox, ["verify"]).expect(0).text();
+    assert!(text.contains("\nnotices: 0 of 1 segments were asked (") && text.contains("\nproved: 1 "), "{text}");
 }
 
 #[test]
@@ -51,7 +116,7 @@ fn a_long_line_tells_what_objects_say_of_themselves_for_a_request_each() {
     assert!(lines[1].ends_with("/var/log/x  notice: truncated@20261121T005959Z"), "{text}");
     assert!(lines[2].ends_with("  released     -        web-1  /var/log/x"), "{text}");
     assert!(lines[3].contains("15 B compressed, 300 B raw in 9 lines, "), "{text}");
-    assert_eq!(found.asked.iter().filter(|asked| **asked == Asked::Object).count(), 3);
+    assert_eq!(found.described, 3);
 }
 
 #[test]
@@ -102,7 +167,7 @@ fn the_document_holds_each_segment_and_the_total() {
                 "key": "service=mail/dt=2026-11-21/mail_20261121T001500Z_20261121T003000Z_i-0def_bbbbbb-00000001-5994471a.log.gz",
             }],
             "total": {"services": 1, "instances": 1, "segments": 1, "bytes": 5, "first": "2026-11-21T00:15:00Z", "last": "2026-11-21T00:30:00Z"},
-            "looked": "layouts", "foreign": 0, "copies": 0,
+            "looked": "layouts", "foreign": 0, "copies": 0, "notices_asked": 1,
         })
     );
     let told = document(&shelves, "web --json --long");

@@ -69,3 +69,81 @@ fn a_directory_that_can_not_be_read_keeps_no_other_service_from_being_listed() {
     assert!(judged.code == 1 && judged.stderr.contains("Permission denied"), "{}", judged.stderr);
     open(sandbox.path("store/service=mail"), 0o755);
 }
+
+#[test]
+fn gaps_and_doubled_numbers_are_told_in_a_line_and_fail_no_list() {
+    let sandbox = Sandbox::new();
+    for (place, text) in
+        [("aaaaaa-1", "one\n"), ("aaaaaa-1", "other\n"), ("aaaaaa-3", "three\n"), ("bbbbbb-1", "four\n")]
+    {
+        plant_in_place(&sandbox, &format!("web i-0a {place} 20261120T00 20261120T01"), text);
+    }
+    for args in [&["ls"][..], &["ls", "--json"], &["ls", "--by", "day"], &["ls", "--long"]] {
+        let told = "logferry: 1 gap and 1 doubled number in the streams that are listed\nlogferry:   hint: `logferry verify` names them\n";
+        assert_eq!(sandbox.run(args).expect(0).stderr.replace("\n  hint", "\nlogferry:   hint"), told, "{args:?}");
+    }
+}
+
+#[test]
+fn streams_that_don_t_tell_their_host_are_left_out_by_no_command_in_silence() {
+    let sandbox = Sandbox::new();
+    plant_in_place(&sandbox, "web i-0a aaaaaa-1 20261120T00 20261120T01", "needle\n");
+    let bare = plant_in_place(&sandbox, "web i-0b bbbbbb-1 20261120T00 20261120T01", "needle\n");
+    let name = bare.file_name().expect("a name").to_string_lossy().into_owned();
+    std::fs::remove_file(bare.with_file_name(format!(".{name}.json"))).expect("its metadata");
+    std::fs::create_dir(sandbox.path("into")).expect("a directory");
+    let into = sandbox.path("into").display().to_string();
+    for (args, code) in [
+        (&["ls", "web"][..], 1),
+        (&["cat", "web"], 1),
+        (&["grep", "needle", "web"], 2),
+        (&["grep", "nothing", "web"], 2),
+        (&["fetch", "web", "--into", &into], 1),
+    ] {
+        let ended = sandbox.run(args.iter().chain(&["--host", "host-of-i-0a"])).expect(code);
+        assert!(ended.stderr.contains("1 stream left out: their objects have lost the metadata"), "{}", ended.stderr);
+    }
+}
+
+/// As `logferry ... >&-`.
+fn with_output_closed(sandbox: &Sandbox, args: &[&str]) -> Ended {
+    let logferry = sandbox.logferry();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(logferry.get_program()).args(args);
+    logferry.get_envs().for_each(|(name, value)| match value {
+        Some(value) => drop(shell.env(name, value)),
+        None => drop(shell.env_remove(name)),
+    });
+    finish(shell.current_dir(sandbox.path("")))
+}
+
+#[test]
+fn an_output_that_is_closed_is_an_error_and_one_that_nobody_wants_is_none() {
+    let sandbox = Sandbox::new();
+    sandbox.write_log("web.log", "needle\n");
+    sandbox.run_all().quiet();
+    for (args, code) in [
+        (&["ls"][..], 1),
+        (&["ls", "--json"], 1),
+        (&["cat", "web"], 1),
+        (&["cat", "web", "--label"], 1),
+        (&["grep", "needle", "web"], 2),
+        (&["verify"], 1),
+        (&["status"], 1),
+        (&["status", "--max-age", "2h"], 3),
+    ] {
+        let ended = with_output_closed(&sandbox, args).expect(code);
+        assert!(ended.stderr.contains("write the output: standard output is closed"), "{args:?}: {}", ended.stderr);
+    }
+    with_output_closed(&sandbox, &["grep", "-q", "needle", "web"]).expect(0);
+    // A run that says nothing needs no output, and nothing of it lands in what it opens.
+    sandbox.write_log("web.log", "more\n");
+    assert_eq!(with_output_closed(&sandbox, &["run", "log"]).expect(0).stderr, "");
+    assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "needle\nmore\n");
+    for to in ["/dev/null", "/dev/full"] {
+        let output = std::fs::OpenOptions::new().read(true).write(true).open(to).expect("it is there");
+        let status =
+            sandbox.logferry().args(["cat", "web"]).stdout(output).stderr(std::process::Stdio::null()).status();
+        assert_eq!(status.expect("it starts").success(), to == "/dev/null");
+    }
+}

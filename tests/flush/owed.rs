@@ -45,7 +45,7 @@ fn a_log_that_someone_else_renames_deletes_or_empties_meanwhile_is_named() {
     let empty = |log: &Path| drop(OpenOptions::new().write(true).truncate(true).open(log).expect("it is emptied"));
     let cases: [(&str, Disturb<'_>); 4] = [
         ("renamed or deleted", &rename),
-        ("replaced while it was looked at", &replace),
+        ("renamed or deleted", &replace),
         ("renamed or deleted", &delete),
         ("emptied", &empty),
     ];

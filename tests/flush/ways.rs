@@ -1,7 +1,9 @@
 //! Exit code 0 promises the same whatever limits a log has and however its writer lets go of it.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use super::{flushed, report};
 use crate::closed::rotated;
@@ -113,4 +115,57 @@ fn what_logrotate_left_goes_before_the_log_in_the_round_of_each() {
     flushed(&sandbox, &[]).expect(0);
     assert_stored(&sandbox, &contents);
     assert!(sandbox.files("log").is_empty(), "{:?}", sandbox.files("log"));
+}
+
+#[test]
+fn what_a_writer_notes_of_being_asked_is_no_reason_to_ask_it_again() {
+    for args in [&[][..], &["--final", "--deadline", "40s"]] {
+        let sandbox = Sandbox::new();
+        let (log, asked) = (sandbox.log("error.log"), sandbox.path("asked"));
+        let logs = sandbox.log("*.log").display().to_string();
+        let (writer, pid) = restarts_gracefully(&log);
+        let ask = format!("echo >>'{}'; kill -USR1 {pid}", asked.display());
+        sandbox.config_file_verbatim(&format!(
+            "[[logs]]\npaths = {logs:?}\nwriter = \"command\"\ncommand = [\"/bin/sh\", \"-c\", {ask:?}]\n"
+        ));
+        let ended = flushed(&sandbox, args);
+        let times = std::fs::read_to_string(&asked).unwrap_or_default().lines().count();
+        drop(writer);
+        ended.expect(0);
+        assert_eq!(times, 1, "{args:?}: how often it was asked");
+        let streams = proof::streams(proof::of_directory(&sandbox.path("store")));
+        let stored: Vec<u8> = streams.into_values().flatten().flat_map(|one| one.raw).collect();
+        assert_eq!(String::from_utf8_lossy(&stored), "started\ngraceful restart\n", "{args:?}");
+    }
+}
+
+/// A writer that opens its log anew when it is asked to, and notes that there, as Apache does; and its id.
+fn restarts_gracefully(log: &Path) -> (Ends, u32) {
+    let script = "import os, signal, sys\n\
+        def note(text):\n\
+        \x20global fd\n\
+        \x20fd = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)\n\
+        \x20os.write(fd, text)\n\
+        def again(*_):\n\
+        \x20os.close(fd)\n\
+        \x20note(b'graceful restart\\n')\n\
+        note(b'started\\n')\n\
+        signal.signal(signal.SIGUSR1, again)\n\
+        print(flush=True)\n\
+        while True: signal.pause()\n";
+    let child = Command::new("python3").args(["-c", script]).arg(log).stdout(Stdio::piped()).spawn();
+    let mut child = child.expect("python3: install it");
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut [0]).expect("it has begun");
+    let pid = child.id();
+    (Ends(child), pid)
+}
+
+/// A process that ends with the test.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

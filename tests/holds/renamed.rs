@@ -195,6 +195,27 @@ fn what_nobody_can_find_any_more_is_doubted_once_and_a_flush_does_not_say_0() {
 }
 
 #[test]
+fn what_a_writer_writes_to_its_log_in_another_directory_is_taken_whatever_that_is_called_there() {
+    let scene = scene();
+    let mut content = String::new();
+    append_lines(&scene.log(), &mut content, 0..2000);
+    let writer = Holds::open(">>", &scene.log());
+    scene.run().quiet();
+    let elsewhere = scene.sandbox.log("old").join(".x");
+    std::fs::create_dir(scene.sandbox.log("old")).expect("a directory");
+    std::fs::rename(scene.log(), &elsewhere).expect("a rename");
+    append_lines(&elsewhere, &mut content, 2000..2100);
+    let told = scene.run().expect(0).stderr;
+    assert!(told.contains("still writes to the file that was this log"), "{told}");
+    append_lines(&scene.log(), &mut content, 2100..2101);
+    scene.run().expect(0);
+    drop(writer);
+    std::fs::remove_dir_all(scene.sandbox.log("old")).expect("it is taken");
+    scene.run().expect(0);
+    scene.assert_all(&content);
+}
+
+#[test]
 fn an_emptied_log_is_told_by_a_flush_before_anything_new_is_in_it() {
     let scene = scene();
     let _writer = Holds::open(">>", &scene.log());

@@ -64,6 +64,15 @@ fn a_success_of_a_time_that_is_still_to_come_is_not_fresh() {
     success_in(73 * 365 * 86_400);
     let (code, text) = probe(&sandbox, &["--max-age", "2h"]);
     assert!(code == 2 && text.contains("CRITICAL - the clock was set back: by it, the last success is "), "{text}");
+    let record = std::fs::read_to_string(sandbox.path("state/last.json")).expect("a record");
+    let mut record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    (record["last"]["exit_code"], record["last"]["finished"]) = (1.into(), record["success"]["at"].clone());
+    std::fs::write(sandbox.path("state/last.json"), record.to_string()).expect("a record");
+    let status = sandbox.run(["status"]).text();
+    for line in ["last run: run, ended ", "last success: "] {
+        let told = status.lines().find(|told| told.starts_with(line)).unwrap_or_default();
+        assert!(told.contains(" (which is still to come, in ") && told.contains("the clock was set back"), "{status}");
+    }
     success_in(3600);
     let (code, text) = probe(&sandbox, &["--max-age", "2h"]);
     assert!(code == 1 && text.contains(" | age=U;;7200;0"), "{text}");

@@ -100,10 +100,13 @@ fn metadata_that_is_not_what_was_shipped_is_named_piece_by_piece() {
         assert!(said.code == 1 && what.contains(told), "{name}: {what}");
         assert!(!what.contains('\u{1b}'), "{what:?}");
     }
-    let (sandbox, shipped) = six();
-    edit(&shipped[2], |metadata| drop(metadata.remove("lines")));
-    let said = verify(&sandbox, &["--deep"]);
-    assert!(said.what("damaged").contains("lines missing from its metadata"), "{}", said.what("damaged"));
+    for name in ["lines", "host", "path"] {
+        let (sandbox, shipped) = six();
+        edit(&shipped[2], |metadata| drop(metadata.remove(name)));
+        let said = verify(&sandbox, &["--deep"]);
+        let what = said.what("damaged");
+        assert!(said.code == 1 && what.contains(&format!("{name} missing from its metadata")), "{what}");
+    }
 }
 
 #[test]
@@ -167,6 +170,18 @@ fn notices_of_the_machine_are_passed_on_and_fail_nothing() {
     assert!(verify(&sandbox, &["--deep"]).what("notice").contains("of a later version\u{fffd}"));
     let ended = sandbox.run(["verify", "--deep"]).expect(0);
     assert!(ended.text().ends_with("; see also: 2 notices\n"), "{}", ended.text());
+    // From the listing alone they are known of few segments, too.
+    let said = verify(&sandbox, &[]);
+    assert_eq!((said.code, said.found()), (0, vec![("notice", Some((2, 2))), ("notice", Some((5, 5)))]));
+    assert_eq!((&said.json["notices_asked"], &said.json["mode"]), (&6.into(), &"listing".into()));
+    assert!(sandbox.run(["verify"]).expect(0).stderr.contains("notice: web on i-0abc, stream "));
+    // Of many, the latest; what was not asked is said, on the page too.
+    Stream::new("db", "i-0abc").plant(&sandbox, 20, (0..120).map(|number| number % 24));
+    let page = sandbox.path("page.html");
+    let ended = sandbox.run(["verify", "--html", &page.display().to_string()]).expect(0);
+    let told = "notices: 2 of 126 segments were asked, the latest of their streams; --deep asks all";
+    assert!(ended.text().contains(&format!("\n{told}\n")), "{}", ended.text());
+    assert!(fs::read_to_string(page).expect("a page").contains(told));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn where_the_store_is_away_no_older_page_stays_and_the_document_says_so() {
         let said = super::planted::verify(&sandbox, &[]);
         assert_eq!((said.code, said.found()), (1, vec![("unlisted", None)]));
         let ended = sandbox.run(["verify"]).expect(1);
-        assert!(ended.stderr.ends_with("logferry: not proved: 1 listing that failed\n"), "{}", ended.stderr);
+        assert!(ended.stderr.ends_with("logferry: not proved: 1 listing that is not whole\n"), "{}", ended.stderr);
         if told == "is a symbolic link" {
             fs::rename(sandbox.path("store"), sandbox.path("gone")).expect("it is moved");
         }
@@ -80,6 +80,10 @@ fn a_page_fits_the_paper_that_it_is_printed_on() {
     // Columns share the width of a page that lies on its side, instead of running over its edge.
     assert!(page.contains("@page{size:landscape") && print.contains("table{width:100%;table-layout:fixed"), "{print}");
     assert!(print.contains("td{min-width:0"), "{print}");
+    // Figures of many columns are smaller there, so that they don't touch.
+    assert!(!page.contains("<table class=\"wide\">") && print.contains(".wide td:not(.n)"), "{print}");
+    Stream::new("web", "i-0def").plant(&sandbox, 22, 7..9);
+    assert!(self::page(&sandbox, 0).contains("<table class=\"wide\">"));
 }
 
 #[test]
@@ -184,10 +188,13 @@ fn verdict(streams: &[logferry::model::proof::laws::Stream<'_>]) -> logferry::mo
         store: "s3://logs/fleet".to_owned(),
         at: super::planted::at(30, 23),
         window: Window::default(),
+        longest: None,
         amount: Amount::None,
         services,
         totals,
         read: verdict::ReadBack::default(),
+        asked: 0,
+        unasked: None,
         foreign: 0,
         findings: Vec::new(),
     }

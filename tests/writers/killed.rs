@@ -62,7 +62,7 @@ fn configure(sandbox: &Sandbox, appended: Appended) {
         Appended::WithHoles => "writer = \"signal\"\nsignal = \"USR1\"\nprocess = \"nginx\"\n",
     };
     let sets = [
-        "settle = \"30ms\"\n".to_owned(),
+        "settle = \"200ms\"\n".to_owned(),
         set(&["haproxy.log"], ""),
         set(&["access.log"], nginx),
         set(&["one.log", "many.log", "restarted.log"], more),

@@ -3,31 +3,23 @@
 //! How it fails: an object that doesn't arrive is tried again, then named; after a row of failures that only a store in
 //! trouble has, the rest is not asked for any more, and counted.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+mod reader;
 
-use super::{body, side_by_side};
-use crate::model::key::ObjectKey;
+use super::super::side_by_side;
 use crate::model::names::Seq;
-use crate::model::problem;
 use crate::model::proof::chain::{self, Joint, Link};
 use crate::model::proof::laws::{Seen, Stream, Window};
-use crate::model::proof::object::{Body, Facts, Judged};
+use crate::model::proof::object::{Body, Judged};
 use crate::model::proof::progress::Progress;
 use crate::model::proof::sample::{self, Amount};
 use crate::model::proof::verdict::{ReadBack, many};
 use crate::model::proof::{Finding, Kind};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::sys::random;
+use reader::Reader;
 
 /// How many results are held at once.
 const BATCH: usize = 2048;
-
-/// How often an object is begun that breaks off on its way.
-const TRIES: u32 = 3;
-
-/// How long it waits between two tries.
-const BETWEEN: Duration = Duration::from_millis(300);
 
 /// What to do about a chain that is broken.
 const BROKEN: &str = "one of the two was replaced, or that machine's state directory was set back to an earlier time: keep both \
@@ -85,7 +77,7 @@ pub fn read(store: &dyn Store, streams: &[Stream<'_>], window: &Window, amount: 
     let seed = random::bytes().map_or(1, u64::from_le_bytes);
     let tasks = tasks(streams, window, amount, seed);
     progress.begin(tasks.len() as u64);
-    let reader = Reader { store, progress, row: AtomicU32::new(0), most: AtomicU32::new(u32::MAX) };
+    let reader = Reader::new(store, progress);
     let mut joiner = Joiner { streams, last: None, deep: Deep::default(), given_up: 0 };
     joiner.deep.read.chosen = tasks.len() as u64;
     for batch in tasks.chunks(BATCH) {
@@ -113,79 +105,6 @@ fn tasks<'l>(streams: &[Stream<'l>], window: &Window, amount: Amount, seed: u64)
         tasks.push(Task { place, seen, before });
     }
     tasks
-}
-
-/// Reads single objects, until the store counts as at fault.
-struct Reader<'s> {
-    store: &'s dyn Store,
-    progress: &'s Progress,
-    /// How many failed, one after another.
-    row: AtomicU32,
-    /// How many may.
-    most: AtomicU32,
-}
-
-impl Reader<'_> {
-    fn outcome(&self, task: &Task<'_>) -> Outcome {
-        if self.row.load(Ordering::Relaxed) >= self.most.load(Ordering::Relaxed) {
-            return Outcome::GivenUp;
-        }
-        let examined = self.examine(task);
-        self.progress.done();
-        match examined {
-            Ok(examined) => {
-                self.row.store(0, Ordering::Relaxed);
-                Outcome::Read(Box::new(examined))
-            }
-            Err(error) => {
-                if let Some(most) = error.kind.objects_in_doubt() {
-                    self.row.fetch_add(1, Ordering::Relaxed);
-                    self.most.store(most, Ordering::Relaxed);
-                }
-                Outcome::Unread { why: problem::chain(&error), hint: error.kind.hint() }
-            }
-        }
-    }
-
-    fn examine(&self, task: &Task<'_>) -> Result<Examined, StoreError> {
-        let (key, leaf) = (task.seen.key(), task.seen.leaf());
-        let described = self.store.describe(&key)?;
-        let body = self.body(&key, described.size)?;
-        let facts = Facts(&described.metadata);
-        let before = task.before.map_or(Before::NotAsked, |seen| self.ask(seen));
-        let link = facts.link(leaf, Some(&body));
-        Ok(Examined { link, before, judged: facts.judge(leaf, &body), notices: facts.notices(), body })
-    }
-
-    /// Asks what an object says of itself.
-    fn ask(&self, seen: &dyn Seen) -> Before {
-        let nothing = |why: String, hint| Before::Nothing { why, hint };
-        match self.store.describe(&seen.key()) {
-            Err(error) => nothing(format!("could not be asked: {}", problem::chain(&error)), error.kind.hint()),
-            Ok(described) => match Facts(&described.metadata).link(seen.leaf(), None) {
-                link if link.makes_sense() => Before::Says(link),
-                _ => nothing("has metadata that make no sense".to_owned(), Some("read it back too: --deep")),
-            },
-        }
-    }
-
-    /// Reads a body; one that breaks off on its way is begun again.
-    fn body(&self, key: &ObjectKey, size: u64) -> Result<Body, StoreError> {
-        let mut tried = 0;
-        loop {
-            match body::read(self.store.open(key)?, size, self.progress) {
-                Ok(body) => return Ok(body),
-                Err(error) => {
-                    tried += 1;
-                    if tried == TRIES {
-                        return Err(StoreError::broken_off(key, error));
-                    }
-                    log::info!("{key}: try {tried} broke off: {error}");
-                    std::thread::sleep(BETWEEN * tried);
-                }
-            }
-        }
-    }
 }
 
 /// Joins what came of the objects, in their order.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::side_by_side;
+use super::super::side_by_side;
 use crate::model::key::ObjectKey;
 use crate::model::names::Instance;
 use crate::model::proof::expected::{Newest, folded};

@@ -13,7 +13,7 @@ use crate::ec2::{self, Want};
 use crate::model::facts::Facts;
 use crate::model::meter::Meter;
 use crate::model::problem::{Effect, Problem};
-use crate::model::segment::{Identity, SealedSegment, Segment};
+use crate::model::segment::{Ended, Identity, SealedSegment, Segment};
 use crate::model::timetable::Timetable;
 use crate::report::Report;
 use crate::rotate::discover::{self, Discovery};
@@ -49,6 +49,9 @@ pub(super) struct Passes<'a> {
     report: Report,
     /// What was there when it began and is not sealed.
     owed: Owed,
+    /// Logs whose writers were asked to open them anew, and did. What the asking itself has them write (Apache notes each graceful
+    /// restart in its `error.log`) is no reason to ask again: a flush would never come to its end, and restart a busy server each time.
+    asked: HashSet<PathBuf>,
     /// The logs that the meter knows as found and not as taken: a pass may find them again.
     found: HashSet<Identity>,
     /// Why logs were not taken that the next pass tries again, as long as there is time to look at the logs.
@@ -90,6 +93,7 @@ impl<'a> Passes<'a> {
             goes_on: HashSet::new(),
             report: Report::of_problems(work.started, Vec::new()),
             owed: Owed::default(),
+            asked: HashSet::new(),
             found: HashSet::new(),
             not_taken: Vec::new(),
             not_shipped: Vec::new(),
@@ -258,9 +262,15 @@ impl<'a> Passes<'a> {
             let known = recovered.blocked.clone();
             let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take).to_the_end();
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
+            let rotation = rotation.not_asking_again(self.asked.clone());
             let mut hand_over = |sealed| dock.add(sealed);
             let outcome = rotation.handing_over(&mut hand_over).run(&mut recovered, discovery);
             self.discharge(&outcome);
+            let were_asked = outcome
+                .sealed
+                .iter()
+                .filter(|sealed| sealed.segment.way.asks() && sealed.seal.ended == Ended::Released);
+            self.asked.extend(were_asked.map(|sealed| sealed.segment.path.clone()));
             let Outcome { sealed, problems, no_room, stopped, blocked, more, current, nothing_new: _, limited: _ } =
                 outcome;
             taken.took |= !sealed.is_empty();

@@ -12,6 +12,7 @@ use crate::archive::label::Services;
 use crate::archive::streams::Marks;
 use crate::cli::Grep;
 use crate::model::names::{Instance, Service, StreamId};
+use crate::model::printable::printable_lines;
 
 /// What is printed of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -213,7 +214,7 @@ impl<W: Write> OfStream<'_, '_, W> {
             return output.write_all(b"\n");
         }
         let text = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text));
-        writeln!(output, "{}", text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}"))
+        writeln!(output, "{}", printable_lines(&text))
     }
 
     fn print_json(&mut self, role: Role, index: usize, number: Option<u64>, line: &[u8]) -> io::Result<()> {

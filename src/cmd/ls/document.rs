@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Entry;
 use crate::archive::sums::{By, Group, Sum, Sums};
-use crate::archive::{Looked, Selection};
+use crate::archive::{Extent, Looked, Selection};
 use crate::model::key::ObjectKey;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::spool::Stays;
@@ -31,6 +31,8 @@ struct Segment<'e> {
     key: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stays: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     details: Option<Said<'e>>,
 }
@@ -94,6 +96,10 @@ struct Rest {
     foreign: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     copies: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notices_asked: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_looked_at_before: Option<String>,
 }
 
 impl Document {
@@ -107,7 +113,7 @@ impl Document {
         if self.by.is_some() {
             return Ok(());
         }
-        let Entry { leaf, bytes, key, stays, details } = entry;
+        let Entry { leaf, bytes, key, stays, details, notice } = entry;
         let said = details.map(|details| Said {
             raw_bytes: details.raw,
             lines: details.lines,
@@ -127,6 +133,7 @@ impl Document {
             bytes: *bytes,
             key: key.as_ref().map(ObjectKey::as_str),
             stays: stays.map(|stays| if stays == Stays::Waits { "waits" } else { "kept" }),
+            notice: *notice,
             details: said,
         };
         self.line(&segment, to)
@@ -137,7 +144,13 @@ impl Document {
         Ok(serde_json::to_writer(to, line)?)
     }
 
-    pub(super) fn end(mut self, sums: &Sums, selection: Option<&Selection>, to: &mut impl Write) -> io::Result<()> {
+    pub(super) fn end(
+        mut self,
+        sums: &Sums,
+        asked: Option<usize>,
+        selection: Option<&Selection>,
+        to: &mut impl Write,
+    ) -> io::Result<()> {
         for (group, sum) in &sums.groups {
             self.line(&Summed { group: named(group), sum: numbers(sum) }, to)?;
         }
@@ -148,7 +161,11 @@ impl Document {
         let (services, instances) = sums.names();
         let total = Total { services, instances, sum: numbers(&sums.total) };
         let (foreign, copies) = selection.map(|selection| (selection.foreign, selection.copies)).unzip();
-        let rest = Rest { total, looked, foreign, copies };
+        let not_looked_at_before = selection.and_then(|selection| match selection.before {
+            Extent::Whole => None,
+            Extent::Since(since) => Some(since.to_second()),
+        });
+        let rest = Rest { total, looked, foreign, copies, notices_asked: asked, not_looked_at_before };
         let rest = serde_json::to_string(&rest)?;
         writeln!(to, "\n],{}", rest.strip_prefix('{').unwrap_or(&rest))
     }

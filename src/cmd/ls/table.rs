@@ -45,13 +45,16 @@ impl Table {
         if !self.with_lines {
             return Ok(());
         }
-        let Entry { leaf, bytes, stays, details, .. } = entry;
+        let Entry { leaf, bytes, stays, details, notice, .. } = entry;
         let (service, instance) = (padded(&leaf.service.to_string(), self.services), leaf.instance.as_str());
         let (first, last, instances) = (leaf.first.to_second(), leaf.last.to_second(), self.instances);
         let (stream, seq) = (leaf.stream, leaf.seq);
         write!(to, "{service}  {first}  {last}  {instance:instances$}  {stream}-{seq}  {bytes:>12}")?;
         if let Some(details) = details {
             write_details(details, to)?;
+        }
+        if let Some(notice) = notice {
+            write!(to, "  notice: {notice}")?;
         }
         match stays {
             Some(Stays::Waits) => writeln!(to, "  waits"),
@@ -60,12 +63,14 @@ impl Table {
         }
     }
 
-    pub(super) fn end(&self, sums: &Sums, to: &mut impl Write) -> io::Result<()> {
+    /// What is below the lines; `unasked` says of what no notices are shown.
+    pub(super) fn end(&self, sums: &Sums, unasked: Option<&str>, to: &mut impl Write) -> io::Result<()> {
         if !self.with_lines {
             self.groups(sums, to)?;
         }
         if self.with_total {
             writeln!(to, "{}", self.total(sums))?;
+            unasked.map_or(Ok(()), |unasked| writeln!(to, "{unasked}"))?;
         }
         Ok(())
     }

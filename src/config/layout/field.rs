@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use crate::config::section::nearest;
 use crate::model::facts::Facts;
 use crate::model::names::{Instance, Service, encoded};
+use crate::model::printable::is_hidden;
 use crate::model::time::Moment;
 
 /// The longest key of a tag (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>).
@@ -72,7 +73,7 @@ impl Field {
         if let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == name) {
             return Ok(field.clone());
         }
-        let (names, name) = (FIELDS.map(|(name, _)| name), name.replace(char::is_control, "\u{fffd}"));
+        let (names, name) = (FIELDS.map(|(name, _)| name), name.replace(is_hidden, "\u{fffd}"));
         let meant = nearest(&name, &names).map_or(String::new(), |meant| format!("did you mean {{{meant}}}? "));
         let all = names.map(|name| format!("{{{name}}}")).join(" ");
         Err(format!("{{{name}}} is not known; {meant}there are {all} {{tag:KEY}}"))

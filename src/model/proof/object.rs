@@ -78,9 +78,14 @@ const SHIPPED_SO: &str = "it has the bytes that were shipped: look at the disk a
 const REWRITTEN: &str = "something else wrote it or its metadata: find out what (the store's access log), and restore it from \
                          another copy";
 
-/// The metadata that every object has that this program shipped.
-const NEEDED: [&str; 12] =
-    ["format", "instance", "service", "stream", "seq", "offset", "length", "lines", "first", "last", "sha256", "ended"];
+/// The metadata that every object has that this program shipped, in whatever version.
+const NEEDED: [&str; 14] = [
+    "format", "host", "instance", "path", "service", "stream", "seq", "offset", "length", "lines", "first", "last",
+    "sha256", "ended",
+];
+
+/// How many characters of a text are shown: a notice is whole in that.
+const LONGEST: usize = 200;
 
 /// What an object says of itself.
 pub struct Facts<'m>(pub &'m BTreeMap<String, String>);
@@ -119,6 +124,13 @@ impl<'m> Facts<'m> {
         // What a later version may write is told as it is.
         let told = if noted.is_empty() && !text.is_empty() { vec![shown(text)] } else { noted };
         cut.into_iter().chain(told).collect()
+    }
+
+    /// The same as it stands there, on one line: `interrupted,truncated@20261121T005959Z`.
+    pub fn notice(&self) -> Option<String> {
+        let cut = self.get("ended").filter(|ended| *ended == "interrupted");
+        let told: Vec<&str> = cut.into_iter().chain(self.get(NOTICE)).collect();
+        (!told.is_empty()).then(|| shown(&told.join(",")))
     }
 
     /// What the chain needs of it. `body` is what was read, where anything was.
@@ -239,7 +251,7 @@ fn noted(Noted { kind, at, bytes }: &Noted) -> String {
 
 /// What someone else may have written, for a terminal.
 pub(super) fn shown(said: &str) -> String {
-    printable(&said.chars().take(100).collect::<String>())
+    printable(&said.chars().take(LONGEST).collect::<String>())
 }
 
 fn or_missing(said: Option<&str>) -> String {

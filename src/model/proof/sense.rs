@@ -29,9 +29,10 @@ pub(super) fn nonsense(metadata: &BTreeMap<String, String>) -> Vec<String> {
     let digests = DIGESTS.into_iter().filter_map(there).filter(|(_, text)| Digest::parse(text).is_none());
     let is_end = |text: &str| ENDS.iter().any(|end| end.to_string() == text);
     let ended = there("ended").filter(|(_, text)| !is_end(text));
+    let texts = ["host", "path"].into_iter().filter_map(there).filter(|(_, text)| text.is_empty());
     let told =
         |(name, text): (&str, &str)| format!("{name} is {:?} in its metadata, which makes no sense", shown(text));
-    numbers.chain(digests).chain(ended).map(told).collect()
+    numbers.chain(digests).chain(ended).chain(texts).map(told).collect()
 }
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ mod tests {
             ("sha256", &digest),
             ("previous", &digest),
             ("ended", "continued"),
+            ("host", "x"),
         ] {
             assert_eq!(nonsense(&fields(name, text)), [""; 0], "{name}");
         }
@@ -63,6 +65,7 @@ mod tests {
             ("sha256", &digest[1..]),
             ("previous", "none"),
             ("ended", "Released"),
+            ("host", ""),
         ] {
             let told = nonsense(&fields(name, text));
             assert!(told.len() == 1 && told[0].starts_with(name), "{name} {text}: {told:?}");

@@ -1,6 +1,7 @@
 //! What a verification came to: what was looked at, how, and what was found.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -69,6 +70,8 @@ pub struct Verdict {
     pub at: Moment,
     /// What time was asked for.
     pub window: Window,
+    /// How long a segment lasts at the most, where somebody has said so: what began earlier was not looked at.
+    pub longest: Option<Duration>,
     /// How much was to be read.
     pub amount: Amount,
     /// What there is, service by service.
@@ -77,6 +80,10 @@ pub struct Verdict {
     pub totals: Totals,
     /// What was read back.
     pub read: ReadBack,
+    /// How many segments were asked whether they tell of something that is missing, where none was to be read.
+    pub asked: usize,
+    /// What was not asked, as a sentence.
+    pub unasked: Option<String>,
     /// Objects that are not ours, which nobody looked at.
     pub foreign: u64,
     /// What was found, gravest first.
@@ -143,8 +150,11 @@ impl Verdict {
             0 => String::new(),
             bare => format!(", but for the place of {}", many(bare as u64, "object")),
         };
-        let listed =
-            format!("proved{but}: {} in {} without a gap", many(segments, "segment"), many(streams as u64, "stream"));
+        let given = self.longest.map_or(String::new(), |longest| {
+            format!(", given that no segment lasts longer than {}", humantime::format_duration(longest))
+        });
+        let (segments, streams) = (many(segments, "segment"), many(streams as u64, "stream"));
+        let listed = format!("proved{but}{given}: {segments} in {streams} without a gap");
         let ReadBack { objects, bytes, .. } = self.read;
         let read = match self.amount {
             Amount::None => String::new(),

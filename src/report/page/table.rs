@@ -11,6 +11,9 @@ use crate::model::size;
 /// How many shades there are.
 const SHADES: u32 = 6;
 
+/// From how many columns on their figures must be smaller on paper, not to touch each other.
+const MANY: usize = 36;
+
 /// What stands above a table.
 pub(super) struct Caption<'c> {
     /// What links lead to.
@@ -29,7 +32,9 @@ pub(super) fn table<'r>(
     let rows: Vec<_> = rows.collect();
     let most = rows.iter().flat_map(|(_, row)| &row.cells).map(|cell| cell.bytes).max().unwrap_or(0);
     let (id, text) = (caption.id.map_or(String::new(), |id| format!(" id=\"{id}\"")), escaped(caption.text));
-    let _ = writeln!(page, "<div class=\"scroll\" role=\"region\" aria-label=\"{text}\" tabindex=\"0\"><table{id}>");
+    let class = if scale.columns > MANY { " class=\"wide\"" } else { "" };
+    let _ =
+        writeln!(page, "<div class=\"scroll\" role=\"region\" aria-label=\"{text}\" tabindex=\"0\"><table{id}{class}>");
     let _ = writeln!(page, "<caption>{text}</caption>");
     heads(page, scale);
     page.push_str("<tbody>\n");

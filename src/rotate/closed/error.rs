@@ -106,6 +106,7 @@ impl From<NotClaimed> for NotTaken {
             NotClaimed::Nothing => Self::Nothing,
             // It was sound when it was found: somebody, logrotate perhaps, is at work on it.
             NotClaimed::Refused(what) => Self::Waits { what, hint: None },
+            NotClaimed::Replaced => Self::gone(),
             NotClaimed::Failed(failure) => Self::Failed(failure),
         }
     }

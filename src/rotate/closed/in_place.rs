@@ -37,7 +37,7 @@ impl Closed<'_, '_> {
             _ => self.in_place(&wanted),
         };
         if is_closed && matches!(taken, Ok(()) | Err(NotTaken::Nothing)) {
-            self.is_over(&wanted)?;
+            self.is_over(&wanted, Search::Over)?;
         }
         taken
     }
@@ -82,11 +82,11 @@ impl Closed<'_, '_> {
         self.rotation.problem(Problem::new(Effect::Noted, wanted.log, what).hint(HAVE_IT_REOPEN));
     }
 
-    /// Takes note that a file is not looked for any more, though it is there.
-    pub(super) fn is_over(&mut self, wanted: &Wanted<'_>) -> Result<()> {
+    /// Takes note that a file is not looked for any more: it stays, or is about to be removed.
+    pub(super) fn is_over(&mut self, wanted: &Wanted<'_>, search: Search) -> Result<()> {
         for sealed in self.rotation.spool.standings()?.sought() {
             if sealed.segment.source.file.is_same_but_for_device(&wanted.identity) {
-                self.rotation.spool.remember_file(&sealed, Search::Over)?;
+                self.rotation.spool.remember_file(&sealed, search)?;
             }
         }
         Ok(())

@@ -59,7 +59,7 @@ impl Closed<'_, '_> {
 }
 
 /// How a file is compressed that had that name: only rotated ones are unpacked.
-pub(super) fn packing_of(name: &OsStr) -> Packing {
+pub(in crate::rotate) fn packing_of(name: &OsStr) -> Packing {
     match family::read(name) {
         Name::Rotated(Rotated { packing, .. }) => packing,
         Name::Plain | Name::Aside(_) => Packing::None,

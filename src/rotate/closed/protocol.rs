@@ -35,7 +35,7 @@ use crate::rotate::known::Start;
 use crate::rotate::leftovers::split;
 use crate::rotate::next::Beginning;
 use crate::rotate::packed::Packed;
-use crate::spool::Part;
+use crate::spool::{Part, Search};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
@@ -73,7 +73,7 @@ impl Closed<'_, '_> {
         let is_plain = wanted.rotated.is_some_and(|rotated| rotated.packing == Packing::None);
         match is_plain && segment.source.from >= wanted.size {
             true => {
-                self.is_over(wanted)?;
+                self.is_over(wanted, Search::Removed)?;
                 Ok(self.remove_taken(&dir, &segment)?)
             }
             false => self.carry_out(segment, &dir, &log),
@@ -139,8 +139,9 @@ impl Closed<'_, '_> {
     pub(super) fn start(&mut self, wanted: &Wanted<'_>, log: &File) -> Result<Start> {
         let start = self.rotation.start(wanted.log, log)?;
         let (Some(rotated), None) = (wanted.rotated, &start.before) else { return Ok(start) };
-        let Wanted { path, modified, .. } = *wanted;
-        self.rotation.start_of_copy(wanted.log, &Packed { path, file: log, packing: rotated.packing, modified })
+        let Wanted { path, modified, identity, .. } = *wanted;
+        let packed = Packed { path, file: log, packing: rotated.packing, modified };
+        self.rotation.start_of_copy(wanted.log, identity, &packed)
     }
 
     /// From the claim to the seal.
@@ -196,7 +197,7 @@ impl Closed<'_, '_> {
         if (after.size, after.modified) != (before.size, before.modified) {
             return Err(NotTaken::Waits { what: "it was changed while it was copied".to_owned(), hint: None });
         }
-        self.require_nothing_made_of_it(dir, &own, log)?;
+        self.require_nothing_made_of_it(dir, claimed, log)?;
         match claim::standing(dir, claimed, log)? {
             Standing::Claimed => {
                 self.forget_file(segment)?;
@@ -273,6 +274,6 @@ pub(in crate::rotate) fn seal_unlinked(rotation: &mut Rotation<'_>, part: Part, 
     let sealed = rotation.spool.seal(part, modified, Ended::Released)?;
     let (path, length, name) = (&sealed.segment.path, sealed.seal.length, sealed.segment.name);
     log::info!("{}: {length} bytes, sealed as {name}", path.display());
-    rotation.outcome.sealed.push(sealed);
-    Ok(())
+    rotation.outcome.sealed.push(sealed.clone());
+    rotation.stands_for_itself(&sealed)
 }

@@ -14,16 +14,16 @@ impl Closed<'_, '_> {
         its.try_for_each(|sealed| self.rotation.spool.forget_file(sealed.segment.name))
     }
 
-    /// Takes note that nothing more is in the file that a segment was to be the rest of.
+    /// Takes note that nothing more is in the file that a segment was to be the rest of, before that is removed.
     pub(super) fn end_search(&self, segment: &Segment) -> Result<()> {
         let sought = self.rotation.spool.standings()?.sought();
         let mut its = sought.iter().filter(|sealed| is_rest_of(segment, sealed));
-        its.try_for_each(|sealed| self.rotation.spool.remember_file(sealed, Search::Over))
+        its.try_for_each(|sealed| self.rotation.spool.remember_file(sealed, Search::Removed))
     }
 }
 
 /// Whether a segment is what was left of the file of an earlier one: the same file, or what it was compressed to.
-fn is_rest_of(segment: &Segment, earlier: &SealedSegment) -> bool {
+pub(in crate::rotate) fn is_rest_of(segment: &Segment, earlier: &SealedSegment) -> bool {
     let same = segment.source.file.is_same_but_for_device(&earlier.segment.source.file);
     let from = segment.source.from;
     let given = match earlier.seal.in_place.and_then(|in_place| in_place.give) {

@@ -14,19 +14,28 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Closed;
 use super::error::NotTaken;
 use crate::model::family::{self, Name, Packing, Rotated};
+use crate::model::segment::ClaimedName;
 use crate::sys::dir::Dir;
-use crate::sys::failure::Failure;
+use crate::sys::failure::{Context, Failure};
+use crate::sys::file::Status;
 use crate::sys::lease::{self, Writers};
+use crate::sys::readers;
 use crate::unpack::{self, Unsound};
 
-/// How long a compressor may need from opening a file to making the one that it compresses it to. One that opened a file
-/// before it was claimed goes on with it. Who only reads it (`tail -f`) makes none.
-const UNTIL_IT_SHOWS: Duration = Duration::from_millis(50);
+/// How long a compressor may need from opening a file to making the one that it compresses it to, on a busy machine. One that
+/// opened a file before it was claimed goes on with it.
+const UNTIL_IT_SHOWS: Duration = Duration::from_secs(2);
+
+/// The same where all who have it open stand at its end, or can't be looked into: who only follows it (`tail -f`) makes none.
+const WHERE_NOBODY_BEGINS: Duration = Duration::from_millis(50);
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What a compressed file is to one that is not.
 enum Twin {
@@ -51,12 +60,18 @@ impl Closed<'_, '_> {
         }
     }
 
-    /// Fails where something is being made of a file that was claimed from that name.
-    pub(super) fn require_nothing_made_of_it(&self, dir: &Dir, own: &OsStr, log: &File) -> Result<(), NotTaken> {
-        let Name::Rotated(rotated) = family::read(own) else { return Ok(()) };
+    /// Fails where something is being made of a file that was claimed from its own name.
+    pub(super) fn require_nothing_made_of_it(
+        &self,
+        dir: &Dir,
+        claimed: &ClaimedName,
+        log: &File,
+    ) -> Result<(), NotTaken> {
+        let Some((_, own)) = ClaimedName::parse(claimed.as_os_str()) else { return Ok(()) };
+        let Name::Rotated(rotated) = family::read(&own) else { return Ok(()) };
         let made = rotated.made_of_it();
-        if !made.is_empty() && lease::is_open_elsewhere(log) {
-            std::thread::sleep(UNTIL_IT_SHOWS);
+        if !made.is_empty() {
+            wait_for_compressor(dir, claimed, log, &made)?;
         }
         for (name, packing) in made {
             self.require_not_made(dir, log, name, packing)?;
@@ -93,6 +108,32 @@ impl Closed<'_, '_> {
             Err(Unsound::Stopped) => Err(NotTaken::Stopped),
         }
     }
+}
+
+/// Waits while somebody has a claimed file open who may be about to make one of these of it.
+fn wait_for_compressor(
+    dir: &Dir,
+    claimed: &ClaimedName,
+    log: &File,
+    made: &[(OsString, Packing)],
+) -> Result<(), Failure> {
+    let path = dir.path_of(claimed.as_os_str());
+    let Status { identity, size, .. } = Status::of_file(log).doing("look at", &path)?;
+    let begun = Instant::now();
+    while lease::is_open_elsewhere(log) {
+        for (name, _) in made {
+            if dir.look(name)?.is_some() {
+                return Ok(());
+            }
+        }
+        let begins = readers::readers(&[(&path, identity)]).iter().any(|reader| reader.at < size);
+        let long_enough = if begins { UNTIL_IT_SHOWS } else { WHERE_NOBODY_BEGINS };
+        if begun.elapsed() >= long_enough {
+            return Ok(());
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
 }
 
 fn packed_one(name: &OsStr) -> Option<Rotated> {

@@ -6,7 +6,7 @@ use super::gap::{self, Stretch};
 use super::writers::{self, Refusal};
 use super::{Begun, InUse, Next, NotTaken, Owing, Places, giving, reading};
 use crate::model::in_place::{Head, Reach};
-use crate::model::problem::{Cause, Effect, Problem};
+use crate::model::problem::Cause;
 use crate::model::way::{Holes, Way};
 use crate::rotate::claim::{self, NotClaimed};
 use crate::rotate::discover::Found;
@@ -41,8 +41,8 @@ impl Places<'_, '_> {
                 self.not_taken(found.path, NotTaken::Failed(failure));
                 None
             }
-            Err(error @ NotClaimed::Refused(_)) => {
-                self.rotation.problem(Problem::new(Effect::Failed, &found.path, error).because(Cause::Refused));
+            Err(error @ (NotClaimed::Refused(_) | NotClaimed::Replaced)) => {
+                self.rotation.problem(error.problem(&found.path));
                 self.left.push(found.path);
                 None
             }

@@ -8,13 +8,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::Rotation;
-use super::super::known::{digest, look};
+use super::super::known::{HANDLED, digest, known};
+use super::readers;
 use super::writers::{self, Refusal};
 use super::{InUse, NotTaken, Owing};
 use crate::model::gap::Gap;
 use crate::model::in_place::{Able, Give, Head, InPlace, Known};
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::Identity;
+use crate::model::size;
 use crate::model::way::Holes;
 use crate::sys::collapse::{self, Ability, Prospect};
 use crate::sys::failure::{Context, Failure, Result};
@@ -24,6 +26,9 @@ use crate::sys::lease::Leased;
 
 /// The largest unit that is tried, in bytes, where a file system wants larger ones than its blocks (ext4's `bigalloc`).
 const LARGEST_UNIT: u64 = 1024 * 1024;
+
+/// From how many bytes on it is said that a log keeps its head for who reads it.
+const LARGE: u64 = 64 * 1024 * 1024;
 
 /// By how much the unit grows at a time.
 const LARGER: u64 = 16;
@@ -92,10 +97,20 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
     }
     let logs: Vec<(&Path, Identity)> =
         owing.iter().map(|owing| (owing.log.found.path.as_path(), owing.log.found.identity)).collect();
-    let seen = writers::look_for(&logs);
+    let read: Vec<(&Path, Identity, u64)> =
+        owing.iter().zip(&logs).map(|(owing, (path, file))| (*path, *file, owing.sealed.taken())).collect();
+    let (seen, at_work) = (writers::look_for(&logs), readers::look(&read));
     let mut given = Vec::new();
     for mut owing in owing {
         let log = (owing.log.found.path.clone(), owing.log.found.identity);
+        if let Some(who) = at_work.on(log.1) {
+            match open(&owing.log.log, &log.0) {
+                Ok(_) => say_kept(rotation, &log.0, &who, owing.sealed.taken()),
+                // Who holds a lease on it, for one.
+                Err(error) => rotation.problem(not_given(&log.0, error)),
+            }
+            continue;
+        }
         let appended = seen.require_appending(log.1).map_err(NotTaken::Refused);
         match appended.and_then(|()| give_one(rotation, &mut owing)) {
             Ok(()) => given.push(log),
@@ -103,6 +118,20 @@ pub(super) fn give_back(rotation: &mut Rotation<'_>, owing: Vec<Owing>) {
         }
     }
     note_late_writers(rotation, &given);
+}
+
+/// Says that the head of a log stays for now: to those who ask, and where it has become large to everybody.
+fn say_kept(rotation: &mut Rotation<'_>, path: &Path, who: &str, taken: u64) {
+    let what = format!("its head is not given back now: {who} is in the middle of reading it");
+    match taken {
+        0..LARGE => log::info!("{}: {what}", path.display()),
+        _ => {
+            let what = format!("{what}; {} of it are in segments and stay in it meanwhile", size::show(taken));
+            let hint =
+                "nothing to do if that is a copy that will end; else end it, so that the log can become small again";
+            rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
+        }
+    }
 }
 
 /// Says who has come between the look and the call and doesn't append: it may write behind a hole.
@@ -115,6 +144,17 @@ fn note_late_writers(rotation: &mut Rotation<'_>, given: &[(PathBuf, Identity)])
             rotation.problem(Problem::new(Effect::Noted, path, what).hint(hint));
         }
     }
+    for (path, file) in given.iter().filter(|(path, file)| !is_at(path, *file)) {
+        log::info!("{}: inode {} is not there any more", path.display(), file.ino);
+        let what = "while its head was given back somebody renamed it: whoever read it in that moment (a compressor, cp) has a \
+                    copy that lacks some of it";
+        rotation.problem(Problem::new(Effect::Noted, path, what).hint(HANDLED));
+    }
+}
+
+/// Whether a file is under its name still.
+fn is_at(path: &Path, file: Identity) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| Status::of(&metadata).identity == file)
 }
 
 /// The bytes are safe; only their space is still taken. A log that grows for ever is for a person to see.
@@ -193,9 +233,9 @@ enum Given {
 
 fn give(Owing { sealed, log, .. }: &Owing, file: &File) -> Result<Given> {
     let path = &log.found.path;
-    let Some(in_place @ InPlace { give: Some(give), .. }) = sealed.seal.in_place else { return Ok(Given::NotNow) };
+    let Some(InPlace { give: Some(give), .. }) = sealed.seal.in_place else { return Ok(Given::NotNow) };
     let (end, status) = (sealed.taken(), Status::of_file(file).doing("look at", path)?);
-    let is_there = look(&in_place, end, path, &log.log)? == Known::Same { position: end, head: Head::There };
+    let is_there = known(sealed, path, &log.log, status.size)? == Known::Same { position: end, head: Head::There };
     let under_its_name = log.dir.look(&log.name)?.is_some_and(|entry| entry.status.identity == status.identity);
     if !is_there || status.links != 1 || !under_its_name || status.size < end {
         log::info!("{}: its head is not given back now: someone else has changed it", path.display());

@@ -2,32 +2,23 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::path::Path;
 
 use super::beside::{self, Beside, Directories};
+use super::siblings::{self, Siblings};
 use super::{Renamed, is_followed, service_of};
 use crate::config::Settings;
 use crate::model::family;
-use crate::model::in_place::Known;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Identity, SealedSegment};
 use crate::rotate::families::RotatedFile;
-use crate::rotate::known;
 use crate::rotate::leftovers::split;
+use crate::rotate::packed::is_before;
+use crate::rotate::replaced;
 use crate::spool::Standings;
-use crate::sys::dir::Dir;
+use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Result;
-use crate::sys::file::Status;
-
-/// What the rotated files of a log are to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Siblings {
-    /// They were rotated, or made of the log before it was truncated.
-    Rotated,
-    /// Nothing has happened to the log itself.
-    Copies,
-}
+use crate::sys::file::{Kind, Status};
 
 /// What a look for the files of one log came to.
 #[derive(Debug, Default)]
@@ -36,7 +27,11 @@ pub(super) struct Sighted {
     pub(super) files: Vec<RotatedFile>,
     pub(super) renamed: Vec<Renamed>,
     pub(super) emptied: Vec<SealedSegment>,
+    /// Those for which the file at the log's path stands now, which it is.
+    pub(super) replaced: Vec<(Identity, SealedSegment)>,
     pub(super) missing: Vec<SealedSegment>,
+    /// The file at the log's path, if it was emptied and begins as before.
+    pub(super) rewritten: Option<Identity>,
 }
 
 /// Looks for the files of a log; `None` where its directory can't be looked into, or is another one: a mount may be missing.
@@ -70,16 +65,32 @@ pub(super) fn look(
         let what = "its rotated files are being renamed; they wait for the next run";
         return Err(Problem::new(Effect::Waits, log, what));
     };
-    // Nobody has rotated what is where it was: what looks younger is a copy that somebody has made for himself.
     let in_its_place =
         sought.iter().find(|sealed| at_path.is_some_and(|entry| is_file_of(sealed, &entry.status.identity)));
-    let is_where_it_was = |sealed| beside.has_any() && is_as_it_was(sealed, &dir, &name);
-    let siblings = match in_its_place.map(is_where_it_was) {
-        Some(true) => Siblings::Copies,
-        Some(false) | None => Siblings::Rotated,
+    let siblings = match in_its_place {
+        Some(sealed) if beside.has_any() => siblings::of(sealed, newest, &beside, &dir, &name).map_err(failed)?,
+        Some(_) | None => Siblings::Rotated,
     };
+    search.rewritten = at_path.map(|entry| entry.status.identity).filter(|_| siblings == Siblings::CutOff);
     sort(settings, &dir, &beside, (log, newest, siblings), moved, &mut search).map_err(failed)?;
+    find_replaced(&dir, &name, at_path, &mut search).map_err(failed)?;
     Ok(Some(search))
+}
+
+/// Finds the missing file that the one at the log's path is a copy of. It is missing all the same: a writer may have it open, or
+/// have written to it behind what was taken.
+fn find_replaced(dir: &Dir, name: &OsStr, at_path: Option<Entry>, search: &mut Sighted) -> Result<()> {
+    let Some(entry) = at_path.filter(|entry| entry.kind == Kind::Regular && entry.status.size > 0) else {
+        return Ok(());
+    };
+    // The youngest: what came before it is missing all the same.
+    for place in (0..search.missing.len()).rev() {
+        if replaced::is_copy(&search.missing[place], dir, name)? {
+            search.replaced.push((entry.status.identity, search.missing[place].clone()));
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Finds each of the files that were moved, and those that are younger.
@@ -115,26 +126,18 @@ fn sort(
     for (place, file) in beside.rotated.iter().enumerate() {
         let excluded = || settings.sets.iter().any(|set| set.excludes(&file.path));
         let is_younger = first.is_some_and(|first| place > first) || !is_older(file, newest);
-        if known.contains(&place) || is_younger && siblings == Siblings::Rotated && is_followed(newest) && !excluded() {
+        if known.contains(&place) || is_younger && siblings != Siblings::Copies && is_followed(newest) && !excluded() {
             search.files.push(file.clone());
         }
     }
     Ok(())
 }
 
-/// Whether a log that is at its path holds still what was taken of it.
-fn is_as_it_was(sealed: &SealedSegment, dir: &Dir, name: &OsStr) -> bool {
-    let look = |file: File| {
-        let size = Status::of_file(&file).ok()?.size;
-        known::known(sealed, &sealed.segment.path, &file, size).ok()
-    };
-    matches!(dir.open_read(name).ok().and_then(look), Some(Known::Same { .. }))
-}
-
-fn is_older(file: &RotatedFile, newest: &SealedSegment) -> bool {
-    // Compressors keep the time of the last change in whole seconds, some of them.
-    let clock = if file.rotated.packing == family::Packing::None { 0 } else { 1_000_000_000 };
-    file.status.modified.nanos() + clock < newest.seal.last.nanos()
+pub(super) fn is_older(file: &RotatedFile, newest: &SealedSegment) -> bool {
+    match file.rotated.packing {
+        family::Packing::None => file.status.modified < newest.seal.last,
+        _ => is_before(file.status.modified, newest.seal.last),
+    }
 }
 
 fn is_file_of(sealed: &SealedSegment, file: &Identity) -> bool {

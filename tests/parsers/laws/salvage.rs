@@ -94,7 +94,7 @@ pub fn cut_part(sample: &Sample, cut: usize, continue_it: bool) -> Option<Vec<u8
         assert!(salvaged.is_err(), "without a header, at {cut}");
         return None;
     }
-    let member = salvaged.unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+    let member = salvaged.unwrap_or_else(|error| panic!("cut at {cut}: {error}")).member;
     assert_eq!((member.packed(), member.raw()), (packed as u64, raw as u64), "cut at {cut}");
     continue_it.then(|| continued(sample, member, &sample.packed[..packed]))
 }
@@ -151,7 +151,7 @@ pub fn damaged_part(sample: &Sample, damage: &Damage) {
 
 /// Whatever bytes they are: what is given back of them, if anything, is a sound member when it is ended.
 pub fn bytes_that_are_no_part(bytes: &[u8]) -> Option<Vec<u8>> {
-    let member = gzip::salvage(&mut Cursor::new(bytes)).ok()?;
+    let member = gzip::salvage(&mut Cursor::new(bytes)).ok()?.member;
     let mut kept = bytes[..usize::try_from(member.packed()).expect("it fits")].to_vec();
     let ended = member.finish(&mut kept).expect("memory");
     let read = read_member(&kept);

@@ -301,7 +301,11 @@ impl Writer {
         let log = |path| Log::new(path, names.next(), reopens);
         let mut logs: Vec<_> = arguments.logs.into_iter().map(log).collect();
         for log in &mut logs {
-            log.open().map_err(|error| format!("can't open {}: {error}", log.path.display()))?;
+            match log.open() {
+                // Somebody has a lease on it at this moment: it is tried again in the next turn.
+                Ok(()) | Err(nix::errno::Errno::EAGAIN) => {}
+                Err(error) => return Err(format!("can't open {}: {error}", log.path.display()).into()),
+            }
         }
         let pause = Duration::from_millis(arguments.pause_before_write);
         Ok(Self {
