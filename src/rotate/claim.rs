@@ -85,9 +85,16 @@ pub(super) fn claim(
     if found.as_ref().is_some_and(is_ours) && open.links == 1 {
         return Ok(());
     }
-    // Something else was renamed: it goes back under its name, unless that was taken meanwhile.
-    dir.rename_new(claimed.as_os_str(), name)?;
-    Err(NotClaimed::Refused("it was replaced or linked while it was claimed".to_owned()))
+    // Something else was renamed, or it has another name: it goes back.
+    match dir.rename_new(claimed.as_os_str(), name) {
+        // Who renames one file after another has given its name to the next one: it stays claimed, and the next run adopts it.
+        Err(failure) if failure.is(std::io::ErrorKind::AlreadyExists) => return Err(NotClaimed::Replaced),
+        renamed => renamed?,
+    }
+    match found.as_ref().is_some_and(is_ours) {
+        true => Err(NotClaimed::Refused("it was linked while it was claimed".to_owned())),
+        false => Err(NotClaimed::Replaced),
+    }
 }
 
 /// Opens a claimed file that an earlier run left.

@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use logferry::sys::fault::Point;
+
 use super::gzip;
-use crate::support::{Sandbox, wait_until};
+use crate::support::{Sandbox, Stopped, wait_until};
 
 /// How many rotations are waited for.
 const ROTATIONS: usize = 100;
@@ -64,6 +66,43 @@ impl Driver {
     }
 }
 
+/// Tells the writer that it is over, also where the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Two rotations in the moment of the claim: another file was renamed to the claimed name, and its own name is taken again.
+#[test]
+fn what_is_renamed_in_the_moment_of_the_claim_waits_and_is_taken_by_the_next_run() {
+    let sandbox = Sandbox::new();
+    let logs = sandbox.log("*.log").display().to_string();
+    sandbox.config_file(&format!("[[logs]]\npaths = {logs:?}\nwriter = \"closed\"\n"));
+    for (name, line) in [("web.log.3", "one\n"), ("web.log.2", "two\n"), ("web.log.1", "three\n")] {
+        sandbox.write_log(name, line);
+    }
+    let rename = |from: &str, to: &str| std::fs::rename(sandbox.log(from), sandbox.log(to)).expect("a rename");
+    let mut run = sandbox.logferry();
+    run.arg("run");
+    let run = Stopped::at(Point::Renamed, 1, run);
+    let claimed = sandbox.files("log").into_iter().find(|path| path.to_string_lossy().ends_with(".claimed"));
+    let claimed = claimed.expect("it is claimed").file_name().expect("a name").to_string_lossy().into_owned();
+    for (from, to) in [(claimed.as_str(), "web.log.4"), ("web.log.2", &claimed), ("web.log.1", "web.log.3")] {
+        rename(from, to);
+    }
+    let ended = run.go_on().expect(75);
+    assert!(ended.stderr.contains("it was renamed or removed just now; it waits"), "{}", ended.stderr);
+    sandbox.run(["run"]).expect(0);
+    let cat = sandbox.run(["cat", "web"]).expect(0).text();
+    let mut lines: Vec<&str> = cat.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["one", "three", "two"]);
+    sandbox.nothing_left_behind();
+}
+
 #[test]
 fn what_docker_rotates_and_compresses_is_taken_byte_by_byte_while_it_goes_on() {
     let sandbox = Sandbox::new();
@@ -91,13 +130,14 @@ fn what_docker_rotates_and_compresses_is_taken_byte_by_byte_while_it_goes_on() {
             }
             (all, std::fs::read(&driver.path).expect("the log in use"))
         });
+        let over = Over(&enough);
         wait_until("runs have come between many rotations", || {
             // What is at work just then waits for the next run, and is told.
             let ended = sandbox.run(["run"]);
             assert!([0, 75].contains(&ended.code), "{ended:?}");
             runs.fetch_add(1, Ordering::Relaxed) >= 24
         });
-        enough.store(true, Ordering::Relaxed);
+        drop(over);
         writer.join().expect("no panic")
     });
     // The writer has ended, and no compressor is at work any more.
