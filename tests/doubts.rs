@@ -112,6 +112,8 @@ fn what_is_lost_behind_the_unlink_is_told_with_the_segment_that_it_followed() {
 fn status_says_what_waits_and_since_when() {
     let sandbox = Sandbox::reopening();
     assert!(sandbox.run(["status"]).expect(1).stderr.contains("no run has worked with it"));
+    let unused = sandbox.run(["status", "--json"]).expect(1).text();
+    assert!(unused.contains("\"used\": false"), "a program is told as much: {unused}");
     sandbox.write_log("web.log", "x\n");
     let missing = format!("file://{}", sandbox.path("missing").display());
     sandbox.run(["run", "--to", &missing, "log"]).expect(75);

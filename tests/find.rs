@@ -1,6 +1,8 @@
 //! Finding what was shipped: `ls` with its filters, sums and forms, in a directory and in a bucket.
 
+mod beside;
 mod days;
+mod edges;
 mod forms;
 mod lying;
 mod names;

@@ -7,3 +7,4 @@ mod listing;
 mod page;
 mod planted;
 mod s3;
+mod unseen;

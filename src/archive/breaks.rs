@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::StreamKey;
-use super::order::is_double;
+use super::order::{is_double, order};
 use crate::model::key::Leaf;
 use crate::model::names::{Seq, Service};
+use crate::model::proof::laws::Window;
 
 /// A place where a stream is not whole. Shown, it is a sentence.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,43 @@ pub fn breaks<'l>(leaves: impl Iterator<Item = &'l Leaf>) -> Vec<Break> {
     let doubled = leaves.chunk_by(|a, b| is_double(a, b)).filter(|chunk| chunk.len() > 1).map(doubled);
     let gaps = leaves.windows(2).filter(|pair| is_gap(pair[0], pair[1])).map(|pair| gap(pair[0], pair[1]));
     gaps.chain(doubled).collect()
+}
+
+/// As [`breaks`], of segments of that time with what is next to it: gaps at its edges and across it too. Nothing is said of what is
+/// around it alone.
+pub(super) fn breaks_of<'l>(
+    segments: impl Iterator<Item = &'l Leaf>,
+    around: impl Iterator<Item = &'l Leaf>,
+    window: &Window,
+) -> Vec<Break> {
+    let segments: Vec<_> = segments.collect();
+    let doubled: Vec<_> =
+        breaks(segments.iter().copied()).into_iter().filter(|found| matches!(found, Break::Doubled(_))).collect();
+    let places = places_around(&segments, around);
+    let is_of_it = |a: &Place<'_>, b: &Place<'_>| {
+        matches!((a, b), (Place::Within(_), Place::Within(_))) || window.touches(a.leaf().last, b.leaf().first)
+    };
+    let pairs = places.windows(2).filter(|pair| is_gap(pair[0].leaf(), pair[1].leaf()) && is_of_it(&pair[0], &pair[1]));
+    pairs.map(|pair| gap(pair[0].leaf(), pair[1].leaf())).chain(doubled).collect()
+}
+
+/// Where a segment is.
+enum Place<'l> {
+    Within(&'l Leaf),
+    Around(&'l Leaf),
+}
+
+impl Place<'_> {
+    fn leaf(&self) -> &Leaf {
+        let (Self::Within(leaf) | Self::Around(leaf)) = self;
+        leaf
+    }
+}
+
+fn places_around<'l>(segments: &[&'l Leaf], around: impl Iterator<Item = &'l Leaf>) -> Vec<Place<'l>> {
+    let mut places: Vec<_> = segments.iter().map(|leaf| Place::Within(leaf)).chain(around.map(Place::Around)).collect();
+    order(&mut places, |place| place.leaf());
+    places
 }
 
 fn is_gap(a: &Leaf, b: &Leaf) -> bool {

@@ -2,9 +2,10 @@
 //!
 //! Objects are in the directory of the day on which they begin. What is asked for is what touches a time, and that may have
 //! begun long before: a window reaches back [`REACH`] days at first, where nearly all is found, and what lies before it is looked at
-//! for what lasted longer ([`list_before`]), unless somebody says that nothing does ([`Days::Within`]).
+//! for what lasted longer ([`list_far`]), unless somebody says that nothing does ([`Days::Within`]). What lies behind it shows
+//! whether the streams go on with the next number. What is beside the directories of days is seen on these ways too.
 
-mod before;
+mod far;
 
 use std::ops::ControlFlow;
 
@@ -13,8 +14,8 @@ use crate::config::{Route, Step};
 use crate::model::time::Moment;
 use crate::store::{Kind, Listed, Store, StoreError};
 
-pub use before::Extent;
-pub(super) use before::{Allowance, list_before};
+pub use far::Extent;
+pub(super) use far::{Allowance, list_far};
 
 /// A day in nanoseconds.
 const DAY: i64 = 24 * 3600 * 1_000_000_000;
@@ -23,11 +24,24 @@ const DAY: i64 = 24 * 3600 * 1_000_000_000;
 /// place begin where the one before ended, so that a job's that runs once a week lasts a week.
 const REACH: i64 = 8;
 
+/// The first and the last day that a moment can be of, which is in nanoseconds: what keys have before and behind these is of no day.
+const FIRST: i64 = i64::MIN / DAY;
+const LAST: i64 = i64::MAX / DAY;
+
 /// Days, counted since 1970, both ends included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Window {
     from: Option<i64>,
     to: Option<i64>,
+}
+
+/// What is looked at of what is before or behind certain days.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reach {
+    /// All of it.
+    AllDays,
+    /// What is in the directory of no day.
+    NoDays,
 }
 
 impl Window {
@@ -38,13 +52,28 @@ impl Window {
             Days::Within(longest) => day(since.before(longest)),
             Days::Near | Days::All => day(since) - REACH,
         };
-        let window = Self { from: filter.since.map(begin), to: filter.until.map(day) };
+        // What comes next begins as late as that, too.
+        let end = |until: Moment| match filter.days {
+            Days::Within(longest) => {
+                let longest = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+                day(Moment::from_nanos(until.nanos().saturating_add(longest)))
+            }
+            Days::Near | Days::All => day(until),
+        };
+        let window = Self { from: filter.since.map(begin), to: filter.until.map(end) };
         filter.has_time().then_some(window)
     }
 
-    /// All days before these.
-    pub(super) fn before(self) -> Option<Self> {
-        Some(Self { from: None, to: Some(self.from? - 1) })
+    /// What is before these days: all of it, or what is in the directory of no day.
+    pub(super) fn before(self, reach: Reach) -> Option<Self> {
+        let from = self.from?;
+        Some(Self { from: None, to: Some(if reach == Reach::AllDays { from } else { FIRST } - 1) })
+    }
+
+    /// As [`Self::before`], behind them.
+    pub(super) fn behind(self, reach: Reach) -> Option<Self> {
+        let to = self.to?;
+        Some(Self { from: Some(if reach == Reach::AllDays { to } else { LAST } + 1), to: None })
     }
 }
 
@@ -72,27 +101,45 @@ pub(super) fn list(
     parts: &mut Vec<StoreError>,
 ) -> Result<(), StoreError> {
     go(store, &route.steps, String::new(), parts, &mut |above| {
-        below(store, &(above + &route.days), "", window, &mut |listed| {
+        below(store, &Place::of(route, &above), "", window, &mut |listed| {
             each(listed);
             ControlFlow::Continue(())
         })
     })
 }
 
-/// Shows each object of these days behind a prefix, and behind that object, until it breaks off.
+/// A directory that holds those of days, and what else has come to be beside them.
+struct Place {
+    /// What is listed.
+    all: String,
+    /// What stands before a day.
+    days: String,
+}
+
+impl Place {
+    fn of(route: &Route, above: &str) -> Self {
+        Self { all: route.listed(above), days: above.to_owned() + &route.days }
+    }
+
+    fn day(&self, day: i64) -> String {
+        format!("{}{}", self.days, spelled(day))
+    }
+}
+
+/// Shows each object of these days, and behind that object, until it breaks off. Objects that are in the directory of no day are
+/// of the days between which their keys stand, so that several windows together show each object once and leave none out.
 fn below(
     store: &dyn Store,
-    prefix: &str,
+    place: &Place,
     after: &str,
     window: Window,
     each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let begin = window.from.map_or(String::new(), |from| prefix.to_owned() + &spelled(from));
-    let end = window.to.map(spelled);
-    store.list_after(prefix, after.max(&begin), &mut |listed| {
-        let behind = listed.name().get(prefix.len()..).unwrap_or_default();
+    let begin = window.from.map_or(String::new(), |from| place.day(from));
+    let end = window.to.map(|to| place.day(to + 1));
+    store.list_after(&place.all, after.max(&begin), &mut |listed| {
         // Keys come in order: behind the last day nothing of interest follows.
-        if end.as_ref().is_some_and(|end| behind > end.as_str() && !behind.starts_with(end.as_str())) {
+        if end.as_ref().is_some_and(|end| listed.name() >= end.as_str()) {
             return ControlFlow::Break(());
         }
         each(listed)
@@ -142,15 +189,20 @@ mod tests {
         let filter = Filter { since: at("20261121T235959Z"), until: at("20261122T000000Z"), ..Filter::default() };
         let asked = Window::asked(&filter).expect("a time is asked for");
         assert_eq!(asked.to_string(), "2026-11-13..2026-11-22");
-        let before = asked.before().expect("it has a beginning");
+        let before = asked.before(Reach::AllDays).expect("it has a beginning");
         assert_eq!(before.to_string(), "..2026-11-12");
-        assert_eq!(before.before(), None);
+        assert_eq!(before.before(Reach::AllDays), None);
+        let behind = asked.behind(Reach::AllDays).expect("it has an end");
+        assert_eq!((behind.to_string().as_str(), behind.behind(Reach::NoDays)), ("2026-11-23..", None));
+        let beside =
+            [asked.before(Reach::NoDays), asked.behind(Reach::NoDays)].map(|window| window.map(|w| w.to_string()));
+        assert_eq!(beside, [Some("..1677-09-21".to_owned()), Some("2262-04-11..".to_owned())]);
         assert_eq!(Window::asked(&Filter::default()), None);
         let within = |hours: u64| Days::Within(std::time::Duration::from_secs(hours * 3600));
         let asked = |hours| Window::asked(&Filter { days: within(hours), ..filter.clone() }).expect("a time");
         assert_eq!(
             (asked(23).to_string().as_str(), asked(24).to_string().as_str()),
-            ("2026-11-21..2026-11-22", "2026-11-20..2026-11-22")
+            ("2026-11-21..2026-11-22", "2026-11-20..2026-11-23")
         );
     }
 }

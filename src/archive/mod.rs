@@ -5,10 +5,12 @@
 //! what is listed is what the layouts that are known begin with ([`Places`]).
 
 pub mod ahead;
+mod at_fault;
 mod breaks;
 pub mod by_time;
 mod days;
 mod details;
+mod edges;
 pub mod fetch;
 pub mod filter;
 mod hosts;
@@ -19,6 +21,7 @@ mod meant;
 mod missing;
 pub mod notices;
 mod order;
+mod patience;
 mod pattern;
 mod places;
 pub mod prove;
@@ -44,7 +47,7 @@ pub use places::{Looked, Places};
 pub use segment::{Ended, Form};
 pub use segments::{InStore, Segments};
 pub use select::select;
-pub use selection::{LOOK_FURTHER, Selection, not_looked_at};
+pub use selection::{LOOK_FURTHER, Selection, not_looked_at, not_looked_behind};
 pub use shipped::Shipped;
 pub use stream_key::StreamKey;
 

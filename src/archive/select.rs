@@ -4,6 +4,7 @@
 //! list        what the known layouts hold of it; where a time is asked for, the days that it may have begun on
 //! missing     services of which nothing is there: is there one of nearly that name? else they are looked for everywhere
 //! before      the days before those, for what lasted so long that it reaches into them
+//! behind      the days behind those, for the numbers that streams go on with
 //! between     numbers that are missing between two that were found: are they on other days?
 //! hosts       asked of one object of each stream
 //! order
@@ -17,8 +18,10 @@
 
 mod beyond;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
+
+use beyond::Behind;
 
 use super::days::{self, Window};
 use super::order::{leave_out_copies, order_and_dedup};
@@ -27,6 +30,7 @@ use super::shipped::Known;
 use super::{Filter, Looked, Places, Selection, hosts};
 use crate::config::{Layout, ServiceDirectories};
 use crate::model::names::Service;
+use crate::model::proof::laws::Window as Asked;
 use crate::store::{Listed, Store, StoreError};
 
 /// The shipped segments that are asked for, each once: copies of one object are left out.
@@ -36,6 +40,7 @@ use crate::store::{Listed, Store, StoreError};
 pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
     let mut search = Search::new(store, places, filter);
     search.look_on_days()?;
+    search.look_far(Behind::AsBefore)?;
     search.look_between()?;
     let mut selection = search.end()?;
     selection.copies = leave_out_copies(&mut selection.segments);
@@ -49,7 +54,25 @@ pub fn select(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Sel
 pub(super) fn select_all(store: &dyn Store, places: &Places, filter: &Filter) -> Result<Selection, StoreError> {
     let mut search = Search::new(store, places, filter);
     search.look_on_days()?;
+    search.look_far(Behind::ToTheEnd)?;
     search.end()
+}
+
+/// Leaves what is of the hosts asked for, around the time asked for too.
+fn ask_hosts(store: &dyn Store, filter: &Filter, selection: &mut Selection) -> Result<(), StoreError> {
+    if filter.hosts.is_empty() {
+        return Ok(());
+    }
+    let mut around: HashSet<String> = selection.around.iter().map(|shipped| shipped.key().to_string()).collect();
+    // What a clock dates elsewhere, and its neighbours into the time asked for, is of it.
+    for shipped in selection.segments.iter().filter(|shipped| !filter.takes(&shipped.leaf)) {
+        around.remove(&shipped.key().to_string());
+    }
+    selection.segments.append(&mut selection.around);
+    hosts::ask(store, filter, selection)?;
+    let segments = std::mem::take(&mut selection.segments).into_iter();
+    (selection.around, selection.segments) = segments.partition(|shipped| around.contains(&shipped.key().to_string()));
+    Ok(())
 }
 
 struct Search<'a> {
@@ -71,8 +94,7 @@ impl<'a> Search<'a> {
     /// Lists what is asked for, as far as the days tell it.
     fn look_on_days(&mut self) -> Result<(), StoreError> {
         self.look()?;
-        self.look_for_missing()?;
-        self.look_before()
+        self.look_for_missing()
     }
 
     /// What was found, of the hosts asked for, in order.
@@ -82,7 +104,10 @@ impl<'a> Search<'a> {
             // Nothing could be looked at: that is what is wrong, and not that nothing is there.
             selection.troubles.pop().map_or(Ok(()), Err)?;
         }
-        hosts::ask(self.store, self.filter, &mut selection)?;
+        selection.window = Asked { since: self.filter.since, until: self.filter.until, kept_since: None };
+        let edges = std::mem::take(&mut selection.edges).relevant(&selection.segments);
+        selection.around.extend(edges);
+        ask_hosts(self.store, self.filter, &mut selection)?;
         order_and_dedup(&mut selection.segments);
         Ok(selection)
     }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Extent, Filter, Looked, Shipped, StreamKey, meant};
+use super::breaks::breaks_of;
+use super::edges::Edges;
+use super::{Break, Extent, Filter, Looked, Shipped, StreamKey, meant};
 use crate::model::key::{Leaf, ObjectKey};
 use crate::model::names::{Instance, Seq, Service};
 use crate::model::problem;
+use crate::model::proof::laws::Window;
 use crate::model::time::Moment;
 use crate::store::{Kind, Listed, StoreError};
 
@@ -23,6 +26,15 @@ pub fn not_looked_at(since: Moment) -> String {
     )
 }
 
+/// What may be unseen where only what began before then was looked at, of what is behind the time asked for.
+pub fn not_looked_behind(from: Moment) -> String {
+    let day = from.day();
+    format!(
+        "what began on {day} or later was not all looked at, there is so much of it: numbers that are missing up to the next \
+         segment of a stream may be unseen"
+    )
+}
+
 /// What was found of what is asked for.
 pub struct Selection {
     /// Services by name; in each, streams by the time of their first segment; in each, segments by number.
@@ -31,6 +43,15 @@ pub struct Selection {
     pub looked: Looked,
     /// How much of the days before those asked for was looked at. What began there may reach into them.
     pub before: Extent,
+    /// From when on not all was looked at of what is behind the days asked for, where that is so.
+    pub unseen_from: Option<Moment>,
+    /// What is next to the time asked for, of streams that can have something of it: the last segment before it, the first one
+    /// behind it.
+    pub around: Vec<Shipped>,
+    /// The time asked for.
+    pub(super) window: Window,
+    /// As [`Self::around`], of all streams, while there is more to be listed.
+    pub(super) edges: Edges,
     /// How many objects were seen that are not ours.
     pub foreign: u64,
     /// The first of those that have the name of a segment asked for and are where none can be read (`a//b`), with their names. They are
@@ -38,8 +59,10 @@ pub struct Selection {
     pub misplaced: Vec<(Leaf, String)>,
     /// How many objects were left out that are copies of others.
     pub copies: usize,
-    /// What could not be looked at, while all else was: an unreadable directory, an object that doesn't tell its host.
+    /// What could not be looked at, while all else was: an unreadable directory.
     pub troubles: Vec<StoreError>,
+    /// Why streams don't tell their host, where hosts are asked for and their objects can't be asked: they are left out.
+    pub untold: Vec<StoreError>,
     /// Services that are asked for and there, be it with nothing of the time or the machines asked for; as keys name them.
     pub known: BTreeSet<Service>,
     /// Services that are there and not asked for, as far as they were seen: whoever asks for one that is not there is told.
@@ -55,15 +78,20 @@ pub struct Selection {
 impl Selection {
     pub(super) fn nothing(looked: Looked) -> Self {
         let (known, others, instances, hosts) = Default::default();
-        let troubles = Vec::new();
+        let (troubles, untold) = Default::default();
         Self {
             segments: Vec::new(),
             looked,
             before: Extent::Whole,
+            unseen_from: None,
+            around: Vec::new(),
+            window: Window::default(),
+            edges: Edges::default(),
             foreign: 0,
             misplaced: Vec::new(),
             copies: 0,
             troubles,
+            untold,
             known,
             others,
             instances,
@@ -72,17 +100,30 @@ impl Selection {
         }
     }
 
-    /// How many streams there are whose first segment was not found and may be where nobody looked.
+    /// How many streams there are of which nobody knows what was before the first segment that was found: it may be where nobody
+    /// looked. What is before the time asked for is of no interest.
     pub fn without_beginning(&self) -> usize {
         if self.looked == Looked::Everywhere {
             return 0;
         }
-        let mut first: HashMap<StreamKey, Seq> = HashMap::new();
-        for Shipped { leaf, .. } in &self.segments {
-            let seq = first.entry(StreamKey::of(leaf)).or_insert(leaf.seq);
-            *seq = leaf.seq.min(*seq);
+        let mut first: HashMap<StreamKey, &Leaf> = HashMap::new();
+        for Shipped { leaf, .. } in self.segments.iter().chain(&self.around) {
+            let known = first.entry(StreamKey::of(leaf)).or_insert(leaf);
+            if leaf.seq < known.seq {
+                *known = leaf;
+            }
         }
-        first.values().filter(|seq| **seq != Seq::FIRST).count()
+        let reaches_back = |leaf: &Leaf| self.window.since.is_some_and(|since| leaf.first <= since);
+        first.values().filter(|leaf| leaf.seq != Seq::FIRST && !reaches_back(leaf)).count()
+    }
+
+    /// Where streams are not whole, as far as that is of the time asked for.
+    pub fn breaks(&self) -> Vec<Break> {
+        breaks_of(
+            self.segments.iter().map(|shipped| &shipped.leaf),
+            self.around.iter().map(|shipped| &shipped.leaf),
+            &self.window,
+        )
     }
 
     /// Whether a service that is asked for is there.
@@ -124,6 +165,8 @@ impl Selection {
             see_name(&mut self.instances, &shipped.leaf.instance);
             if filter.takes(&shipped.leaf) {
                 self.segments.push(shipped);
+            } else if filter.takes_machine(&shipped.leaf) {
+                self.edges.see(filter, shipped);
             }
         }
     }

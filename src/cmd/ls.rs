@@ -18,6 +18,7 @@ use crate::report::style::Level;
 use crate::report::{self, steps};
 use crate::spool::{Local, Stays};
 use crate::store::{Store, StoreError};
+use crate::sys::signals::Stop;
 use crate::sys::{clock, stdio, terminal};
 
 /// A segment, wherever it is.
@@ -72,7 +73,7 @@ pub fn ls(args: Ls) -> Exit {
 }
 
 fn ls_store(args: &Ls, filter: &Filter) -> Exit {
-    let Archive { store, places, .. } = match super::open_archive(&args.from) {
+    let Archive { store, places, stop, .. } = match super::open_archive(&args.from) {
         Ok(archive) => archive,
         Err(exit) => return exit,
     };
@@ -84,18 +85,17 @@ fn ls_store(args: &Ls, filter: &Filter) -> Exit {
     let missing = reading::tell_troubles(&selection).max(super::tell_before(&selection));
     let missing = missing.max(super::tell_missing(filter, &selection));
     let shown = Output::begin(args, selection.segments.iter().map(|shipped| &shipped.leaf));
-    let mut unasked = Unasked::default();
-    let shown = shown.and_then(|output| show_store(args, store.as_ref(), &selection, output, &mut unasked));
+    let (mut unasked, broken) = (Unasked::default(), Broken::of(&selection));
+    let source = Source { store: store.as_ref(), stop: &stop, selection: &selection, broken };
+    let shown = shown.and_then(|output| show_store(args, &source, output, &mut unasked));
     let listed = ended(shown);
-    tell_rest(args, &selection);
+    tell_rest(args, &selection, broken);
     listed.max(missing).max(unasked.end())
 }
 
 /// Tells what a list doesn't show: where streams are not whole, and what was passed over. Neither leaves a segment out.
-fn tell_rest(args: &Ls, selection: &Selection) {
-    let broken = archive::breaks(selection.segments.iter().map(|shipped| &shipped.leaf));
-    let gaps = broken.iter().filter(|found| matches!(found, Break::Gap(_))).count();
-    let kinds = [(gaps, "gap"), (broken.len() - gaps, "doubled number")];
+fn tell_rest(args: &Ls, selection: &Selection, Broken { gaps, doubled }: Broken) {
+    let kinds = [(gaps, "gap"), (doubled, "doubled number")];
     let found: Vec<_> =
         kinds.into_iter().filter(|(some, _)| *some > 0).map(|(some, noun)| report::count(some, noun)).collect();
     if !found.is_empty() {
@@ -110,43 +110,68 @@ fn tell_rest(args: &Ls, selection: &Selection) {
     }
 }
 
-fn show_store(
-    args: &Ls,
-    store: &dyn Store,
-    selection: &Selection,
-    mut output: Output,
-    unasked: &mut Unasked,
-) -> Result<(), Trouble> {
+/// What is listed, and what tells more of it.
+struct Source<'s> {
+    store: &'s dyn Store,
+    /// What ends its requests.
+    stop: &'s Stop,
+    selection: &'s Selection,
+    broken: Broken,
+}
+
+/// Where streams that are listed are not whole.
+#[derive(Clone, Copy)]
+struct Broken {
+    gaps: usize,
+    doubled: usize,
+}
+
+impl Broken {
+    fn of(selection: &Selection) -> Self {
+        let breaks = selection.breaks();
+        let gaps = breaks.iter().filter(|found| matches!(found, Break::Gap(_))).count();
+        Self { gaps, doubled: breaks.len() - gaps }
+    }
+}
+
+fn show_store(args: &Ls, source: &Source<'_>, mut output: Output, unasked: &mut Unasked) -> Result<(), Trouble> {
+    let Source { store, selection, .. } = source;
     let nothing = Details::default();
     match args.long {
-        true => archive::details(store, &selection.segments, |shipped, said| {
+        true => archive::details(*store, &selection.segments, |shipped, said| {
             let details = said.unwrap_or_else(|error| {
                 unasked.tell(error);
                 &nothing
             });
             output.entry(&entry(shipped, Some(details))).map_err(Trouble::Output)
         })?,
-        false => show_short(args, store, &selection.segments, &mut output)?,
+        false => unasked.notices = show_short(args, source, &mut output)?,
     }
-    Ok(output.end(Some(selection))?)
+    Ok(output.end(Some(source))?)
 }
 
-/// Shows segments as the listing tells of them, with the notices of some.
-fn show_short(args: &Ls, store: &dyn Store, segments: &[Shipped], output: &mut Output) -> Result<(), Trouble> {
+/// Shows segments as the listing tells of them, with the notices of some. What was not asked is given back, where the list doesn't show it.
+fn show_short(args: &Ls, source: &Source<'_>, output: &mut Output) -> Result<Option<(Level, String)>, Trouble> {
+    let Source { store, stop, selection, .. } = source;
+    let segments = &selection.segments;
+    let leaves = segments.iter().map(|shipped| &shipped.leaf);
     let notices = match args.by {
         Some(_) => Notices::default(),
-        None => notices::ask(store, segments.iter().map(|shipped| &shipped.leaf), |place| segments[place].key()),
+        None => notices::ask(*store, stop, leaves, |place| segments[place].key()),
     };
     for (place, shipped) in segments.iter().enumerate() {
         let notice = notices.told.get(&place).map(|(text, _)| text.as_str());
         output.entry(&Entry { notice, ..entry(shipped, None) })?;
     }
-    if args.by.is_none() {
-        output.asked = Some(notices.asked);
-        output.unasked = notices.unasked(segments.len(), "--long");
-        output.unasked.iter().for_each(|unasked| log::info!("{unasked}"));
+    if args.by.is_some() {
+        return Ok(None);
     }
-    Ok(())
+    output.asked = Some((notices.asked, notices.unread.len()));
+    output.unasked = notices.unasked(segments.len(), "--long");
+    let level = if notices.is_trouble() { Level::Warning } else { Level::Info };
+    // A program has the numbers in its document.
+    let is_told = output.shows_unasked() || (args.json && level == Level::Info);
+    Ok(output.unasked.clone().filter(|_| !is_told).map(|unasked| (level, unasked)))
 }
 
 fn entry<'e>(shipped: &'e Shipped, details: Option<&'e Details>) -> Entry<'e> {
@@ -170,14 +195,18 @@ fn ls_local(args: &Ls, filter: &Filter) -> Exit {
 
 /// Objects whose metadata can't be read. They are listed without; the first are named, as there may be thousands.
 #[derive(Default)]
-struct Unasked(usize);
+struct Unasked {
+    count: usize,
+    /// What was not asked for its notices, where that is still to be told.
+    notices: Option<(Level, String)>,
+}
 
 impl Unasked {
     const NAMED: usize = 8;
 
     fn tell(&mut self, error: &StoreError) {
-        self.0 += 1;
-        if self.0 <= Self::NAMED {
+        self.count += 1;
+        if self.count <= Self::NAMED {
             super::complain(
                 &format!("an object's metadata can't be read: {}", problem::chain(error)),
                 error.kind.hint(),
@@ -186,11 +215,14 @@ impl Unasked {
     }
 
     fn end(self) -> Exit {
-        if self.0 > Self::NAMED {
-            let more = report::count(self.0 - Self::NAMED, "object");
+        if let Some((level, notices)) = &self.notices {
+            steps::complain_at(*level, notices);
+        }
+        if self.count > Self::NAMED {
+            let more = report::count(self.count - Self::NAMED, "object");
             steps::complain(&format!("{more} more can't be asked for their metadata"));
         }
-        if self.0 == 0 { Exit::Done } else { Exit::Failed }
+        if self.count == 0 { Exit::Done } else { Exit::Failed }
     }
 }
 
@@ -212,8 +244,8 @@ struct Output {
     to: io::BufWriter<io::StdoutLock<'static>>,
     form: Form,
     sums: Sums,
-    /// How many segments were asked for their notices, and of what is listed without them a sentence.
-    asked: Option<usize>,
+    /// How many segments were asked for their notices, how many can't be read, and of what is listed without them a sentence.
+    asked: Option<(usize, usize)>,
     unasked: Option<String>,
 }
 
@@ -238,10 +270,15 @@ impl Output {
         }
     }
 
-    fn end(mut self, selection: Option<&Selection>) -> io::Result<()> {
+    /// Whether what was not asked stands below the list.
+    fn shows_unasked(&self) -> bool {
+        matches!(&self.form, Form::Table(table) if table.with_total)
+    }
+
+    fn end(mut self, source: Option<&Source<'_>>) -> io::Result<()> {
         match self.form {
             Form::Table(table) => table.end(&self.sums, self.unasked.as_deref(), &mut self.to)?,
-            Form::Document(document) => document.end(&self.sums, self.asked, selection, &mut self.to)?,
+            Form::Document(document) => document.end(&self.sums, self.asked, source, &mut self.to)?,
         }
         self.to.flush()
     }

@@ -127,16 +127,17 @@ fn try_to_open_archive(args: &ReadArgs) -> Result<Archive, Unopened> {
 
 /// Says that there may be more where nobody looked; segments expire too, so that it is no failure.
 fn tell_of_beginnings(filter: &Filter, selection: &Selection) {
-    if filter.has_time() {
-        return;
-    }
     let count = selection.without_beginning();
     if count > 0 {
         let verb = if count == 1 { "begins" } else { "begin" };
         let streams = report::count(count, "stream");
+        let elsewhere = match filter.longest() {
+            Some(_) => ", is of a day that was not looked at (--longest),",
+            None => ",",
+        };
         let what = format!(
-            "{streams} {verb} later than with the first segment: what came before has expired, or is in a directory of another \
-             layout"
+            "{streams} {verb} later than with the first segment: what came before has expired{elsewhere} or is in a directory of \
+             another layout"
         );
         complain(&what, Some(ANY_LAYOUT));
     }
@@ -172,11 +173,15 @@ fn tell_foreign(selection: &Selection) {
 /// What to do where only the directories of known layouts were looked into.
 const ANY_LAYOUT: &str = "--any-layout looks everywhere; name layouts of earlier times in `former_layouts`";
 
-/// Complains where what is before the days asked for was not all looked at: something of it may be left out.
+/// Complains where what is before or behind the days asked for was not all looked at: something of it may be left out, or missing.
 fn tell_before(selection: &Selection) -> Exit {
-    let Extent::Since(since) = selection.before else { return Exit::Done };
-    complain(&archive::not_looked_at(since), Some(archive::LOOK_FURTHER));
-    Exit::Failed
+    let before = match selection.before {
+        Extent::Since(since) => Some(archive::not_looked_at(since)),
+        Extent::Whole => None,
+    };
+    let unseen: Vec<_> = before.into_iter().chain(selection.unseen_from.map(archive::not_looked_behind)).collect();
+    unseen.iter().for_each(|what| complain(what, Some(archive::LOOK_FURTHER)));
+    if unseen.is_empty() { Exit::Done } else { Exit::Failed }
 }
 
 /// Complains of a store that can't be read.

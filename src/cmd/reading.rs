@@ -11,7 +11,6 @@ use super::Archive;
 use crate::archive::{self, Break, Filter, InStore, Looked, ReadError, Segments, Selection};
 use crate::cli::read::{LocalArgs, ReadArgs};
 use crate::exit::Exit;
-use crate::model::key::Leaf;
 use crate::model::meter::Meter;
 use crate::model::names::Service;
 use crate::model::problem;
@@ -24,7 +23,7 @@ use crate::sys::signals::Stop;
 
 /// Where segments are read from.
 pub(super) enum Source {
-    Store { store: Box<dyn Store>, stop: Stop, selection: Selection },
+    Store { store: Box<dyn Store>, stop: Stop, selection: Box<Selection> },
     Machine(Locals),
 }
 
@@ -55,6 +54,7 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
     super::tell_foreign(&selection);
     let exit =
         tell_troubles(&selection).max(super::tell_before(&selection)).max(super::tell_missing(filter, &selection));
+    let broken = tell_breaks(&selection.breaks(), selection.looked);
     if selection.segments.is_empty() {
         if exit == Exit::Done {
             // Of a service that has lost all its objects its directory may still be there.
@@ -64,7 +64,7 @@ pub(super) fn in_store(args: &ReadArgs, filter: &Filter) -> Result<Found, Exit> 
         }
         return Err(Exit::Failed);
     }
-    let broken = tell_breaks(selection.segments.iter().map(|shipped| &shipped.leaf), selection.looked);
+    let selection = Box::new(selection);
     Ok(Found { source: Source::Store { store, stop, selection }, exit: exit.max(broken) })
 }
 
@@ -90,19 +90,19 @@ pub(super) fn on_machine(verbose: u8, args: &LocalArgs, filter: &Filter) -> Resu
             }
         }
     }
-    let exit = exit.max(tell_breaks(locals.found.iter().map(|local| &local.leaf), Looked::Everywhere));
+    let breaks = archive::breaks(locals.found.iter().map(|local| &local.leaf));
+    let exit = exit.max(tell_breaks(&breaks, Looked::Everywhere));
     if locals.found.is_empty() { Err(Exit::Failed) } else { Ok(Found { source: Source::Machine(locals), exit }) }
 }
 
 /// Complains of what could not be looked at.
 pub(super) fn tell_troubles(selection: &Selection) -> Exit {
-    let told = selection.troubles.iter().map(super::unreadable);
+    let told = selection.troubles.iter().chain(&selection.untold).map(super::unreadable);
     told.fold(Exit::Done, Exit::max)
 }
 
 /// Tells where streams are not whole; what to do about it is said once, behind all of a kind.
-fn tell_breaks<'l>(leaves: impl Iterator<Item = &'l Leaf>, looked: Looked) -> Exit {
-    let breaks = archive::breaks(leaves);
+fn tell_breaks(breaks: &[Break], looked: Looked) -> Exit {
     let (gaps, doubled): (Vec<_>, Vec<_>) = breaks.iter().partition(|found| matches!(found, Break::Gap(_)));
     let tell = |breaks: &[&Break], hint: Option<&str>| {
         breaks.iter().for_each(|found| steps::complain(&found.to_string()));

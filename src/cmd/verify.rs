@@ -109,7 +109,7 @@ struct Proof {
 }
 
 impl Asked<'_> {
-    fn prove(&self, Archive { store, places, to, .. }: &Archive) -> Result<Proof, StoreError> {
+    fn prove(&self, Archive { store, places, to, stop }: &Archive) -> Result<Proof, StoreError> {
         let progress = Arc::new(Progress::default());
         let shown = Shown::start(&progress);
         let evidence = prove::look(store.as_ref(), places, self.filter, self.kept_since)?;
@@ -117,14 +117,14 @@ impl Asked<'_> {
         let mut findings = evidence.judge(&streams, self.age.now);
         findings.extend(evidence.nothing(self.filter, &streams));
         findings.extend(evidence.misplaced(&streams));
-        findings.extend(self.late(store.as_ref(), &streams, &window)?);
+        findings.extend(evidence.unlooked());
+        findings.extend(self.late(store.as_ref(), &streams, &window));
         let read = self.read(store.as_ref(), &evidence, &streams, &progress, &mut findings);
         let asked = match self.amount {
-            Amount::None => Some(prove::notices(store.as_ref(), &streams, &window)),
+            Amount::None => Some(prove::notices(store.as_ref(), stop, &streams, &window)),
             Amount::Some(_) | Amount::All => None,
         };
-        let (told, asked, unasked) =
-            asked.map_or_else(Default::default, |asked| (asked.findings, asked.count, asked.unasked));
+        let prove::Asked { findings: told, count: asked, unread, unasked } = asked.unwrap_or_default();
         findings.extend(told);
         drop(shown);
         Finding::order(&mut findings);
@@ -139,6 +139,7 @@ impl Asked<'_> {
             totals,
             read,
             asked,
+            unread,
             unasked,
             foreign: evidence.selection.foreign,
             findings,
@@ -160,6 +161,7 @@ impl Asked<'_> {
             totals: Totals::default(),
             read: ReadBack::default(),
             asked: 0,
+            unread: 0,
             unasked: None,
             foreign: 0,
             findings: vec![Finding { hint: error.kind.hint().map(str::to_owned), ..found }],
@@ -168,10 +170,9 @@ impl Asked<'_> {
     }
 
     /// Who has not shipped, or not lately.
-    fn late(&self, store: &dyn Store, streams: &[Stream<'_>], window: &Window) -> Result<Vec<Finding>, StoreError> {
+    fn late(&self, store: &dyn Store, streams: &[Stream<'_>], window: &Window) -> Vec<Finding> {
         if !self.expected.is_empty() {
-            let newest = prove::newest(store, streams, window, self.expected, self.age.now)?;
-            return Ok(expected::absent(self.expected, &newest, self.age));
+            return prove::absent(store, streams, window, self.expected, self.age);
         }
         let mut newest: Newest<&Service> = Newest::new();
         for stream in streams {
@@ -181,7 +182,7 @@ impl Asked<'_> {
                 *known = end.max(*known);
             }
         }
-        Ok(expected::stale(&self.filter.services, &newest, self.age))
+        expected::stale(&self.filter.services, &newest, self.age)
     }
 
     fn read(

@@ -40,6 +40,8 @@ struct Report<'v> {
     read: Option<ReadBack>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notices_asked: Option<usize>,
+    #[serde(skip_serializing_if = "is_none")]
+    notices_unread: usize,
     foreign: u64,
     findings: &'v [Finding],
 }
@@ -65,9 +67,14 @@ pub fn json(verdict: &Verdict, exit_code: u8) -> io::Result<()> {
         services: &verdict.services,
         read: (verdict.amount != Amount::None).then_some(verdict.read),
         notices_asked: (verdict.amount == Amount::None).then_some(verdict.asked),
+        notices_unread: verdict.unread,
         foreign: verdict.foreign,
         findings: &verdict.findings,
     })
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn mode(amount: Amount) -> &'static str {

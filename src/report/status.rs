@@ -31,6 +31,8 @@ const SET_BACK: &str = "the clock was set back";
 pub struct Status {
     /// When it was looked.
     now: Moment,
+    /// Whether any run has worked with this directory.
+    used: bool,
     /// The last command that has ended.
     last_run: Option<Run>,
     /// The last one whose exit code was 0.
@@ -106,7 +108,7 @@ struct Kept {
 impl Status {
     /// What an overview tells.
     pub fn of(overview: Overview, now: Moment) -> Self {
-        let Overview { survey, runs, streams, newest, kept, .. } = overview;
+        let Overview { survey, runs, streams, newest, kept, is_used, .. } = overview;
         let cut_short = runs.cut_short();
         let Runs { history, unread, skipped, at_work } = runs;
         let (last_run, last_success, lagging) =
@@ -114,6 +116,7 @@ impl Status {
         let Survey { unfinished, sealed, doubts, held, damaged, used, .. } = survey;
         Self {
             now,
+            used: is_used,
             last_run,
             last_success,
             at_work,

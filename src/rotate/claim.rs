@@ -88,12 +88,11 @@ pub(super) fn claim(
     // Something else was renamed, or it has another name: it goes back.
     match dir.rename_new(claimed.as_os_str(), name) {
         // Who renames one file after another has given its name to the next one: it stays claimed, and the next run adopts it.
-        Err(failure) if failure.is(std::io::ErrorKind::AlreadyExists) => return Err(NotClaimed::Replaced),
-        renamed => renamed?,
-    }
-    match found.as_ref().is_some_and(is_ours) {
-        true => Err(NotClaimed::Refused("it was linked while it was claimed".to_owned())),
-        false => Err(NotClaimed::Replaced),
+        Err(failure) if failure.is(std::io::ErrorKind::AlreadyExists) => Err(NotClaimed::Replaced),
+        renamed => {
+            renamed?;
+            Err(NotClaimed::Refused("it was replaced or linked while it was claimed".to_owned()))
+        }
     }
 }
 

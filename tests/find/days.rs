@@ -129,9 +129,10 @@ fn other_days_are_not_listed_however_many_objects_they_hold() {
         let ended = shelves.bucket.run(&shelves.sandbox, args).expect(0);
         (ended.text().lines().count(), shelves.bucket.server.requests().iter().filter_map(super::asked).count())
     };
-    // The days asked for and eight before them, and three pages for what may reach into them; nothing of what comes later.
-    assert_eq!(run("--since 2026-11-20 --until 2026-11-22"), (3, 4));
-    assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --longest 1d"), (3, 1));
+    // The days asked for and eight before them, three pages for what may reach into them, three for what comes next.
+    assert_eq!(run("--since 2026-11-20 --until 2026-11-22"), (3, 7));
+    // The days themselves, and what is before and behind all days.
+    assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --longest 1d"), (3, 3));
     assert_eq!(run("--since 2026-11-20 --until 2026-11-22 --any-day"), (3, 5));
 }
 
@@ -143,11 +144,14 @@ fn of_all_services_each_ones_days_are_listed() {
     shelves.segment("mail bbbbbb-1 20261121T090000 20261121T100000");
     let found = shelves.ls("--since 2026-11-21 --until 2026-11-21");
     assert_eq!(found.segments(), "bbbbbb-1 aaaaaa-1");
-    let below = |service: &str| objects(&format!("service={service}/dt="), &format!("service={service}/dt=2026-11-13"));
-    let before = |service: &str| objects(&format!("service={service}/dt="), "");
+    let behind =
+        |service: &str, day: &str| objects(&format!("service={service}/"), &format!("service={service}/dt={day}"));
+    let [below, after] = ["2026-11-13", "2026-11-22"].map(|day| move |service: &str| behind(service, day));
+    let before = |service: &str| objects(&format!("service={service}/"), "");
     let services = directories("service=");
-    let asked = [services.clone(), below("mail"), below("web"), services, before("mail"), before("web")];
-    assert_eq!(found.asked, asked);
+    let near = [services.clone(), below("mail"), below("web")];
+    let far = [services, before("mail"), after("mail"), before("web"), after("web")];
+    assert_eq!(found.asked, [&near[..], &far].concat());
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_line_tells_what_names_tell_and_what_may_be_missing() {
 }
 
 #[test]
-fn of_many_segments_the_latest_of_each_stream_are_asked_and_the_rest_is_told() {
+fn of_many_segments_the_latest_of_each_stream_are_asked_and_those_before_them_and_the_rest_is_told() {
     let shelves = Shelves::new();
     let put = |place: &str, hour: u32, notice: &[(&str, &str)]| {
         let (first, last) = (format!("20261120T{hour:02}0000"), format!("20261120T{hour:02}3000"));
@@ -63,8 +63,12 @@ fn of_many_segments_the_latest_of_each_stream_are_asked_and_the_rest_is_told() {
     put("bbbbbb-1", 1, &[("notice", "limited@20261120T013000Z")]);
     let found = shelves.ls("web --total");
     let text = found.ended.text();
-    let told = "notices: 2 of 101 segments were asked, the latest of their streams; --long asks all\n";
-    assert!(found.described == 2 && text.ends_with(told), "{text}");
+    let told = "notices: 100 of 101 segments were asked, the latest of each stream; --long asks all\n";
+    assert!(found.described == 100 && text.ends_with(told) && found.ended.stderr.is_empty(), "{text}");
+    // Where there is no total it is told all the same.
+    assert_eq!(shelves.ls("web").ended.stderr, format!("logferry: {told}"));
+    let document = shelves.ls("web --json").ended;
+    assert!(document.stderr.is_empty() && document.text().contains("\"notices_asked\":100"), "{document:?}");
     let notice = "  notice: interrupted,refused@20261120T013000Z\n";
     assert!(text.contains(notice) && text.contains("  notice: limited@20261120T013000Z\n"), "{text}");
 }
@@ -103,6 +107,11 @@ fn a_store_that_may_only_be_listed_is_listed() {
     bucket.run_all(&sandbox).quiet();
     let text = bucket.run(&sandbox, ["ls", "--total"]).expect(0).text();
     assert!(text.contains("\nnotices: 0 of 1 segments were asked (") && text.contains("web  "), "{text}");
+    // A program that reads lines, or the document, is told on standard error.
+    for args in [&["ls"][..], &["ls", "--json"]] {
+        let told = bucket.run(&sandbox, args).expect(0).stderr;
+        assert!(told.starts_with("logferry: notices: 0 of 1 segments were asked (look at "), "{args:?}: {told}");
+    }
     let text = bucket.run(&sandbox, ["verify"]).expect(0).text();
     assert!(text.contains("\nnotices: 0 of 1 segments were asked (") && text.contains("\nproved: 1 "), "{text}");
 }
@@ -167,7 +176,7 @@ fn the_document_holds_each_segment_and_the_total() {
                 "key": "service=mail/dt=2026-11-21/mail_20261121T001500Z_20261121T003000Z_i-0def_bbbbbb-00000001-5994471a.log.gz",
             }],
             "total": {"services": 1, "instances": 1, "segments": 1, "bytes": 5, "first": "2026-11-21T00:15:00Z", "last": "2026-11-21T00:30:00Z"},
-            "looked": "layouts", "foreign": 0, "copies": 0, "notices_asked": 1,
+            "looked": "layouts", "foreign": 0, "copies": 0, "gaps": 0, "doubled": 0, "notices_asked": 1,
         })
     );
     let told = document(&shelves, "web --json --long");

@@ -55,6 +55,35 @@ fn a_page_that_breaks_off_is_not_all() {
 }
 
 #[test]
+fn keys_that_are_not_in_order_are_no_listing_that_anything_can_be_proved_by() {
+    let earlier = OBJECT.replace("2026-11-20", "2026-11-19").replace("20261120", "20261119");
+    let told = told(page(&format!("{earlier}<KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>")));
+    assert!(told.contains("doesn't list keys in their order"), "{told}");
+}
+
+#[test]
+fn a_store_that_never_tells_of_its_objects_keeps_no_list_waiting() {
+    let sandbox = Sandbox::new();
+    let hook: FaultHook = Arc::new(|parts| match parts.method == http::Method::HEAD {
+        true => Fault::Silence,
+        false => Fault::Pass,
+    });
+    let bucket = Bucket::with(&sandbox, Transport::Http, Some(hook));
+    sandbox.write_log("web.log", "a line\n");
+    bucket.run_all(&sandbox).quiet();
+    // As long as one request may take, which is ten minutes here, nobody waits for it.
+    sandbox.config_file("[s3]\ntimeout = \"600s\"\n");
+    let why = "notices: 0 of 1 segments were asked (the store took longer than 5 s); ";
+    std::thread::scope(|scope| {
+        let listed = scope.spawn(|| bucket.run(&sandbox, ["ls", "web"]).expect(0));
+        let judged = bucket.run(&sandbox, ["verify", "web"]).expect(0);
+        let listed = listed.join().expect("it ended");
+        assert!(listed.text().starts_with("web  ") && listed.stderr.contains(why), "{listed:?}");
+        assert!(judged.text().contains(why) && judged.text().contains("\nproved: 1 segment"), "{judged:?}");
+    });
+}
+
+#[test]
 fn a_page_that_names_fewer_keys_than_it_counts_is_not_all() {
     let told = told(page("<KeyCount>2</KeyCount><IsTruncated>false</IsTruncated>"));
     assert!(told.contains("names fewer keys than it counts"), "{told}");

@@ -47,6 +47,20 @@ fn hosts_are_asked_of_one_object_of_each_stream() {
 }
 
 #[test]
+fn of_a_stream_that_lost_its_metadata_few_objects_are_asked_for_its_host() {
+    let shelves = Shelves::new();
+    for seq in 1..=40 {
+        let first = format!("202611{:02}T{:02}0000", 18 + seq / 20, seq % 20);
+        let last = format!("{}3000", &first[..11]);
+        shelves.segment(&format!("web aaaaaa-{seq} {first} {last}"));
+        shelves.segment(&format!("web bbbbbb-{seq} {first} {last}"));
+    }
+    let found = shelves.ls("web --host web-1.example.com");
+    assert_eq!((found.ended.code, found.described), (1, 2 * 8), "{}", found.ended.stderr);
+    assert!(found.ended.stderr.contains("2 streams left out"), "{}", found.ended.stderr);
+}
+
+#[test]
 fn a_slip_is_told_with_the_name_that_may_be_meant() {
     let shelves = fleet();
     for (args, told) in [

@@ -24,45 +24,32 @@ fn shelves(config: &str, directory: &str) -> Shelves {
 
 /// What is asked for where a layout has no days in its way, beside the default one.
 fn all_of_web() -> Vec<super::Asked> {
-    let days = "service=web/dt=";
-    vec![objects(days, "service=web/dt=2026-11-13"), objects("web/", ""), objects(days, "")]
+    let [near, before, behind] = of_days("service=web/", "dt=");
+    vec![near, objects("web/", ""), before, behind]
+}
+
+/// What is asked for in a directory: the days that are near, those before them, those behind them.
+fn of_days(directory: &str, begin: &str) -> [super::Asked; 3] {
+    let day = |day: &str| format!("{directory}{begin}{day}");
+    ["2026-11-13", "", "2026-11-22"].map(|after| {
+        let after = if after.is_empty() { String::new() } else { day(after) };
+        objects(directory, &after)
+    })
 }
 
 #[test]
 fn days_are_found_wherever_the_layout_has_them() {
+    let [near, before, behind] = of_days("service=web/", "dt=");
+    let with_default = |directories: &[super::Asked], of: [super::Asked; 3]| {
+        let [its_near, its_before, its_behind] = of;
+        let near = [directories, &[its_near, near.clone()]].concat();
+        let far = [directories, &[its_before, its_behind, before.clone(), behind.clone()]].concat();
+        [near, far].concat()
+    };
     for (layout, directory, asked) in [
-        (
-            "{service}/{date}/{hour}",
-            "web/DAY/HOUR",
-            vec![
-                objects("web/", "web/2026-11-13"),
-                objects("service=web/dt=", "service=web/dt=2026-11-13"),
-                objects("web/", ""),
-                objects("service=web/dt=", ""),
-            ],
-        ),
-        (
-            "logs/{date}T{hour}/{service}",
-            "logs/DAYTHOUR/web",
-            vec![
-                objects("logs/", "logs/2026-11-13"),
-                objects("service=web/dt=", "service=web/dt=2026-11-13"),
-                objects("logs/", ""),
-                objects("service=web/dt=", ""),
-            ],
-        ),
-        (
-            "{region}/{service}/dt={date}",
-            "eu/web/dt=DAY",
-            vec![
-                directories(""),
-                objects("eu/web/dt=", "eu/web/dt=2026-11-13"),
-                objects("service=web/dt=", "service=web/dt=2026-11-13"),
-                directories(""),
-                objects("eu/web/dt=", ""),
-                objects("service=web/dt=", ""),
-            ],
-        ),
+        ("{service}/{date}/{hour}", "web/DAY/HOUR", with_default(&[], of_days("web/", ""))),
+        ("logs/{date}T{hour}/{service}", "logs/DAYTHOUR/web", with_default(&[], of_days("logs/", ""))),
+        ("{region}/{service}/dt={date}", "eu/web/dt=DAY", with_default(&[directories("")], of_days("eu/web/", "dt="))),
         // Where days can't be told from what is before them, all is listed.
         ("{service}/{region}-{date}", "web/eu-DAY", all_of_web()),
         ("{service}", "web", all_of_web()),

@@ -31,13 +31,23 @@ fn metadata_that_are_cut_short_keep_no_other_object_from_being_listed() {
     let document: serde_json::Value = serde_json::from_str(&json.text()).expect("a whole document");
     assert_eq!(document["total"]["segments"], 3);
     assert_eq!(document["segments"][2]["host"], serde_json::Value::Null);
+    // A short list needs no metadata, and says of which it has none; one that was not read may tell of a loss.
+    let short = sandbox.run(["ls"]).expect(0);
+    let told = "logferry: notices: 2 of 3 segments were asked, 1 has metadata that can't be read; --long asks all\n";
+    assert_eq!((short.text().lines().count(), short.stderr.as_str()), (3, told));
+    let json = sandbox.run(["ls", "--json"]).expect(0);
+    assert!(json.text().contains("\"notices_asked\":2,\"notices_unread\":1") && json.stderr == told, "{json:?}");
+    let judged = sandbox.run(["verify"]).expect(0);
+    let told = "number 1: what it tells of what is missing can't be read: look at ";
+    assert!(judged.stderr.contains(told) && judged.text().contains("; see also: 1 notice\n"), "{judged:?}");
     let hosts = sandbox.run(["ls", "--host", "host-of-i-0a"]).expect(1);
     assert!(hosts.text().starts_with("web  ") && hosts.text().contains("i-0a"), "{}", hosts.text());
     assert_eq!((hosts.text().lines().count(), hosts.stderr.contains(&name)), (1, true), "{}", hosts.stderr);
     // Another object of the stream knows its host.
     plant_in_place(&sandbox, "web i-0b bbbbbb-2 20261120T01 20261120T02", "four\n");
     let hosts = sandbox.run(["ls", "--host", "host-of-i-0b"]).expect(0);
-    assert_eq!((hosts.text().lines().count(), hosts.stderr.as_str()), (2, ""));
+    let told = "logferry: notices: 1 of 2 segments were asked, 1 has metadata that can't be read; --long asks all\n";
+    assert_eq!((hosts.text().lines().count(), hosts.stderr.as_str()), (2, told));
 }
 
 /// Runs the binary so that rights count, be it as root: without the capabilities that pass them by (capabilities(7)).
@@ -60,7 +70,8 @@ fn a_directory_that_can_not_be_read_keeps_no_other_service_from_being_listed() {
         let ended = without_privilege(&sandbox, args);
         assert_eq!((ended.code, ended.text().lines().count()), (1, 2), "{args:?}: {}", ended.stderr);
         let told = ended.stderr.contains("service=mail") && ended.stderr.contains("Permission denied");
-        assert!(told && ended.stderr.lines().count() == 1, "{args:?}: {}", ended.stderr);
+        let others = ended.stderr.lines().filter(|line| !line.starts_with("logferry: notices: "));
+        assert!(told && others.count() == 1, "{args:?}: {}", ended.stderr);
         assert!(!ended.stderr.contains("nothing of mail"), "{args:?}: {}", ended.stderr);
     }
     assert_eq!(without_privilege(&sandbox, &["cat", "web"]).text(), "one\ntwo\n");
@@ -81,6 +92,10 @@ fn gaps_and_doubled_numbers_are_told_in_a_line_and_fail_no_list() {
     for args in [&["ls"][..], &["ls", "--json"], &["ls", "--by", "day"], &["ls", "--long"]] {
         let told = "logferry: 1 gap and 1 doubled number in the streams that are listed\nlogferry:   hint: `logferry verify` names them\n";
         assert_eq!(sandbox.run(args).expect(0).stderr.replace("\n  hint", "\nlogferry:   hint"), told, "{args:?}");
+    }
+    for args in [&["ls", "--json"][..], &["ls", "--json", "--by", "day"]] {
+        let document: serde_json::Value = serde_json::from_str(&sandbox.run(args).text()).expect("a document");
+        assert_eq!((&document["gaps"], &document["doubled"]), (&1.into(), &1.into()), "{args:?}");
     }
 }
 
@@ -105,11 +120,14 @@ fn streams_that_don_t_tell_their_host_are_left_out_by_no_command_in_silence() {
     }
 }
 
-/// As `logferry ... >&-`.
-fn with_output_closed(sandbox: &Sandbox, args: &[&str]) -> Ended {
+/// Outputs that can't be written, as a shell has them, and what is told of them.
+const CLOSED: [(&str, &str); 3] =
+    [(">&-", "closed"), ("1</dev/null", "open for reading only"), ("1<input", "open for reading only")];
+
+fn with_output(to: &str, sandbox: &Sandbox, args: &[&str]) -> Ended {
     let logferry = sandbox.logferry();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(logferry.get_program()).args(args);
+    shell.arg("-c").arg(format!("exec \"$0\" \"$@\" {to}")).arg(logferry.get_program()).args(args);
     logferry.get_envs().for_each(|(name, value)| match value {
         Some(value) => drop(shell.env(name, value)),
         None => drop(shell.env_remove(name)),
@@ -122,6 +140,7 @@ fn an_output_that_is_closed_is_an_error_and_one_that_nobody_wants_is_none() {
     let sandbox = Sandbox::new();
     sandbox.write_log("web.log", "needle\n");
     sandbox.run_all().quiet();
+    std::fs::write(sandbox.path("input"), "").expect("a file");
     for (args, code) in [
         (&["ls"][..], 1),
         (&["ls", "--json"], 1),
@@ -132,13 +151,15 @@ fn an_output_that_is_closed_is_an_error_and_one_that_nobody_wants_is_none() {
         (&["status"], 1),
         (&["status", "--max-age", "2h"], 3),
     ] {
-        let ended = with_output_closed(&sandbox, args).expect(code);
-        assert!(ended.stderr.contains("write the output: standard output is closed"), "{args:?}: {}", ended.stderr);
+        for (to, told) in CLOSED {
+            let (ended, told) = (with_output(to, &sandbox, args).expect(code), format!("standard output is {told}\n"));
+            assert!(ended.stderr.contains(&told) && ended.stdout.is_empty(), "{to} {args:?}: {}", ended.stderr);
+        }
     }
-    with_output_closed(&sandbox, &["grep", "-q", "needle", "web"]).expect(0);
+    with_output(">&-", &sandbox, &["grep", "-q", "needle", "web"]).expect(0);
     // A run that says nothing needs no output, and nothing of it lands in what it opens.
     sandbox.write_log("web.log", "more\n");
-    assert_eq!(with_output_closed(&sandbox, &["run", "log"]).expect(0).stderr, "");
+    assert_eq!(with_output(">&-", &sandbox, &["run", "log"]).expect(0).stderr, "");
     assert_eq!(sandbox.run(["cat", "web"]).expect(0).text(), "needle\nmore\n");
     for to in ["/dev/null", "/dev/full"] {
         let output = std::fs::OpenOptions::new().read(true).write(true).open(to).expect("it is there");

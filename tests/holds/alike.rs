@@ -173,31 +173,43 @@ fn a_log_that_is_replaced_by_a_copy_of_itself_goes_on_and_that_is_said_once() {
     }
 }
 
+/// A log of which something was taken, and which somebody has replaced by a copy of itself; its writer goes on in the file before.
+fn replaced_under_its_writer(scene: &Scene, content: &mut String) -> File {
+    append_lines(&scene.log(), content, 0..3000);
+    let mut writer = File::options().append(true).open(scene.log()).expect("a log");
+    scene.run().expect(0);
+    go_on(&mut writer, content, 3000..3010);
+    finish(Command::new("sed").args(["-i", "s/no such line//"]).arg(scene.log())).quiet();
+    go_on(&mut writer, content, 3010..3500);
+    writer
+}
+
+fn go_on(writer: &mut File, content: &mut String, range: std::ops::Range<u32>) {
+    writer.write_all(lines(range.clone()).as_bytes()).expect("written");
+    content.push_str(&lines(range));
+}
+
+/// Fails the test unless a flush leaves just these lines in the store: nobody can know in which order two files got theirs.
+#[track_caller]
+fn assert_flushed_in_any_order(scene: &Scene, content: &str) {
+    let log = scene.sandbox.path("log");
+    scene.sandbox.run(["flush".as_ref(), log.as_os_str()]).expect(0);
+    let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let shipped = String::from_utf8(scene.joined()).expect("text");
+    assert_eq!((shipped.len(), sorted(&shipped)), (content.len(), sorted(content)));
+}
+
 #[test]
 fn what_a_writer_goes_on_writing_to_the_file_that_was_replaced_is_taken_and_nothing_twice() {
     for limit in ["", "max_bytes_per_run = \"64KiB\"\n"] {
         let (scene, mut content) = (scene(), String::new());
         let paths = scene.sandbox.log("*.log").display().to_string();
         scene.sandbox.config_file_verbatim(&format!("[[logs]]\npaths = [{paths:?}]\n{limit}"));
-        append_lines(&scene.log(), &mut content, 0..3000);
-        let mut writer = File::options().append(true).open(scene.log()).expect("a log");
-        scene.run().expect(0);
-        let mut write = |range: std::ops::Range<u32>| {
-            writer.write_all(lines(range.clone()).as_bytes()).expect("written");
-            content.push_str(&lines(range));
-        };
-        write(3000..3010);
-        finish(Command::new("sed").args(["-i", "s/no such line//"]).arg(scene.log())).quiet();
-        write(3010..3500);
+        let mut writer = replaced_under_its_writer(&scene, &mut content);
         let told = scene.run().expect(0).stderr;
         assert!(told.contains("still writes to the file that was this log"), "{told}");
-        write(3500..3510);
-        let log = scene.sandbox.path("log");
-        scene.sandbox.run(["flush".as_ref(), log.as_os_str()]).expect(0);
-        // Nobody can know in which order the two files got their bytes.
-        let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-        let shipped = String::from_utf8(scene.joined()).expect("text");
-        assert_eq!((shipped.len(), sorted(&shipped)), (content.len(), sorted(&content)), "{limit}");
+        go_on(&mut writer, &mut content, 3500..3510);
+        assert_flushed_in_any_order(&scene, &content);
     }
 }
 
@@ -237,23 +249,10 @@ fn a_log_that_is_replaced_by_no_more_than_what_was_taken_of_it_is_said_to_be_inc
 fn a_run_that_is_killed_while_it_takes_what_replaced_a_log_doubles_nothing() {
     for point in [Point::Copied, Point::SealRecorded, Point::Sealed] {
         let (scene, mut content) = (scene(), String::new());
-        append_lines(&scene.log(), &mut content, 0..3000);
-        let mut writer = File::options().append(true).open(scene.log()).expect("a log");
-        scene.run().expect(0);
-        let mut write = |range: std::ops::Range<u32>| {
-            writer.write_all(lines(range.clone()).as_bytes()).expect("written");
-            content.push_str(&lines(range));
-        };
-        write(3000..3010);
-        finish(Command::new("sed").args(["-i", "s/no such line//"]).arg(scene.log())).quiet();
-        write(3010..3100);
+        let _writer = replaced_under_its_writer(&scene, &mut content);
         scene.killed_at(point);
         scene.run().expect(0);
-        let log = scene.sandbox.path("log");
-        scene.sandbox.run(["flush".as_ref(), log.as_os_str()]).expect(0);
-        let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
-        let shipped = String::from_utf8(scene.joined()).expect("text");
-        assert_eq!((shipped.len(), sorted(&shipped)), (content.len(), sorted(&content)), "{point:?}");
+        assert_flushed_in_any_order(&scene, &content);
     }
 }
 

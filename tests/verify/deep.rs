@@ -179,7 +179,7 @@ fn notices_of_the_machine_are_passed_on_and_fail_nothing() {
     Stream::new("db", "i-0abc").plant(&sandbox, 20, (0..120).map(|number| number % 24));
     let page = sandbox.path("page.html");
     let ended = sandbox.run(["verify", "--html", &page.display().to_string()]).expect(0);
-    let told = "notices: 2 of 126 segments were asked, the latest of their streams; --deep asks all";
+    let told = "notices: 100 of 126 segments were asked, the latest of each stream; --deep asks all";
     assert!(ended.text().contains(&format!("\n{told}\n")), "{}", ended.text());
     assert!(fs::read_to_string(page).expect("a page").contains(told));
 }

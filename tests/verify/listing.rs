@@ -72,6 +72,49 @@ fn of_a_window_the_segment_before_it_is_found_however_long_ago_it_was_shipped() 
 }
 
 #[test]
+fn a_gap_at_the_end_of_a_window_or_across_it_is_found_however_late_its_stream_goes_on() {
+    let sandbox = Sandbox::new();
+    let mut web = Stream::new("web", "i-0abc");
+    web.plant(&sandbox, 1, 0..3);
+    let lost = web.plant(&sandbox, 10, 0..2);
+    web.plant(&sandbox, 20, [0]);
+    // One that is whole, so that there is something to be proved in each window.
+    let mut whole = Stream::new("web", "i-0def");
+    (1..=20).for_each(|day| drop(whole.plant(&sandbox, day, [0])));
+    let of = |since: &str, until: &str, more: &[&str]| {
+        let said = verify(&sandbox, &[&["web", "--since", since, "--until", until], more].concat());
+        let found: Vec<_> = said.found().into_iter().map(|(kind, numbers)| (kind.to_owned(), numbers)).collect();
+        (said.code, found)
+    };
+    assert_eq!(of("2026-11-01", "2026-11-12", &[]), (0, Vec::new()));
+    lost.iter().for_each(|object| fs::remove_file(object).expect("an object"));
+    let gap = || (1, vec![("gap".to_owned(), Some((4, 5)))]);
+    for more in [&[][..], &["--longest", "1d"], &["--any-day"], &["--any-layout"], &["--instance", "i-0a*"]] {
+        assert_eq!(of("2026-11-01", "2026-11-03", more).1[0], gap().1[0], "at the end, {more:?}");
+    }
+    for more in [&[][..], &["--longest", "1d"], &["--any-day"], &["--any-layout"], &["--host", "*"]] {
+        assert_eq!(of("2026-11-05", "2026-11-06", more), gap(), "across it, {more:?}");
+    }
+    assert_eq!(of("2026-11-01", "2026-11-01T02:30:00Z", &[]), (0, Vec::new()), "before the gap");
+    assert_eq!(of("2026-11-20T00:30:00Z", "2026-11-20", &[]), (0, Vec::new()), "after it");
+    // What began after the window is none of its business.
+    Stream::new("web", "i-0new").plant(&sandbox, 18, [0]);
+    assert_eq!(of("2026-11-01", "2026-11-01T02:30:00Z", &[]), (0, Vec::new()), "a stream that is younger");
+}
+
+#[test]
+fn a_stream_that_begins_behind_a_window_with_another_number_than_1_has_lost_something_that_may_be_of_it() {
+    let sandbox = Sandbox::new();
+    let lost = Stream::new("web", "i-0abc").plant(&sandbox, 10, 0..2);
+    Stream::new("web", "i-0def").plant(&sandbox, 5, [0]);
+    fs::remove_file(&lost[0]).expect("an object");
+    let said = verify(&sandbox, &["--since", "2026-11-05", "--until", "2026-11-06"]);
+    assert_eq!((said.code, said.found()), (1, vec![("beginning", Some((1, 1)))]));
+    let said = verify(&sandbox, &["--since", "2026-11-10T01:00:00Z", "--until", "2026-11-10"]);
+    assert_eq!((said.code, said.found()), (0, Vec::new()), "what was lost was before this");
+}
+
+#[test]
 fn an_expired_beginning_is_told_and_what_is_newer_can_be_proved() {
     let sandbox = Sandbox::new();
     let shipped = Stream::new("web", "i-0abc").plant(&sandbox, 20, 0..6);

@@ -194,6 +194,7 @@ fn verdict(streams: &[logferry::model::proof::laws::Stream<'_>]) -> logferry::mo
         totals,
         read: verdict::ReadBack::default(),
         asked: 0,
+        unread: 0,
         unasked: None,
         foreign: 0,
         findings: Vec::new(),

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::Entry;
+use super::{Broken, Entry, Source};
 use crate::archive::sums::{By, Group, Sum, Sums};
-use crate::archive::{Extent, Looked, Selection};
+use crate::archive::{Extent, Looked};
 use crate::model::key::ObjectKey;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::spool::Stays;
@@ -97,7 +97,13 @@ struct Rest {
     #[serde(skip_serializing_if = "Option::is_none")]
     copies: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    gaps: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubled: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     notices_asked: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notices_unread: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_looked_at_before: Option<String>,
 }
@@ -147,13 +153,15 @@ impl Document {
     pub(super) fn end(
         mut self,
         sums: &Sums,
-        asked: Option<usize>,
-        selection: Option<&Selection>,
+        asked: Option<(usize, usize)>,
+        source: Option<&Source<'_>>,
         to: &mut impl Write,
     ) -> io::Result<()> {
         for (group, sum) in &sums.groups {
             self.line(&Summed { group: named(group), sum: numbers(sum) }, to)?;
         }
+        let (selection, broken) = source.map(|source| (source.selection, source.broken)).unzip();
+        let (gaps, doubled) = broken.map(|Broken { gaps, doubled }| (gaps, doubled)).unzip();
         let looked = selection.map(|selection| match selection.looked {
             Looked::InSome => "layouts",
             Looked::Everywhere => "everywhere",
@@ -165,7 +173,10 @@ impl Document {
             Extent::Whole => None,
             Extent::Since(since) => Some(since.to_second()),
         });
-        let rest = Rest { total, looked, foreign, copies, notices_asked: asked, not_looked_at_before };
+        let (notices_asked, unread) = asked.unzip();
+        let notices_unread = unread.filter(|count| *count > 0);
+        let rest =
+            Rest { total, looked, foreign, copies, gaps, doubled, notices_asked, notices_unread, not_looked_at_before };
         let rest = serde_json::to_string(&rest)?;
         writeln!(to, "\n],{}", rest.strip_prefix('{').unwrap_or(&rest))
     }

@@ -23,7 +23,7 @@ pub(super) struct Table {
     width: Option<usize>,
     with_lines: bool,
     with_details: bool,
-    with_total: bool,
+    pub(super) with_total: bool,
 }
 
 impl Table {

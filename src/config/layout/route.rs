@@ -17,6 +17,8 @@ pub struct Route {
     pub steps: Vec<Step>,
     /// What stands before the day, in the directory that names it.
     pub days: String,
+    /// What all that belongs to the services asked for begins with, whatever directory it is in.
+    pub all: String,
 }
 
 /// A step of a way.
@@ -39,6 +41,15 @@ impl Route {
             }
         }
         begin + &self.days
+    }
+
+    /// What is listed in a directory that the way has led to: all that is in it where all of it belongs to the services asked for,
+    /// else what begins as days do.
+    pub fn listed(&self, above: &str) -> String {
+        match above.starts_with(&self.all) {
+            true => above.to_owned(),
+            false => above.to_owned() + &self.days,
+        }
     }
 }
 
@@ -63,7 +74,9 @@ impl Layout {
             // What is hidden at the beginning of a part would be so at the beginning of its known part.
             let known = shown(&known).into_owned();
             match unknown {
-                Some(Piece::Field(Field::Date)) => return Some(Route { steps, days: known }),
+                Some(Piece::Field(Field::Date)) => {
+                    return Some(Route { steps, days: known, all: self.prefix(service) });
+                }
                 Some(_) => steps.push(Step::Each(known)),
                 None => steps.push(Step::Into(known)),
             }
@@ -110,13 +123,36 @@ impl ServiceDirectories {
 mod tests {
     use super::*;
 
-    fn route(layout: &str, service: Option<&str>) -> Option<Route> {
+    fn whole_route(layout: &str, service: Option<&str>) -> Option<Route> {
         let service = service.and_then(Service::new);
         Layout::parse(layout).expect(layout).route(service.as_ref())
     }
 
-    fn of<const N: usize>(steps: [Step; N], days: &str) -> Option<Route> {
-        Some(Route { steps: steps.into(), days: days.to_owned() })
+    fn route(layout: &str, service: Option<&str>) -> Option<(Vec<Step>, String)> {
+        whole_route(layout, service).map(|route| (route.steps, route.days))
+    }
+
+    fn of<const N: usize>(steps: [Step; N], days: &str) -> Option<(Vec<Step>, String)> {
+        Some((steps.into(), days.to_owned()))
+    }
+
+    #[test]
+    fn all_of_a_directory_is_listed_where_all_of_it_is_of_the_services_asked_for() {
+        for (layout, service, above, listed) in [
+            ("service={service}/dt={date}", Some("web"), "service=web/", "service=web/"),
+            ("service={service}/dt={date}", None, "service=web/", "service=web/"),
+            ("dt={date}/service={service}", Some("web"), "", "dt="),
+            ("logs/dt={date}/service={service}", None, "logs/", "logs/dt="),
+            ("a/{service}-{date}", Some("web"), "a/", "a/web-"),
+            (
+                "region={region}/service={service}/dt={date}",
+                Some("web"),
+                "region=x/service=web/",
+                "region=x/service=web/",
+            ),
+        ] {
+            assert_eq!(whole_route(layout, service).expect("it has days").listed(above), listed, "{layout}");
+        }
     }
 
     fn into(name: &str) -> Step {

@@ -122,12 +122,13 @@ impl<'l> Stream<'l> {
         lacks_beginning() || self.gaps(window, Searched::Everywhere).next().is_some()
     }
 
-    /// What the first segment that is there says, where others should be before it.
+    /// What the first segment that is there says, where others should be before it. Where it is behind the window, they may be of
+    /// the window.
     fn first_of_rest(&self, window: &Window) -> Option<&'l Leaf> {
         let leaf = self.segments.first()?.leaf();
         // Where an earlier moment is in the segment, none before it is asked for.
         let is_whole = leaf.seq == Seq::FIRST || window.since.is_some_and(|since| leaf.first <= since);
-        (!is_whole && self.segments.iter().any(|seen| window.holds(seen.leaf()))).then_some(leaf)
+        (!is_whole).then_some(leaf)
     }
 
     fn beginning(&self, window: &Window, searched: Searched, now: Moment) -> Option<Finding> {

@@ -82,6 +82,8 @@ pub struct Verdict {
     pub read: ReadBack,
     /// How many segments were asked whether they tell of something that is missing, where none was to be read.
     pub asked: usize,
+    /// How many of them have metadata that can't be read.
+    pub unread: usize,
     /// What was not asked, as a sentence.
     pub unasked: Option<String>,
     /// Objects that are not ours, which nobody looked at.

@@ -1,7 +1,9 @@
 //! What a bucket holds, page by page: 1,000 keys or directories a request.
 //!
 //! A listing that is cut short would look like one that is whole, and one that goes round would never end: a store that says that
-//! there is more and doesn't say where, or leads to where the listing was before, fails it.
+//! there is more and doesn't say where, or leads to where the listing was before, fails it. So does one whose keys are not in order:
+//! whoever lists certain days breaks off behind the last of them. General purpose buckets list keys in that order, directory buckets don't
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -55,9 +57,16 @@ impl S3Store {
         asked: Asked<'_>,
         each: &mut dyn FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let (mut from, mut pages) = (None, HashSet::new());
+        let (mut from, mut pages, mut order) = (None, HashSet::new(), Order::default());
         loop {
             let Page { objects, directories, next } = self.runtime.block_on(self.page(asked, from))?;
+            // Of the whole page, before any of it is shown: whoever breaks off must not do so too early.
+            let names = objects.iter().map(Listed::name).chain(directories.iter().map(String::as_str));
+            if !order.goes_on_with(names) {
+                let why = "the store doesn't list keys in their order, so that some may have been passed over; a directory bucket \
+                           can't be read back";
+                return Err(StoreError::new("list", asked.prefix, Kind::Rejected, why));
+            }
             let objects = objects.into_iter().map(Entry::Object);
             for entry in objects.chain(directories.into_iter().map(Entry::Directory)) {
                 if each(entry).is_break() {
@@ -110,6 +119,26 @@ impl S3Store {
             ObjectKey::listed(directory.trim_end_matches('/')).map(|_| directory)
         });
         Ok(Page { objects: objects.collect(), directories: directories.collect(), next })
+    }
+}
+
+/// Whether entries come in the order of their bytes, which is that of all S3 servers for what keys of ours consist of; what else is
+/// there may be sorted in other ways.
+#[derive(Default)]
+struct Order {
+    last: String,
+}
+
+impl Order {
+    /// Whether these, which are shown next, come behind those before them.
+    fn goes_on_with<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> bool {
+        for name in names.filter(|name| name.is_ascii()) {
+            if name < self.last.as_str() {
+                return false;
+            }
+            name.clone_into(&mut self.last);
+        }
+        true
     }
 }
 
