@@ -169,6 +169,7 @@ fn go(
     }
 }
 
+/// Notes what is a matter of this machine, and goes on.
 fn noted(listed: Result<(), StoreError>, parts: &mut Vec<StoreError>) -> Result<(), StoreError> {
     match listed {
         Err(error) if error.kind == Kind::Local => {

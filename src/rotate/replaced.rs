@@ -2,7 +2,7 @@
 //!
 //! The file of the last segment is gone, and the one at the log's path, which no segment was made of, begins with all that was
 //! taken of it. It goes on behind that. Whether it is a copy, or another log that begins alike, nobody can know for certain: so it
-//! is told, when something of it is taken. The file that is gone is looked for like any other: who has it open goes on writing to it,
+//! is told. The file that is gone is looked for like any other: who has it open goes on writing to it,
 //! and where nobody has, nobody can know what it got behind what was taken.
 
 use std::ffi::OsStr;

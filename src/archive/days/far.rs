@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::side_by_side;
-use super::{DAY, Place, Window, below, go};
+use super::{DAY, Place, Window, below, go, noted};
 use crate::config::Route;
 use crate::model::time::Moment;
-use crate::store::{Kind, Listed, Store, StoreError};
+use crate::store::{Listed, Store, StoreError};
 
 /// How many objects are listed one after another before the rest is listed side by side: what S3 shows for four requests.
 const FEW: usize = 4_000;
@@ -195,17 +195,6 @@ fn pieces_behind(from: i64) -> Vec<Window> {
 
 fn begin_of(day: i64) -> Moment {
     Moment::from_nanos(day.saturating_mul(DAY))
-}
-
-/// Notes what is a matter of this machine, and goes on.
-fn noted(listed: Result<(), StoreError>, parts: &mut Vec<StoreError>) -> Result<(), StoreError> {
-    match listed {
-        Err(error) if error.kind == Kind::Local => {
-            parts.push(error);
-            Ok(())
-        }
-        listed => listed,
-    }
 }
 
 #[cfg(test)]
