@@ -100,6 +100,9 @@ pub struct LogArgs {
     /// This machine's name in object keys [default: the EC2 instance id, else the host name]
     #[arg(long, value_name = "NAME", value_parser = Instance::parse)]
     pub instance: Option<Instance>,
+    /// On how many threads to compress; what comes out is the same [default: as configured, else one for each core]
+    #[arg(long, value_name = "N", value_parser = config::Threads::parse)]
+    pub threads: Option<config::Threads>,
     /// Print one machine-readable report on standard output
     #[arg(long)]
     pub json: bool,

@@ -23,6 +23,7 @@ mod service;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod times;
 mod trust;
 mod writer;
@@ -40,6 +41,7 @@ pub use pattern::{Exclude, Pattern};
 pub use section::nearest;
 pub use service::ServiceTemplate;
 pub use settings::{NamedBy, Settings};
+pub use threads::Threads;
 pub use times::{parse_deadline, parse_duration};
 pub use trust::Distrust;
 pub use writer::Writer;

@@ -65,13 +65,6 @@ pub struct How<'a> {
     pub meter: &'a Meter,
 }
 
-/// Ships segments, and drops what was confirmed now or by earlier runs.
-pub fn ship(spool: &mut Spool, segments: Vec<SealedSegment>, terms: &Terms<'_>, stop: &Stop) -> Shipped {
-    let how = How { terms, order: Order::Oldest, behind: Behind::Waits, stop, meter: &Meter::default() };
-    let ((), shipped) = alongside(&spool.shelf(), &how, |dock| dock.add(segments));
-    shipped.settled(spool)
-}
-
 impl Shipped {
     /// Puts aside what is damaged, and drops what was confirmed. Nobody may ship any more.
     #[must_use]

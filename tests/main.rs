@@ -23,6 +23,7 @@ mod damage;
 mod disk;
 mod doubts;
 mod draining;
+mod engine;
 mod every_call;
 mod faults;
 mod fetch;

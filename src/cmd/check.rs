@@ -55,6 +55,7 @@ fn flags(args: cli::Check) -> Flags {
         splay: None,
         writer: args.writer,
         backlog: Backlog::of_flag(args.backlog),
+        threads: None,
         state_dir: args.state_dir,
     }
 }

@@ -1,8 +1,8 @@
 //! What the commands that ship have in common: settings, the passes over all that there is, and how it is told.
 //!
 //! ```text
-//! settings ─> spool ─> lock ─> pass: recover ─> discover ─> rotate ─> ship ─> drop ─┐
-//!                               ^                                                   │
+//! settings ─> spool ─> lock ─> pass: recover ─> discover ─> rotate ─────────> drop ─┐
+//!                               ^                                 ╲─> ship ─╱       │
 //!                               └──────────── again, where there is reason to ──────┘  ─> report ─> told
 //! ```
 
@@ -19,6 +19,7 @@ use crate::install::host::Host;
 use crate::install::logrotate::{self, Refreshed};
 use crate::model::doubt::{Doubt, Why};
 use crate::model::facts::Facts;
+use crate::model::meter::Meter;
 use crate::model::names::StreamId;
 use crate::model::problem::{self, Cause, Effect, Problem};
 use crate::model::segment::SealedSegment;
@@ -27,7 +28,7 @@ use crate::report::told::Told;
 use crate::report::{self, Item, Report};
 use crate::rotate::discover::{self, Discovery};
 use crate::rotate::{Outcome, Rotation, moved};
-use crate::ship::{self, Shipped, Terms};
+use crate::ship::{self, Behind, How, Order, Shipped, Terms};
 use crate::spool::{Damage, Recovered, Spool};
 use crate::sys::clock;
 use crate::sys::failure::Failure;
@@ -44,6 +45,7 @@ pub(super) fn settings(args: cli::LogArgs, splay: Option<Duration>, backlog: Bac
         splay,
         writer: args.writer,
         backlog,
+        threads: args.threads,
         state_dir: args.state_dir,
     };
     Settings::load(flags).map_err(|error| {
@@ -235,16 +237,25 @@ impl Work<'_> {
         let found = || ec2::facts(settings, Want::ForKeys, spool.root());
         let machine = machine.get_or_insert_with(found).clone();
         report.instance = Some(machine.name(&host::name()));
-        let mut to_ship = std::mem::take(&mut recovered.sealed);
-        let Outcome { sealed, mut problems, no_room, stopped, mut more, limited, .. } =
-            Rotation::new(spool, settings, machine, stop).run(&mut recovered, discovery);
+        let (mut behind, sealed_before) = (Vec::new(), std::mem::take(&mut recovered.sealed));
+        let (terms, meter) = (Terms::of(settings), Meter::default());
+        let how = How { terms: &terms, order: Order::Oldest, behind: Behind::Waits, stop, meter: &meter };
+        let (outcome, shipped) = ship::alongside(&spool.shelf(), &how, |dock| {
+            let mut hand_over = |sealed: Vec<SealedSegment>| {
+                let (later, now) = sealed.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));
+                behind.extend::<Vec<_>>(later);
+                dock.add(now);
+            };
+            hand_over(sealed_before);
+            let rotation = Rotation::new(spool, settings, machine, stop);
+            rotation.handing_over(&mut hand_over).run(&mut recovered, discovery)
+        });
+        let Outcome { sealed, mut problems, no_room, stopped, mut more, limited, .. } = outcome;
         report.sealed.extend(items(&sealed));
         report.limited.extend(limited);
         problems.extend(stopped.problem(stop.why(), &settings.state_dir));
         report.found(&mut problems);
-        to_ship.extend(sealed);
-        let (behind, to_ship) = to_ship.into_iter().partition(|sealed| stuck.contains(&sealed.segment.name.stream));
-        let Shipped { confirmed, waiting, mut problems, .. } = ship::ship(spool, to_ship, &Terms::of(settings), stop);
+        let Shipped { confirmed, waiting, mut problems, .. } = shipped.settled(spool);
         stuck.extend(waiting.iter().map(|sealed| sealed.segment.name.stream));
         // While the store is away, bytes are as safe in the log as in the spool, and take no room twice.
         more.retain(|path| !waiting.iter().any(|sealed| sealed.segment.path == *path));

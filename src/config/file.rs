@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::section::{Mistakes, Section, Source};
-use super::{ConfigError, DEFAULT_FILE, Layout, Lifecycle, LogSet, Writer};
-use super::{bandwidth, instance, keep, lifecycle, log_set, metrics, s3, writer};
+use super::{ConfigError, DEFAULT_FILE, Layout, Lifecycle, LogSet, Threads, Writer};
+use super::{bandwidth, instance, keep, lifecycle, log_set, metrics, s3, threads, writer};
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;
 use crate::model::keep::Keep;
@@ -32,6 +32,8 @@ pub struct File {
     pub splay: Option<Duration>,
     /// See [`super::Settings::level`].
     pub level: Option<u32>,
+    /// See [`super::Settings::threads`].
+    pub threads: Option<Threads>,
     /// See [`super::Settings::max_spool`].
     pub max_spool: Option<u64>,
     /// See [`super::Settings::min_free`].
@@ -108,6 +110,7 @@ impl File {
             settle: mistakes.or_default(top.duration("settle")),
             splay: mistakes.or_default(top.duration("splay")),
             level: level.and_then(|level| u32::try_from(level).ok()),
+            threads: threads::read(&mut top, mistakes),
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),
             keep: keep::read(&mut top, mistakes),

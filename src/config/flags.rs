@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Backlog, Writer};
+use super::{Backlog, Threads, Writer};
 use crate::model::destination::Destination;
 use crate::model::names::Instance;
 
@@ -24,6 +24,8 @@ pub struct Flags {
     pub writer: Option<Writer>,
     /// `--backlog`.
     pub backlog: Backlog,
+    /// `--threads`.
+    pub threads: Option<Threads>,
     /// `--state-dir`.
     pub state_dir: PathBuf,
 }

@@ -16,7 +16,7 @@ use super::ConfigError;
 use crate::model::size;
 
 /// Keys that are likely to be written into the wrong table: what is appended to a file lands in its last one.
-const OF_THE_TOP: [&str; 11] = [
+const OF_THE_TOP: [&str; 12] = [
     "to",
     "keep",
     "keep_size",
@@ -24,6 +24,7 @@ const OF_THE_TOP: [&str; 11] = [
     "settle",
     "splay",
     "level",
+    "threads",
     "max_spool",
     "min_free",
     "layout",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Backlog, ConfigError, DEFAULT_FILE, Distrust, File, Flags, Layout, Lifecycle, LogLimits, LogSet};
-use super::{log_set, trust};
+use super::{Threads, log_set, trust};
 use crate::gzip;
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub splay: Duration,
     /// Compression level, 1 to 9.
     pub level: u32,
+    /// On how many threads logs are compressed.
+    pub threads: Threads,
     /// How many bytes the spool may hold; what is read after an unlink is taken all the same.
     pub max_spool: Option<u64>,
     /// How many bytes of the spool's file system are left free.
@@ -131,6 +133,7 @@ impl Settings {
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),
             splay: flags.splay.or(file.splay).unwrap_or_default(),
             level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),
+            threads: flags.threads.or(file.threads).unwrap_or_default(),
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),
             keep: file.keep,

@@ -53,6 +53,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     while items.peek().is_some() && !batches.rotation.stop.requested() {
         let batch = items.by_ref().take(most_at_once()).collect();
         batches.ask_and_take(batch);
+        batches.rotation.hand_over();
         batches.end_batch();
     }
     batches.rotation.outcome.stopped.untouched += items.count();
@@ -83,7 +84,7 @@ impl Batches<'_, '_> {
             self.ask(&mut asking, segment, log, Whom::Masters);
         }
         fault::reached(Point::WritersAsked);
-        let copied: Vec<Copied> = claimed.into_iter().filter_map(|claimed| self.copy(claimed)).collect();
+        let copied = self.copy_all(claimed);
         let waiting = copied.into_iter().map(|copied| Waiting::new(copied, &asking)).collect();
         self.wait(waiting, &mut asking);
         for (argv, why) in asking.failed_commands() {

@@ -61,6 +61,15 @@ pub(super) fn most_at_once() -> usize {
     (files / 4).max(1)
 }
 
+/// Makes a copy that has come to its end durable.
+pub(super) fn made_durable(part: &Part) -> std::result::Result<(), CopyError> {
+    fault::reached(Point::Copied);
+    part.sync().map_err(CopyError::Part)?;
+    fault::reached(Point::CopyDurable);
+    log::debug!("{}: {} bytes copied", part.segment().path.display(), part.raw());
+    Ok(())
+}
+
 impl Batches<'_, '_> {
     /// Makes the records durable before any log is touched.
     pub(super) fn synced_spool(&mut self, begun: Vec<Begun>) -> Option<Vec<Begun>> {
@@ -110,24 +119,35 @@ impl Batches<'_, '_> {
         }
     }
 
+    /// Copies a log, and makes the copy durable.
     pub(super) fn copy(&mut self, begun: Begun) -> Option<Copied> {
-        let Begun { segment, log, place } = begun;
+        let mut copied = self.start(begun)?;
+        let filled = self.fill(&mut copied.part, &copied.log);
+        self.filled(copied, filled)
+    }
+
+    /// Makes a log's part, which holds nothing yet.
+    pub(super) fn start(&mut self, Begun { segment, log, place }: Begun) -> Option<Copied> {
         let (name, path) = (segment.name, segment.path.clone());
-        let mut part = match self.rotation.spool.start_part(segment) {
-            Ok(part) => part,
+        match self.rotation.spool.start_part(segment) {
+            Ok(part) => Some(Copied { part, log, place }),
             Err(failure) => {
                 let _ = self.rotation.spool.discard_part(name);
                 self.copy_failed(path, &CopyError::Part(failure));
-                return None;
+                None
             }
-        };
-        match self.fill(&mut part, &log) {
+        }
+    }
+
+    /// What is left to do of a log, by what copying it came to.
+    pub(super) fn filled(&mut self, copied: Copied, filled: std::result::Result<(), CopyError>) -> Option<Copied> {
+        match filled {
             // Someone else has emptied it between the look and the copy. If it can't have its name back, it goes on
             // through the steps.
-            Ok(()) if part.raw() == 0 && self.gave_back(part.segment(), &place) => None,
-            Ok(()) => Some(Copied { part, log, place }),
+            Ok(()) if copied.part.raw() == 0 && self.gave_back(copied.part.segment(), &copied.place) => None,
+            Ok(()) => Some(copied),
             Err(error) => {
-                self.broken_off(part, &error);
+                self.broken_off(copied.part, &error);
                 None
             }
         }
@@ -135,11 +155,7 @@ impl Batches<'_, '_> {
 
     pub(super) fn fill(&mut self, part: &mut Part, log: &File) -> std::result::Result<(), CopyError> {
         self.copy_on(part, log)?;
-        fault::reached(Point::Copied);
-        part.sync().map_err(CopyError::Part)?;
-        fault::reached(Point::CopyDurable);
-        log::debug!("{}: {} bytes copied", part.segment().path.display(), part.raw());
-        Ok(())
+        made_durable(part)
     }
 
     /// Copies while the log is still there, and the room lasts.

@@ -2,11 +2,11 @@
 
 use std::fs::File;
 
-use super::copy::{self, Buffer, CopyError, To, Until};
+use super::copy::{self, CopyError, To, Until};
 use super::room::{Limits, Room};
 use super::{Rotation, repack};
 use crate::config::Settings;
-use crate::gzip::Encoder;
+use crate::gzip::Press;
 use crate::model::family::Packing;
 use crate::model::problem;
 use crate::spool::{Part, Spool};
@@ -50,6 +50,18 @@ impl Budget {
         }
     }
 
+    /// Whether so many bytes can be copied without anything having to make way.
+    pub(super) fn has(&mut self, spool: &Spool, bytes: u64) -> bool {
+        self.room(spool).is_ok_and(|room| room.left() >= bytes)
+    }
+
+    /// Takes note of a copy that was not made by [`Self::copy`].
+    pub(super) fn take(&mut self, bytes: u64) {
+        if let Some(room) = &mut self.room {
+            room.take(bytes);
+        }
+    }
+
     /// Fails where the file system has less than what must stay free, even without what is kept: the last look before an
     /// unlink.
     pub(super) fn require_free(&mut self, spool: &Spool) -> Result<()> {
@@ -77,9 +89,7 @@ impl Budget {
         log: &File,
         to: To,
     ) -> std::result::Result<u64, CopyError> {
-        self.again_and_again(rotation, part, |encoder, buffer, part, until| {
-            copy::copy(encoder, buffer, part, log, to, until).map(drop)
-        })
+        self.again_and_again(rotation, part, |press, part, until| copy::copy(press, part, log, to, until).map(drop))
     }
 
     /// The same up to a byte of a log of which the start may be a hole; less where someone else truncates it meanwhile.
@@ -90,8 +100,8 @@ impl Budget {
         log: &File,
         end: u64,
     ) -> std::result::Result<u64, CopyError> {
-        self.again_and_again(rotation, part, |encoder, buffer, part, until| {
-            copy::copy_up_to(encoder, buffer, part, log, end, until).map(drop)
+        self.again_and_again(rotation, part, |press, part, until| {
+            copy::copy_up_to(press, part, log, end, until).map(drop)
         })
     }
 
@@ -100,7 +110,7 @@ impl Budget {
         &mut self,
         rotation: &mut Rotation<'_>,
         part: &mut Part,
-        mut copy: impl FnMut(&mut Encoder, &mut Buffer, &mut Part, Until<'_>) -> std::result::Result<(), CopyError>,
+        mut copy: impl FnMut(&mut dyn Press, &mut Part, Until<'_>) -> std::result::Result<(), CopyError>,
     ) -> std::result::Result<u64, CopyError> {
         let begin = part.taken();
         loop {
@@ -119,9 +129,7 @@ impl Budget {
         file: &File,
         packing: Packing,
     ) -> std::result::Result<(), CopyError> {
-        self.within(rotation, part, |encoder, buffer, part, until| {
-            repack::copy(encoder, buffer, part, file, packing, until)
-        })
+        self.within(rotation, part, |press, part, until| repack::copy(press, part, file, packing, until))
     }
 
     /// Lets a part grow while the room lasts.
@@ -129,13 +137,13 @@ impl Budget {
         &mut self,
         rotation: &mut Rotation<'_>,
         part: &mut Part,
-        copy: impl FnOnce(&mut Encoder, &mut Buffer, &mut Part, Until<'_>) -> std::result::Result<(), CopyError>,
+        copy: impl FnOnce(&mut dyn Press, &mut Part, Until<'_>) -> std::result::Result<(), CopyError>,
     ) -> std::result::Result<(), CopyError> {
         let mut room = self.room(rotation.spool).map_err(CopyError::Part)?;
         let before = part.packed();
-        let Rotation { encoder, buffer, stop, meter, .. } = rotation;
+        let Rotation { press, stop, meter, .. } = rotation;
         let until = Until::Stopped { stop, most: before.saturating_add(room.left()), meter };
-        let copied = copy(encoder, buffer, part, until);
+        let copied = copy(press, part, until);
         room.take(part.packed() - before);
         self.room = Some(room);
         copied

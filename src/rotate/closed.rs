@@ -82,6 +82,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
             // What was unlinked is no file any more that could be closed.
             Item::Growth { path, .. } => closed.left.push(path),
         }
+        closed.rotation.hand_over();
     }
     closed.left
 }

@@ -5,31 +5,18 @@
 //! are primed with these bytes, so that the member could not even be read back.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
-use crate::gzip::{BLOCK, Encoder, WINDOW};
+use super::trail::Trail;
+use crate::gzip::{Block, Press};
 use crate::model::meter::Meter;
 use crate::model::problem::Cause;
 use crate::spool::Part;
-use crate::sys::failure::{Context, Failure};
+use crate::sys::failure::{self, Context, Failure};
 use crate::sys::file::Status;
 use crate::sys::signals::Stop;
-
-/// What a copy is made in: the bytes before the block, then the block.
-pub(super) struct Buffer(Vec<u8>);
-
-impl Buffer {
-    /// All of it.
-    pub(super) fn bytes(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
-}
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self(vec![0; WINDOW + BLOCK])
-    }
-}
 
 /// Which side of a copy failed.
 #[derive(Debug, thiserror::Error)]
@@ -92,9 +79,9 @@ impl Until<'_> {
         }
     }
 
-    fn count(self, bytes: usize) {
+    fn count(self, bytes: u64) {
         if let Self::Stopped { meter, .. } = self {
-            meter.read(bytes as u64);
+            meter.read(bytes);
         }
     }
 }
@@ -111,8 +98,7 @@ pub(super) enum To {
 
 /// Copies what the log holds behind the part's end. Returns how many bytes that were.
 pub(super) fn copy(
-    encoder: &mut Encoder,
-    buffer: &mut Buffer,
+    press: &mut dyn Press,
     part: &mut Part,
     log: &File,
     to: To,
@@ -127,7 +113,7 @@ pub(super) fn copy(
     if end <= part.taken() {
         return Ok(0);
     }
-    let copied = copy_up_to(encoder, buffer, part, log, end, until)?;
+    let copied = copy_up_to(press, part, log, end, until)?;
     // Whether it was truncated meanwhile.
     let size = look(part, log)?;
     match to {
@@ -150,56 +136,108 @@ fn look(part: &Part, log: &File) -> Result<u64, CopyError> {
 /// Copies what the log holds behind the part's end, up to the byte `end`; less where someone else truncates it meanwhile.
 /// Returns how many bytes that were.
 pub(super) fn copy_up_to(
-    encoder: &mut Encoder,
-    buffer: &mut Buffer,
+    press: &mut dyn Press,
     part: &mut Part,
     log: &File,
     end: u64,
     until: Until<'_>,
 ) -> Result<u64, CopyError> {
-    if !still_has(buffer, part, log)? {
-        return Err(CopyError::Truncated);
-    }
-    let (begin, mut window, Buffer(buffer)) = (part.taken(), part.window(), buffer);
-    let mut blocks = || {
-        while part.taken() < end {
-            until.check(part)?;
-            let wanted = usize::try_from(end - part.taken()).map_or(BLOCK, |left| left.min(BLOCK));
-            let count = read_at(part, log, &mut buffer[window..window + wanted], part.taken())?;
-            if count == 0 {
-                break; // someone truncated it
-            }
-            let (before, block) = buffer.split_at(window);
-            part.append(encoder, before, &block[..count]).map_err(CopyError::Part)?;
-            until.count(count);
-            let filled = window + count;
-            window = filled.min(WINDOW);
-            buffer.copy_within(filled - window..filled, 0);
-        }
-        until.check(part)
+    let mut trail = Trail::new(log, part.taken(), end);
+    let Some(last) = ending_in_log(press, part, log)? else { return Err(CopyError::Truncated) };
+    let (begin, path) = (part.taken(), part.segment().path.clone());
+    let mut at = begin;
+    let read = |room: &mut [u8]| {
+        let wanted = usize::try_from(end - at).map_or(room.len(), |left| left.min(room.len()));
+        let count = read_at(&path, log, &mut room[..wanted], at)?;
+        at += count as u64;
+        trail.came_to(at);
+        // Less than it should be: someone truncated it.
+        Ok(count)
     };
-    let ended = blocks();
+    let (last, ended) = append_all(press, part, last, read, until);
     // Also where it ended early: whoever comes back, when there is room again, goes on from here.
-    part.remember(&buffer[..window]);
+    part.remember(last.ending());
+    press.reuse(last);
     ended.map(|()| part.taken() - begin)
 }
 
+/// Appends what `read` gives, block by block, until it gives nothing more; `last` holds the bytes that the part ends in.
+/// Gives those that it ends in now. The log is read once, by this thread: blocks are primed with the very bytes that were
+/// compressed before them, whatever becomes of the log meanwhile.
+pub(super) fn append_all(
+    press: &mut dyn Press,
+    part: &mut Part,
+    mut last: Block,
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, CopyError>,
+    until: Until<'_>,
+) -> (Block, Result<(), CopyError>) {
+    let mut following = press.block();
+    following.begin(last.ending());
+    let mut ended = None;
+    let appended = loop {
+        if let Err(error) = until.check(part) {
+            break Err(error);
+        }
+        while ended.is_none() && !press.is_full() {
+            match read(following.room()) {
+                Ok(0) => ended = Some(Ok(())),
+                Ok(count) => {
+                    following.fill(count);
+                    let mut next = press.block();
+                    next.begin(following.ending());
+                    press.put(std::mem::replace(&mut following, next));
+                }
+                // What was read before is appended all the same.
+                Err(error) => ended = Some(Err(error)),
+            }
+        }
+        let Some(packed) = press.take() else { break ended.unwrap_or(Ok(())) };
+        match append(part, packed) {
+            Ok(block) => press.reuse(std::mem::replace(&mut last, block)),
+            Err(failure) => break Err(CopyError::Part(failure)),
+        }
+        until.count(last.packed().raw());
+    };
+    press.clear();
+    press.reuse(following);
+    (last, appended)
+}
+
+fn append(part: &mut Part, packed: io::Result<Block>) -> failure::Result<Block> {
+    let block = packed.doing("compress for", part.path())?;
+    part.append_packed(block.packed()).map(|()| block)
+}
+
 /// Whether the log still holds the bytes that the part ends in.
-pub(super) fn still_has(Buffer(buffer): &mut Buffer, part: &Part, log: &File) -> Result<bool, CopyError> {
-    let window = part.window();
-    let there = read_at(part, log, &mut buffer[..window], part.taken() - window as u64)?;
-    Ok(there == window && part.remembers(&buffer[..window]))
+pub(super) fn still_has(press: &mut dyn Press, part: &Part, log: &File) -> Result<bool, CopyError> {
+    let ending = ending_in_log(press, part, log)?;
+    let is_there = ending.is_some();
+    ending.into_iter().for_each(|block| press.reuse(block));
+    Ok(is_there)
+}
+
+/// The bytes that the part ends in, as the log has them; `None` where it has others.
+fn ending_in_log(press: &mut dyn Press, part: &Part, log: &File) -> Result<Option<Block>, CopyError> {
+    let (window, mut block) = (part.window(), press.block());
+    let ending = &mut block.room()[..window];
+    let there = read_at(&part.segment().path, log, ending, part.taken() - window as u64)?;
+    if there != window || !part.remembers(ending) {
+        press.reuse(block);
+        return Ok(None);
+    }
+    block.fill(window);
+    Ok(Some(block))
 }
 
 /// Fills `buffer` from an offset of the log on; less only at its end.
-fn read_at(part: &Part, log: &File, buffer: &mut [u8], offset: u64) -> Result<usize, CopyError> {
+fn read_at(path: &Path, log: &File, buffer: &mut [u8], offset: u64) -> Result<usize, CopyError> {
     let mut done = 0;
     while done < buffer.len() {
         match log.read_at(&mut buffer[done..], offset + done as u64) {
             Ok(0) => break,
             Ok(count) => done += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(CopyError::Log(Failure::new("read", &part.segment().path, error))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CopyError::Log(Failure::new("read", path, error))),
         }
     }
     Ok(done)

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use super::Rotation;
 use super::copy::{self, CopyError, To, Until};
 use crate::model::problem::{Cause, Effect, Problem, chain};
-use crate::model::segment::Ended;
-use crate::spool::{Held, Part};
+use crate::model::segment::{Ended, Identity};
+use crate::spool::{Complete, Held, Part};
 use crate::sys::dir::Dir;
 use crate::sys::failure::{self, Context};
 use crate::sys::fault::{self, Point};
@@ -108,13 +108,14 @@ impl Drain {
 
     /// Looks at each log once, without waiting.
     pub(super) fn round(&mut self, rotation: &mut Rotation<'_>) {
+        let mut complete = Vec::new();
         for mut log in std::mem::take(&mut self.logs) {
             match look(rotation, &mut log) {
                 Ok(Look::Waits) => self.logs.push(log),
-                Ok(Look::Ended(ended)) => self.seal(rotation, log, ended),
+                Ok(Look::Ended(ended)) => complete.push((log, ended)),
                 Ok(Look::StillGrowing) => {
                     note_still_growing(rotation, &log);
-                    self.seal(rotation, log, Ended::Settled);
+                    complete.push((log, Ended::Settled));
                 }
                 Err(error) if !rotation.must_be_drained() && log.hopes_for_room(&error) => {
                     // Those that are only kept for people make way; if none is left, others may give room back.
@@ -125,11 +126,12 @@ impl Drain {
                 Err(error @ CopyError::Hollow { .. }) => {
                     rotation
                         .problem(Problem::new(Effect::Failed, &log.part.segment().path, &error).because(error.cause()));
-                    self.seal(rotation, log, Ended::Settled);
+                    complete.push((log, Ended::Settled));
                 }
                 Err(error) => self.give_up(rotation, &log, &error),
             }
         }
+        self.seal(rotation, complete);
     }
 
     /// Waits until all logs are drained and sealed.
@@ -137,15 +139,46 @@ impl Drain {
         let mut pause = Duration::from_millis(1);
         self.round(rotation);
         while !self.logs.is_empty() {
+            rotation.hand_over();
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
             self.round(rotation);
         }
     }
 
-    fn seal(&mut self, rotation: &mut Rotation<'_>, log: Draining, ended: Ended) {
-        let path = log.part.segment().path.clone();
-        if let Err(failure) = try_seal(rotation, log, ended) {
+    /// Seals what has ended, all of it together.
+    fn seal(&mut self, rotation: &mut Rotation<'_>, ended: Vec<(Draining, Ended)>) {
+        let (mut rests, mut parts) = (Vec::new(), Vec::new());
+        for (log, ended) in ended {
+            let path = log.part.segment().path.clone();
+            match prepare(rotation, log, ended) {
+                Ok((rest, Some(part))) => {
+                    rests.push(rest);
+                    parts.push(part);
+                }
+                Ok((rest, None)) => {
+                    let ended = rest.end(rotation, Growth::None);
+                    self.tell(rotation, path, ended);
+                }
+                Err(failure) => self.tell(rotation, path, Err(failure)),
+            }
+        }
+        let sealed = rotation.spool.seal_all(rotation.press.pool(), parts);
+        for (rest, sealed) in rests.into_iter().zip(sealed) {
+            let path = rest.path.clone();
+            let ended = sealed.and_then(|sealed| {
+                let (name, length) = (sealed.segment.name, sealed.seal.length);
+                log::info!("{}: {length} bytes, {}, sealed as {name}", path.display(), rest.ended);
+                rotation.outcome.sealed.push(sealed.clone());
+                rotation.stands_for_itself(&sealed)?;
+                rest.end(rotation, Growth::Sealed)
+            });
+            self.tell(rotation, path, ended);
+        }
+    }
+
+    fn tell(&mut self, rotation: &mut Rotation<'_>, path: PathBuf, ended: failure::Result<()>) {
+        if let Err(failure) = ended {
             let problem = Problem::from_error(Effect::Waits, &path, &failure);
             rotation.problem(problem.hint("what was read of it is in the spool; the next run seals and ships it"));
             self.unsealed.push(path);
@@ -175,8 +208,7 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyErr
     let asked = Instant::now();
     let writers = lease::writers(&log.log);
     let reopened = writers == Writers::Unknown && log.was_reopened();
-    let Rotation { encoder, buffer, .. } = &mut *rotation;
-    let copied = copy::copy(encoder, buffer, &mut log.part, &log.log, To::ItsEnd, Until::TheEnd)?;
+    let copied = copy::copy(&mut rotation.press, &mut log.part, &log.log, To::ItsEnd, Until::TheEnd)?;
     if writers == Writers::None {
         return Ok(Look::Ended(Ended::Released));
     }
@@ -198,7 +230,27 @@ fn look(rotation: &mut Rotation<'_>, log: &mut Draining) -> Result<Look, CopyErr
     })
 }
 
-fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure::Result<()> {
+/// What is left to do of a log once its part is sealed.
+struct Rest {
+    path: PathBuf,
+    log: File,
+    file: Identity,
+    taken: u64,
+    ended: Ended,
+    held: Option<Held>,
+}
+
+/// What came of a log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Growth {
+    /// The growth of a held inode turned out to be none.
+    None,
+    /// A segment was sealed.
+    Sealed,
+}
+
+/// Gets ready to seal; without a part where there is nothing to be sealed.
+fn prepare(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure::Result<(Rest, Option<Complete>)> {
     fault::reached(Point::Drained);
     let Draining { part, log, held, to_sync, .. } = log;
     if let Some(dir) = to_sync {
@@ -210,28 +262,28 @@ fn try_seal(rotation: &mut Rotation<'_>, log: Draining, ended: Ended) -> failure
         let what = "it was truncated by someone else while it was copied; what had been read is kept";
         rotation.problem(Problem::new(Effect::Failed, &path, what).because(Cause::Truncated));
     }
-    let (file, taken) = (part.segment().source.file, part.taken());
-    let empty = part.raw() == 0;
-    if empty {
-        // The growth of a held inode that turned out to be none.
+    let rest = Rest { path, log, file: part.segment().source.file, taken: part.taken(), ended, held };
+    if part.raw() == 0 {
         rotation.spool.discard(part.segment().name)?;
-    } else {
-        let sealed = rotation.spool.seal(part, status.modified, ended)?;
-        let (name, length) = (sealed.segment.name, sealed.seal.length);
-        log::info!("{}: {length} bytes, {ended}, sealed as {name}", path.display());
-        rotation.outcome.sealed.push(sealed.clone());
-        rotation.stands_for_itself(&sealed)?;
+        return Ok((rest, None));
     }
-    if let Some(watch) = &mut rotation.watch {
-        match ended {
-            Ended::Settled => watch.keep(file, log, taken),
-            Ended::Released | Ended::Interrupted | Ended::Continued => watch.forget(file),
+    Ok((rest, Some(Complete { part, last: status.modified, ended })))
+}
+
+impl Rest {
+    fn end(self, rotation: &mut Rotation<'_>, growth: Growth) -> failure::Result<()> {
+        let Self { log, file, taken, ended, held, .. } = self;
+        if let Some(watch) = &mut rotation.watch {
+            match ended {
+                Ended::Settled => watch.keep(file, log, taken),
+                Ended::Released | Ended::Interrupted | Ended::Continued => watch.forget(file),
+            }
         }
-    }
-    match held {
-        // The new mark, if one is needed, is durable now.
-        Some(held) if !empty || ended == Ended::Released => rotation.spool.let_go(&held),
-        _ => Ok(()),
+        match held {
+            // The new mark, if one is needed, is durable now.
+            Some(held) if growth == Growth::Sealed || ended == Ended::Released => rotation.spool.let_go(&held),
+            _ => Ok(()),
+        }
     }
 }
 

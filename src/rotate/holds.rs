@@ -76,6 +76,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
     let mut logs = logs.into_iter().peekable();
     while logs.peek().is_some() && !places.rotation.stop.requested() {
         places.take(logs.by_ref().take(BATCH).collect());
+        places.rotation.hand_over();
         places.budget.renew();
     }
     places.rotation.outcome.stopped.untouched += logs.count();
@@ -233,7 +234,7 @@ impl Places<'_, '_> {
         (part, head): (Part, Mark),
     ) -> std::result::Result<SealedSegment, CopyError> {
         let is_whole = part.taken() == *end
-            && copy::still_has(&mut self.rotation.buffer, &part, &log.log)?
+            && copy::still_has(&mut self.rotation.press, &part, &log.log)?
             && digest(&log.log, head.at, head.length).is_ok_and(|now| now == Some(head.sha256));
         let in_place = match is_whole {
             true => {

@@ -52,9 +52,11 @@ mod replaced;
 pub mod room;
 pub mod rounds;
 mod share;
+mod side_by_side;
 mod slices;
 pub mod stopped;
 mod taken;
+mod trail;
 mod undecided;
 pub mod untaken;
 pub mod watch;
@@ -65,7 +67,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Settings;
-use crate::gzip::Encoder;
+use crate::gzip::{Pool, Together};
 use crate::model::facts::Facts;
 use crate::model::in_place::Reach;
 use crate::model::meter::Meter;
@@ -134,8 +136,12 @@ pub struct Rotation<'a> {
     drained_by: Option<Instant>,
     /// Where logs that a writer still holds are kept open, where someone goes on looking after them.
     watch: Option<&'a mut Watch>,
-    encoder: Encoder,
-    buffer: copy::Buffer,
+    /// Who takes what is sealed while others are taken.
+    hand_over: Option<&'a mut dyn FnMut(Vec<SealedSegment>)>,
+    /// How many of the sealed segments were handed over.
+    handed_over: usize,
+    /// What compresses: one for all logs.
+    press: Together,
     outcome: Outcome,
     /// Who was seen to have logs open for writing, where it matters.
     holders: Holders,
@@ -161,10 +167,9 @@ impl<'a> Rotation<'a> {
     /// Gets ready.
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, machine: Facts, stop: &'a Stop) -> Self {
         let instance = machine.name(&host::name());
-        let encoder = Encoder::new(settings.level);
-        let buffer = copy::Buffer::default();
+        let press = Together::new(Pool::new(settings.level, settings.threads.count()));
         let (meter, outcome, holders, drained_by, watch) = Default::default();
-        let (continued, reach) = Default::default();
+        let (continued, reach, hand_over, handed_over) = Default::default();
         Self {
             spool,
             settings,
@@ -174,8 +179,9 @@ impl<'a> Rotation<'a> {
             meter,
             drained_by,
             watch,
-            encoder,
-            buffer,
+            hand_over,
+            handed_over,
+            press,
             outcome,
             holders,
             continued,
@@ -219,6 +225,13 @@ impl<'a> Rotation<'a> {
         Self { watch: Some(watch), ..self }
     }
 
+    /// Hands segments over as soon as nothing more is to be done about them, while other logs are taken. They are in the
+    /// outcome too.
+    #[must_use]
+    pub fn handing_over(self, to: &'a mut dyn FnMut(Vec<SealedSegment>)) -> Self {
+        Self { hand_over: Some(to), ..self }
+    }
+
     /// Brings to their end what earlier runs left, then takes the logs that were discovered.
     pub fn run(mut self, recovered: &mut Recovered, discovery: Discovery) -> Outcome {
         let mut queues = Queues::default();
@@ -252,7 +265,18 @@ impl<'a> Rotation<'a> {
         }
         self.outcome.blocked = queues.blocked.clone();
         self.note_left(queues);
+        self.hand_over();
         self.outcome
+    }
+
+    /// Hands over what was sealed since the last time. To be called where nothing more is to be done about it.
+    fn hand_over(&mut self) {
+        let Some(hand_over) = &mut self.hand_over else { return };
+        let sealed = &self.outcome.sealed[self.handed_over..];
+        if !sealed.is_empty() {
+            hand_over(sealed.to_vec());
+            self.handed_over = self.outcome.sealed.len();
+        }
     }
 
     /// Takes one item of each log, each in its way. Returns the logs of which something is left that must come first.

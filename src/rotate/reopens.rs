@@ -58,6 +58,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, items: Vec<Item>) -> Vec<PathBuf
         drain.add(unlinked);
         // What busy writers still wrote to files that they have let go of is read before the next logs are copied.
         drain.round(batches.rotation);
+        batches.rotation.hand_over();
         batches.end_batch();
         if drain.len() >= most {
             drain.finish(batches.rotation);
@@ -93,7 +94,7 @@ impl Batches<'_, '_> {
         let claimed: Vec<Begun> = begun.into_iter().filter_map(|begun| self.claim(begun)).collect();
         let claimed = self.synced_claims(claimed);
         fault::reached(Point::ClaimsDurable);
-        let copied: Vec<Copied> = claimed.into_iter().filter_map(|claimed| self.copy(claimed)).collect();
+        let copied = self.copy_all(claimed);
         let Some(copied) = self.durable(copied) else { return Vec::new() };
         fault::reached(Point::CopiesDurable);
         let unlinked: Vec<Copied> = copied.into_iter().filter_map(|copied| self.unlink(copied)).collect();
@@ -165,8 +166,7 @@ impl Batches<'_, '_> {
     fn read_in_flight(&mut self, part: &mut Part, log: &File) {
         let unlinked = Instant::now();
         while lease::writers(log) != Writers::None && unlinked.elapsed() < IN_FLIGHT {
-            let Rotation { encoder, buffer, .. } = &mut *self.rotation;
-            if copy::copy(encoder, buffer, part, log, To::ItsEnd, Until::TheEnd).is_err() {
+            if copy::copy(&mut self.rotation.press, part, log, To::ItsEnd, Until::TheEnd).is_err() {
                 return;
             }
         }

@@ -5,8 +5,8 @@
 
 use std::fs::File;
 
-use super::copy::{Buffer, CopyError, Until};
-use crate::gzip::{BLOCK, Encoder, WINDOW};
+use super::copy::{CopyError, Until, append_all};
+use crate::gzip::Press;
 use crate::model::family::Packing;
 use crate::spool::Part;
 use crate::sys::failure::Failure;
@@ -15,8 +15,7 @@ use crate::unpack::{Unpacked, Unsound};
 /// Copies what `file` holds, unpacked, into an empty part: from where its segment begins, if a part of it was taken before it
 /// was compressed.
 pub(super) fn copy(
-    encoder: &mut Encoder,
-    buffer: &mut Buffer,
+    press: &mut dyn Press,
     part: &mut Part,
     file: &File,
     packing: Packing,
@@ -30,20 +29,10 @@ pub(super) fn copy(
         Unsound::Stopped => CopyError::Stopped,
         other => unread(other),
     })?;
-    let bytes = buffer.bytes();
-    let mut window = 0;
-    loop {
-        until.check(part)?;
-        let count = unpacked.fill(&mut bytes[window..window + BLOCK]).map_err(unread)?;
-        if count == 0 {
-            return Ok(());
-        }
-        let (before, block) = bytes.split_at(window);
-        part.append(encoder, before, &block[..count]).map_err(CopyError::Part)?;
-        let filled = window + count;
-        window = filled.min(WINDOW);
-        bytes.copy_within(filled - window..filled, 0);
-    }
+    let begin = press.block();
+    let (last, ended) = append_all(press, part, begin, |room| unpacked.fill(room).map_err(unread), until);
+    press.reuse(last);
+    ended
 }
 
 fn error_of(unsound: Unsound) -> std::io::Error {

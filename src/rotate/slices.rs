@@ -65,6 +65,7 @@ pub(super) fn take(rotation: &mut Rotation<'_>, slices: Vec<Slice>) -> Vec<PathB
         }
         if slice.most > 0 {
             take_one(rotation, &mut budget, &slice);
+            rotation.hand_over();
         }
         match slice.then {
             Then::More | Then::Nothing => {}

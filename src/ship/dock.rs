@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Scope;
 
 use super::line::{Answer, Line};
@@ -17,6 +17,7 @@ use crate::model::problem::chain;
 use crate::model::segment::{SealedSegment, SegmentName};
 use crate::spool::Shelf;
 use crate::store::{self, Object, Put, Store, StoreError, Uploads};
+use crate::sys::cache;
 use crate::sys::fault::{self, Point};
 
 /// How many segments are put into a store at once: latency, not bandwidth, is what small objects wait for.
@@ -33,12 +34,10 @@ pub struct Dock<'scope, 'env> {
 /// What is for one store.
 struct Quay {
     to: Destination,
-    berth: Berth,
-}
-
-enum Berth {
-    Open { line: Arc<Line>, store: Arc<dyn Store>, threads: usize },
-    Closed(StoreError, Vec<SealedSegment>),
+    line: Arc<Line>,
+    /// Opened by the first thread that needs it: that may take its time, which is not the time of who hands over.
+    store: Arc<OnceLock<Result<Box<dyn Store>, StoreError>>>,
+    threads: usize,
 }
 
 /// Ships what `work` hands over while it goes on, and then the rest. What was confirmed and not taken by
@@ -52,10 +51,10 @@ pub fn alongside<T>(shelf: &Shelf, how: &How<'_>, work: impl FnOnce(&mut Dock<'_
         (value, std::mem::take(&mut dock.quays))
     });
     let mut shipped = Shipped::default();
-    for Quay { to, berth } in quays.into_values() {
-        match berth {
-            Berth::Open { line, .. } => shipped.add(shelf, &to, how.stop, line.end()),
-            Berth::Closed(error, segments) => shipped.wait(&to, &error, segments),
+    for Quay { to, line, store, .. } in quays.into_values() {
+        match store.get() {
+            Some(Err(error)) => shipped.wait(&to, error, line.end().left),
+            Some(Ok(_)) | None => shipped.add(shelf, &to, how.stop, line.end()),
         }
     }
     let left = shipped.waiting.iter().chain(&shipped.damaged);
@@ -74,26 +73,18 @@ impl<'scope, 'env> Dock<'scope, 'env> {
         for (name, segments) in by_store {
             let Self { scope, shelf, how, quays } = self;
             let to = &segments[0].segment.to;
-            let quay = quays.entry(name).or_insert_with(|| Quay::open(to, how));
+            let quay = quays.entry(name).or_insert_with(|| Quay::new(to, how));
             quay.add(segments, scope, shelf, how);
         }
     }
 
     /// What was confirmed since this was asked last: to be dropped, so that its room can be used.
     pub fn take_confirmed(&mut self) -> Vec<SealedSegment> {
-        let lines = self.quays.values().filter_map(|quay| match &quay.berth {
-            Berth::Open { line, .. } => Some(line),
-            Berth::Closed(..) => None,
-        });
-        lines.flat_map(|line| line.take_confirmed()).collect()
+        self.quays.values().flat_map(|quay| quay.line.take_confirmed()).collect()
     }
 
     fn close(&self) {
-        for quay in self.quays.values() {
-            if let Berth::Open { line, .. } = &quay.berth {
-                line.close();
-            }
-        }
+        self.quays.values().for_each(|quay| quay.line.close());
     }
 }
 
@@ -105,12 +96,8 @@ impl Drop for Dock<'_, '_> {
 }
 
 impl Quay {
-    fn open(to: &Destination, how: &How<'_>) -> Self {
-        let berth = match store::open_throttled(to, how.terms.options, &how.terms.throttle, how.stop) {
-            Ok(store) => Berth::Open { line: Arc::new(Line::open(how.behind)), store: Arc::from(store), threads: 0 },
-            Err(error) => Berth::Closed(error, Vec::new()),
-        };
-        Self { to: to.clone(), berth }
+    fn new(to: &Destination, how: &How<'_>) -> Self {
+        Self { to: to.clone(), line: Arc::new(Line::open(how.behind)), store: Arc::default(), threads: 0 }
     }
 
     fn add<'scope, 'env>(
@@ -120,17 +107,19 @@ impl Quay {
         shelf: &'env Shelf,
         how: &'env How<'env>,
     ) {
-        let (line, store, threads) = match &mut self.berth {
-            Berth::Open { line, store, threads } => (line, store, threads),
-            Berth::Closed(_, segments) => return segments.extend(added),
-        };
-        let wanted = AT_ONCE.min(*threads + added.len());
-        line.add(added, &how.order);
-        for _ in *threads..wanted {
-            let (line, store) = (Arc::clone(line), Arc::clone(store));
-            scope.spawn(move || put_all(shelf, store.as_ref(), &line, how));
+        let wanted = AT_ONCE.min(self.threads + added.len());
+        self.line.add(added, &how.order);
+        for _ in self.threads..wanted {
+            let (to, line, store) = (self.to.clone(), Arc::clone(&self.line), Arc::clone(&self.store));
+            scope.spawn(move || {
+                let open = || store::open_throttled(&to, how.terms.options, &how.terms.throttle, how.stop);
+                // Where it can't be opened, all stays in the line.
+                if let Ok(store) = store.get_or_init(open) {
+                    put_all(shelf, store.as_ref(), &line, how);
+                }
+            });
         }
-        *threads = wanted;
+        self.threads = wanted;
     }
 }
 
@@ -173,7 +162,10 @@ fn put(shelf: &Shelf, store: &dyn Store, sealed: &SealedSegment, note: &Note<'_>
     let (length, sha256) = (sealed.seal.packed, sealed.seal.sha256);
     let object = Object { key: &key, body: &body, length, sha256, metadata: &metadata };
     fault::reached(Point::BeforePut);
-    match store.put(&object, note) {
+    let put = store.put(&object, note);
+    // It was read for this alone; what services live on is to stay in memory.
+    cache::forget(&body, 0, 0);
+    match put {
         Ok(Put::Created) => log::info!("{key}: shipped, {length} bytes"),
         Ok(Put::AlreadyThere) => log::info!("{key}: was there already"),
         Err(error) => return Answer::Failed(error),

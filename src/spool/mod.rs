@@ -35,6 +35,7 @@ mod succession;
 mod survey;
 mod tally;
 mod telling;
+mod together;
 mod watching;
 
 use std::path::Path;
@@ -54,6 +55,7 @@ pub use standings::{Standings, survey as standings};
 pub use streams::Head;
 pub use survey::{Survey, survey};
 pub use tally::Tally;
+pub use together::Complete;
 
 use crate::model::problem;
 use crate::sys::clock;

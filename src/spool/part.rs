@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::gzip::{self, Encoder, Member, Salvaged};
+use crate::gzip::{self, Encoder, Member, Packed, Salvaged};
 use crate::model::segment::{Ended, Seal, SealedSegment, Segment};
 use crate::model::time::Moment;
 use crate::sys::failure::{Context, Result};
@@ -179,7 +179,17 @@ impl Part {
     /// # Errors
     /// Where it can't be written; the part is cut back to its last whole block then.
     pub fn append(&mut self, encoder: &mut Encoder, before: &[u8], raw: &[u8]) -> Result<()> {
-        let written = self.member.append(encoder, &mut self.file, before, raw).doing("write", &self.path);
+        let mut packed = Packed::default();
+        encoder.pack(before, raw, &mut packed).doing("compress for", &self.path)?;
+        self.append_packed(&packed)
+    }
+
+    /// Appends a block that was compressed behind the bytes that this segment ends in.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_packed(&mut self, packed: &Packed) -> Result<()> {
+        let written = self.member.append_packed(&mut self.file, packed).doing("write", &self.path);
         if written.is_err() {
             self.cut()?;
         }

@@ -8,6 +8,7 @@ use super::{Part, Record, Spool, given, held};
 use crate::model::in_place::InPlace;
 use crate::model::segment::{Ended, SealedSegment, Segment, SegmentName};
 use crate::model::time::Moment;
+use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
 
@@ -105,7 +106,7 @@ impl Spool {
     /// # Errors
     /// Where it can't be written: then what the record says may be this or what it said before.
     pub fn plan_anew(&mut self, sealed: &SealedSegment) -> Result<()> {
-        self.write_record(&Record::sealed(sealed.clone()))?;
+        write_record(&self.segments, &Record::sealed(sealed.clone()))?;
         self.segments.sync()?;
         self.streams.replace(sealed.clone());
         Ok(())
@@ -124,7 +125,7 @@ impl Spool {
     }
 
     fn seal_as(&mut self, sealed: SealedSegment) -> Result<SealedSegment> {
-        self.write_record(&Record::sealed(sealed.clone()))?;
+        write_record(&self.segments, &Record::sealed(sealed.clone()))?;
         fault::reached(Point::SealRecorded);
         self.finish_seal(&sealed)?;
         self.notices.told(&sealed.segment);
@@ -134,19 +135,25 @@ impl Spool {
 
     /// The part of sealing that comes after the record: the next run does it where this one was cut short.
     pub(super) fn finish_seal(&mut self, sealed: &SealedSegment) -> Result<()> {
-        held::remember(&self.held, sealed)?;
-        let name = sealed.segment.name;
-        self.segments.rename_into(part_file(name), &self.segments, sealed_file(name))?;
-        fault::reached(Point::SealRenamed);
+        self.give_final_name(sealed)?;
         self.segments.sync()?;
         fault::reached(Point::Sealed);
         self.streams.advance(sealed.clone());
         Ok(())
     }
 
-    fn write_record(&self, record: &Record) -> Result<()> {
-        let name = record_file(record.segment.name);
-        let text = record.to_json().doing("write", self.segments.path_of(&name))?;
-        self.segments.write_synced(&name, text.as_bytes())
+    /// Not durable before the directory is synced.
+    pub(super) fn give_final_name(&self, sealed: &SealedSegment) -> Result<()> {
+        held::remember(&self.held, sealed)?;
+        let name = sealed.segment.name;
+        self.segments.rename_into(part_file(name), &self.segments, sealed_file(name))?;
+        fault::reached(Point::SealRenamed);
+        Ok(())
     }
+}
+
+pub(super) fn write_record(segments: &Dir, record: &Record) -> Result<()> {
+    let name = record_file(record.segment.name);
+    let text = record.to_json().doing("write", segments.path_of(&name))?;
+    segments.write_synced(&name, text.as_bytes())
 }

@@ -3,6 +3,7 @@
 //! The only modules that import the syscall crates, and the only ones that may hold `unsafe` code. Each call that
 //! fails says what was being done, to which path, and why ([`failure::Failure`]).
 
+pub mod cache;
 pub mod clock;
 pub mod collapse;
 pub mod command;

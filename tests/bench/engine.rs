@@ -2,34 +2,37 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use logferry::gzip::{BLOCK, Encoder, Member, WINDOW};
-
-/// On how many threads the engine can compress one log.
-pub(crate) const MOST_THREADS: usize = 1;
+use anyhow::{Context, Result};
+use logferry::gzip::{Member, Pool, Press, Together};
 
 /// The level that logferry has by default.
 pub(crate) const LEVEL: u32 = logferry::gzip::DEFAULT_LEVEL;
 
 /// Reads a file and writes it as one gzip member, as `gzip -c INPUT >OUTPUT` does.
-pub(crate) fn compress(input: &Path, output: &Path, level: u32, threads: usize) -> Result<()> {
-    ensure!((1..=MOST_THREADS).contains(&threads), "the engine has {MOST_THREADS} thread(s), not {threads}");
+pub(crate) fn compress(input: &Path, output: &Path, level: u32, threads: NonZeroUsize) -> Result<()> {
     let mut log = File::open(input).with_context(|| format!("open {}", input.display()))?;
     let mut sink = File::create(output).with_context(|| format!("create {}", output.display()))?;
-    let (mut encoder, mut buffer, mut window) = (Encoder::new(level), vec![0; WINDOW + BLOCK], 0);
+    let mut press = Together::new(Pool::new(level, threads));
     let mut member = Member::begin(&mut sink)?;
+    let (mut following, mut ended) = (press.block(), false);
     loop {
-        let count = fill(&mut log, &mut buffer[window..window + BLOCK])?;
-        if count == 0 {
-            break;
+        while !ended && !press.is_full() {
+            let count = fill(&mut log, following.room())?;
+            ended = count == 0;
+            if !ended {
+                following.fill(count);
+                let mut next = press.block();
+                next.begin(following.ending());
+                press.put(std::mem::replace(&mut following, next));
+            }
         }
-        let (before, block) = buffer.split_at(window);
-        member.append(&mut encoder, &mut sink, before, &block[..count])?;
-        let filled = window + count;
-        window = filled.min(WINDOW);
-        buffer.copy_within(filled - window..filled, 0);
+        let Some(packed) = press.take() else { break };
+        let block = packed?;
+        member.append_packed(&mut sink, block.packed())?;
+        press.reuse(block);
     }
     member.finish(&mut sink)?;
     Ok(())

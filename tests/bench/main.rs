@@ -32,6 +32,7 @@ mod write;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,7 +57,7 @@ enum Command {
         #[arg(long)]
         level: u32,
         #[arg(long)]
-        threads: usize,
+        threads: NonZeroUsize,
         input: PathBuf,
         output: PathBuf,
     },

@@ -38,10 +38,16 @@ fn svlogd() -> PathBuf {
     program
 }
 
+/// Starts it, and returns when it keeps its directory: before that, nothing tells its `config` from a log.
 pub(crate) fn start(dir: &Path) -> Child {
     let mut command = Command::new(svlogd());
     command.arg(dir).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("svlogd starts")
+    let mut svlogd = command.spawn().expect("svlogd starts");
+    wait_until("svlogd has begun", || {
+        assert!(svlogd.try_wait().expect("its state").is_none(), "svlogd has ended");
+        dir.join("current").exists()
+    });
+    svlogd
 }
 
 /// A directory for svlogd, whose rotated files are taken.

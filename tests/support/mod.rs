@@ -101,6 +101,11 @@ impl Sandbox {
         Self::in_dir(&std::env::temp_dir(), Writers::Reopen)
     }
 
+    /// A sandbox in that directory: for tests to which it matters what it is on.
+    pub(crate) fn below(parent: &Path) -> Self {
+        Self::in_dir(parent, Writers::Reopen)
+    }
+
     fn in_dir(parent: &Path, writers: Writers) -> Self {
         let dir = tempfile::Builder::new().prefix("logferry-test-").tempdir_in(parent).expect("a temporary directory");
         for name in ["log", "store"] {

@@ -243,7 +243,7 @@ impl<'a> Passes<'a> {
         Came { took: taken.took, goes_on, made_room: taken.confirmed, not_taken, not_shipped, is_held }
     }
 
-    /// Takes round after round, and hands over what each has sealed.
+    /// Takes round after round, and hands over what is sealed while others are taken.
     fn take(
         &mut self,
         spool: &mut Spool,
@@ -263,7 +263,8 @@ impl<'a> Passes<'a> {
             let rotation = Rotation::new(spool, self.work.settings, machine.clone(), &self.take).to_the_end();
             let rotation = rotation.counting(self.meter).drained_by(self.drained_by).watched_by(&mut self.watch);
             let rotation = rotation.not_asking_again(self.asked.clone());
-            let outcome = rotation.run(&mut recovered, discovery);
+            let mut hand_over = |sealed| dock.add(sealed);
+            let outcome = rotation.handing_over(&mut hand_over).run(&mut recovered, discovery);
             self.discharge(&outcome);
             let were_asked = outcome
                 .sealed
@@ -280,7 +281,6 @@ impl<'a> Passes<'a> {
             taken.stopped += stopped;
             self.sort(problems);
             self.report.sealed.extend(work::items(&sealed));
-            dock.add(sealed);
             self.drop_confirmed(spool, dock, &mut taken)?;
         }
         let stopped = taken.stopped.problem(self.take.why(), &self.work.settings.state_dir);

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{Bench, Found};
-use crate::engine::{LEVEL, MOST_THREADS};
+use crate::engine::LEVEL;
 use crate::figures::{Figures, in_turn, size};
 use crate::logs::Kind;
 use crate::observe::{self, Observed};
@@ -25,8 +25,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     crate::make_log(Kind::Mixed, 7, bench.scale.mixed, raw.clone())?;
     let packed = |name: &str| bench.dir.join(format!("{name}.gz"));
     let (of_one, of_two, of_gzip, of_pigz) = (packed("one"), packed("two"), packed("gzip"), packed("pigz"));
-    let threads = MOST_THREADS.min(2);
-    let (one, two) = (engine(&raw, &of_one, 1)?, engine(&raw, &of_two, threads)?);
+    let (one, two) = (engine(&raw, &of_one, 1)?, engine(&raw, &of_two, 2)?);
     let gzip = shell("gzip -6c \"$1\" >\"$2\"", [&*raw, &of_gzip]);
     let pigz = shell("\"$3\" -6 -p 2 -c \"$1\" >\"$2\"", [&*raw, &of_pigz, &pigz]);
     for (command, output) in [(&one, &of_one), (&two, &of_two), (&gzip, &of_gzip), (&pigz, &of_pigz)] {
@@ -51,7 +50,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
         gzip: length(&of_gzip)?,
         pigz: length(&of_pigz)?,
     };
-    let lines = lines(&figures, &sizes, threads);
+    let lines = lines(&figures, &sizes);
     for path in [&raw, &of_one, &of_two, &of_gzip, &of_pigz] {
         std::fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
     }
@@ -72,10 +71,9 @@ struct Sizes {
     pigz: u64,
 }
 
-fn lines(figures: &[Figures], sizes: &Sizes, threads: usize) -> Vec<Line> {
+fn lines(figures: &[Figures], sizes: &Sizes) -> Vec<Line> {
     let [one, gzip, two, pigz, backend] = figures else { return Vec::new() };
     let shown = |figures: &Figures, packed| format!("{}, {}", figures.with_speed(sizes.raw), size(packed));
-    let of_two = |packed| format!("{} on {threads} thread{}", shown(two, packed), if threads == 1 { "" } else { "s" });
     let larger = |ours: u64, theirs: u64| match ours <= theirs {
         true => (format!("{} smaller", size(theirs - ours)), true),
         false => (format!("{} LARGER", size(ours - theirs)), false),
@@ -85,17 +83,13 @@ fn lines(figures: &[Figures], sizes: &Sizes, threads: usize) -> Vec<Line> {
     let what_pigz = "compress it on two cores, against pigz -6 -p 2";
     let what_backend = "compress it on one core, against the backend alone, in memory, at the same level";
     let what_threads = "compress it on two threads, against one";
-    let of_threads = match threads {
-        1 => Line::not(what_threads, THREADS, "the engine has one thread"),
-        _ => Line::new(what_threads, THREADS, one.wall() / two.wall(), two.shown(), one.shown()),
-    };
     vec![
         Line::new(what, GZIP, gzip.wall() / one.wall(), shown(one, sizes.one), shown(gzip, sizes.gzip))
             .also(than_gzip.0, than_gzip.1),
-        Line::new(what_pigz, PIGZ, pigz.wall() / two.wall(), of_two(sizes.two), shown(pigz, sizes.pigz))
+        Line::new(what_pigz, PIGZ, pigz.wall() / two.wall(), shown(two, sizes.two), shown(pigz, sizes.pigz))
             .also(than_pigz.0, than_pigz.1),
         Line::new(what_backend, BACKEND, backend.wall() / one.wall(), one.shown(), backend.with_speed(sizes.raw)),
-        of_threads,
+        Line::new(what_threads, THREADS, one.wall() / two.wall(), two.shown(), one.shown()),
     ]
 }
 

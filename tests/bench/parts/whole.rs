@@ -7,7 +7,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{Bench, Found, compress};
-use crate::engine::MOST_THREADS;
 use crate::figures::{in_turn, time};
 use crate::observe;
 use crate::programs::find;
@@ -22,7 +21,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Found> {
     case.prove()?;
     let raw = case.path("raw/service-00000.log");
     let packed = case.path("alone.gz");
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let alone = compress::engine(&raw, &packed, threads)?;
     let object = case.server.objects()?.pop().context("there is an object")?;
     let upload = put(&case.server, &object.path)?;
