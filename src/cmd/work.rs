@@ -220,11 +220,12 @@ impl Work<'_> {
         lasting: &mut Lasting,
     ) -> Result<Pass, Failure> {
         let (Self { settings, stop, .. }, Lasting { stuck, machine }) = (self, lasting);
-        let mut recovered = spool.recover()?;
+        let (mut recovered, looked_at) = (spool.recover()?, clock::now());
         let mut discovery = discover::discover(settings, &settings.own_directories());
         note(spool, settings, &discovery.problems)?;
         report.found(&mut discovery.problems);
         report.empty = discovery.empty.len();
+        spool.looked(looked_at, None, discovery.silent());
         let logs = discovery.logs();
         if let Some(only) = only {
             discovery.keep_only(only);
@@ -250,6 +251,7 @@ impl Work<'_> {
             let rotation = Rotation::new(spool, settings, machine, stop);
             rotation.handing_over(&mut hand_over).run(&mut recovered, discovery)
         });
+        spool.looked(looked_at, outcome.files(), outcome.silent.iter().copied());
         let Outcome { sealed, mut problems, no_room, stopped, mut more, limited, .. } = outcome;
         report.sealed.extend(items(&sealed));
         report.limited.extend(limited);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::Writer;
 use crate::model::family::{self, Name};
+use crate::model::looks::Silent;
 use crate::model::names::Service;
 use crate::model::priority::Priority;
 use crate::model::problem::Problem;
@@ -105,6 +106,11 @@ impl Discovery {
         logs.sort();
         logs.dedup();
         logs
+    }
+
+    /// What the look for logs tells of those that hold nothing.
+    pub fn silent(&self) -> impl Iterator<Item = Silent> {
+        self.empty.iter().map(|empty| Silent { file: empty.identity, taken: 0 })
     }
 
     /// Leaves out logs in use, but for some, and what came before them: that was taken.
