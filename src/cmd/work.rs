@@ -304,13 +304,13 @@ pub(super) fn items(segments: &[SealedSegment]) -> Vec<Item> {
     segments.iter().map(Item::of).collect()
 }
 
-pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {
+pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &mut Spool) -> Result<bool, Failure> {
     let Recovered { unfinished, sealed, shipped, failed, blocked: _ } = recovered;
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
     let found = discovery.found.is_empty() && discovery.families.is_empty();
     let nothing_left = left && found && discovery.claimed.is_empty() && spool.held()?.is_empty();
     // A log that was taken in its place may be elsewhere now, and rotated files may have come after it.
-    Ok(nothing_left && !moved::looks_for_any(&spool.standings()?))
+    Ok(nothing_left && spool.rests(|standings| !moved::looks_for_any(standings))?)
 }
 
 /// Drops segments that an earlier run shipped and did not come to drop.

@@ -23,6 +23,8 @@ const REMEMBERED: i64 = 31 * 24 * 60 * 60 * 1_000_000_000;
 /// The first line.
 const FORM: &str = "logferry looks 1";
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// A file of which all was in segments when it was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Silent {
@@ -32,10 +34,23 @@ pub struct Silent {
     pub taken: u64,
 }
 
+/// The directory of the streams' records, as it was at some time: whatever is made, moved or removed in it changes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Records {
+    /// Its device.
+    pub dev: u64,
+    /// Its inode.
+    pub ino: u64,
+    /// When it was last changed.
+    pub changed: Moment,
+}
+
 /// When that was seen last of each file.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Looks {
     by_file: HashMap<Identity, (Moment, u64)>,
+    /// The records in which this program found no stream that goes on where no log is: they need not be read again.
+    pub resting: Option<Records>,
 }
 
 impl Looks {
@@ -83,15 +98,16 @@ impl Looks {
         }
         let (mut looks, mut at) = (Self::default(), None);
         for line in lines {
-            match line.strip_prefix("at ") {
-                Some(moment) => at = Some(Moment::parse(moment)?),
-                None => looks.note(at?, entry(line)?),
+            match line.split_once(' ')? {
+                ("rest", records) => looks.resting = resting(records)?,
+                ("at", moment) => at = Some(Moment::parse(moment)?),
+                _ => looks.note(at?, entry(line)?),
             }
         }
         Some(looks)
     }
 
-    /// The text of the file: the moments, the latest first, and below each the files that were looked at then.
+    /// The text of the file: the records, then the moments, the latest first, and below each the files that were looked at then.
     pub fn render(&self) -> String {
         let mut by_moment: BTreeMap<Moment, Vec<Silent>> = BTreeMap::new();
         for (file, (at, taken)) in &self.by_file {
@@ -99,9 +115,12 @@ impl Looks {
         }
         let mut text = String::with_capacity(64 * (self.by_file.len() + 4));
         text.push_str(FORM);
+        if let Some(Records { dev, ino, changed }) = self.resting {
+            // A String takes whatever is written to it.
+            let _ = write!(text, "\nrest {dev} {ino} {} {VERSION}", changed.nanos());
+        }
         for (at, mut files) in by_moment.into_iter().rev() {
             files.sort_unstable_by_key(|silent| (silent.file.dev, silent.file.ino, silent.file.born));
-            // A String takes whatever is written to it.
             let _ = write!(text, "\nat {at}");
             for Silent { file: Identity { dev, ino, born }, taken } in files {
                 let born = born.map_or(0, Moment::nanos);
@@ -119,6 +138,14 @@ fn entry(line: &str) -> Option<Silent> {
     let born = Some(Moment::from_nanos(numbers.next()?.parse().ok()?));
     let silent = Silent { file: Identity { dev, ino, born }, taken: numbers.next()?.parse().ok()? };
     numbers.next().is_none().then_some(silent)
+}
+
+/// What another version of the program has found may not be what this one would.
+fn resting(line: &str) -> Option<Option<Records>> {
+    let mut words = line.split(' ');
+    let (dev, ino) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let changed = Moment::from_nanos(words.next()?.parse().ok()?);
+    Some((words.next()? == VERSION).then_some(Records { dev, ino, changed }))
 }
 
 /// The last line.
@@ -164,6 +191,20 @@ mod tests {
         let mut looks = Looks::default();
         looks.note(Moment::from_nanos(-5), Silent { file: before_1970, taken: u64::MAX });
         assert_eq!(Looks::parse(looks.render().as_bytes()), Some(looks));
+    }
+
+    #[test]
+    fn records_at_rest_are_believed_of_this_version_only() {
+        let records = Records { dev: 1, ino: u64::MAX, changed: hour(0) };
+        let looks = Looks { resting: Some(records), ..looks(3) };
+        let text = looks.render();
+        assert_eq!(Looks::parse(text.as_bytes()), Some(looks.clone()));
+        let of = |line: &str| {
+            let body = format!("logferry looks 1\n{line}");
+            Looks::parse(format!("{body}\n{}\n", ending(&body)).as_bytes())
+        };
+        assert_eq!(of("rest 1 2 3 0.0.1"), Some(Looks::default()), "of another version");
+        assert_eq!((of("rest 1 2 3"), of("rest 1 2"), of("rest")), (None, None, None));
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! not brought to the disk, and no failure to write it is more than a word with `-v`.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
-use super::Spool;
+use super::{Spool, Standings};
 use crate::model::looks::{Looks, Silent};
 use crate::model::problem;
 use crate::model::segment::Identity;
 use crate::model::time::Moment;
+use crate::sys::clock;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{Context, Result};
 use crate::sys::fault::{self, Point};
@@ -20,6 +22,9 @@ const LOOKS: &str = "looks";
 
 /// The largest file that is read, in bytes: as many files as are remembered don't come to that.
 const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// No file system's times are coarser than that.
+const COARSEST: Duration = Duration::from_secs(3);
 
 /// What is known of earlier looks, and of those of this command.
 #[derive(Default)]
@@ -52,6 +57,27 @@ impl Spool {
             changed = true;
         }
         self.looked.changed |= changed;
+    }
+
+    /// Whether no stream goes on where no log is at its path, as `rests` judges from where they stand. While their records are
+    /// as they were when that was found out last, a thousand of them are not read again.
+    ///
+    /// # Errors
+    /// Where the records can't be read.
+    pub fn rests(&mut self, rests: impl FnOnce(&Standings) -> bool) -> Result<bool> {
+        let (now, records) = (clock::now(), self.streams.records()?);
+        let is_all = self.streams.in_spool().next().is_none() && self.earlier.names()?.is_empty();
+        if is_all && self.looks().resting == Some(records) {
+            return Ok(true);
+        }
+        let standings = self.standings()?;
+        let rests = rests(&standings);
+        // A change that comes right after another may have its time.
+        let is_old = records.changed < now.before(COARSEST);
+        let known = (rests && is_all && is_old && standings.are_complete()).then_some(records);
+        let changed = std::mem::replace(&mut self.looks().resting, known) != known;
+        self.looked.changed |= changed;
+        Ok(rests)
     }
 
     /// Writes what is known for the commands that come later. To be called by who holds the lock.
