@@ -111,7 +111,7 @@ fn a_log_that_was_taken_in_its_place_and_renamed_is_found_after_runs_that_had_no
     scene.run().quiet();
     age_records(sandbox);
     scene.run().quiet();
-    let renamed = sandbox.log("web.log.aside");
+    let renamed = sandbox.log("web.log.1");
     std::fs::rename(sandbox.log("web.log"), &renamed).expect("a rename");
     append(&renamed, "two\n");
     scene.run().expect(0);
