@@ -92,7 +92,7 @@ impl Looks {
         if end != ending(body) {
             return None;
         }
-        let mut lines = body.lines();
+        let mut lines = body.split('\n');
         if lines.next() != Some(FORM) {
             return None;
         }
