@@ -192,7 +192,8 @@ fn looks_that_are_lost_or_torn_or_of_another_form_are_nothing_known_and_come_aga
     let torn = |whole: &[u8]| whole[..whole.len() / 2].to_vec();
     let zeroed = |whole: &[u8]| vec![0; whole.len()];
     let later = |whole: &[u8]| [b"logferry looks 2", &whole[16..]].concat();
-    let spoilt: [&dyn Fn(&[u8]) -> Vec<u8>; 4] = [&torn, &zeroed, &later, &|_| Vec::new()];
+    type Spoil<'s> = &'s dyn Fn(&[u8]) -> Vec<u8>;
+    let spoilt: [Spoil<'_>; 4] = [&torn, &zeroed, &later, &|_| Vec::new()];
     for spoil in spoilt {
         let sandbox = sandbox();
         let (log, other) = (sandbox.write_log("web.log", ""), sandbox.write_log("job.log", ""));
