@@ -14,6 +14,7 @@ use logferry::model::names::Service;
 use logferry::spool::Locals;
 use logferry::sys::fault::Point;
 
+use crate::support::clock::with_clock;
 use crate::support::mount::Mount;
 use crate::support::proof::{self, Content};
 use crate::support::{Ended, Sandbox, Stopped, finish, noise};
@@ -43,16 +44,6 @@ fn kept(sandbox: &Sandbox) -> BTreeMap<String, Vec<u8>> {
 fn ship(sandbox: &Sandbox, log: &str, content: impl AsRef<[u8]>) {
     sandbox.write_log(log, content);
     sandbox.run_all().quiet();
-}
-
-/// A command whose clock is that far off (`+2h`); what files say of their age is true.
-fn with_clock(offset: &str, command: &Command) -> Ended {
-    let mut late = Command::new("faketime");
-    late.args(["-f", offset]).arg(command.get_program()).args(command.get_args()).env_clear();
-    late.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("NO_FAKE_STAT", "1");
-    let found = Command::new("faketime").arg("--version").output();
-    found.expect("faketime is there: apt-get install faketime");
-    finish(&mut late)
 }
 
 fn local_cat(sandbox: &Sandbox, service: &str) -> Command {

@@ -42,6 +42,7 @@ mod keep;
 mod lifecycle;
 mod limits;
 mod logrotate;
+mod looks;
 mod measuring;
 mod names;
 mod notices;

@@ -120,7 +120,7 @@ fn directories<'s>(subject: &'s Subject, settings: &Settings) -> BTreeMap<PathBu
     let mut directories: BTreeMap<PathBuf, Vec<&Found>> = BTreeMap::new();
     for Looked { pattern, discovery } in subject.looked(settings) {
         for log in &discovery.empty {
-            directories.entry(log.parent().unwrap_or(Path::new("/")).to_owned()).or_default();
+            directories.entry(log.path.parent().unwrap_or(Path::new("/")).to_owned()).or_default();
         }
         // A log that comes later is to be taken from here all the same.
         let place = match pattern {

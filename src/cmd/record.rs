@@ -11,7 +11,8 @@ use crate::sys::failure::Result;
 const HINT: &str = "all else was done; see that the directory of `metrics` (--metrics) is there and can be written to";
 
 /// Remembers how a command ended, and writes its metrics. That these can't be written is told, and no failure.
-pub(super) fn ended(spool: &Spool, settings: &Settings, command: Command, report: &mut Report) {
+pub(super) fn ended(spool: &mut Spool, settings: &Settings, command: Command, report: &mut Report) {
+    spool.keep_looks();
     let history = spool.command_ended(report.as_run(command), &report.shipped_by_service(), report.lagging.clone());
     // Without what was before, what grows would begin at 0: the file stays as it is, and becomes old.
     let (Some(history), Some(path)) = (history, &settings.metrics) else { return };

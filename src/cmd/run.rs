@@ -54,7 +54,7 @@ pub fn run(args: cli::Run) -> Exit {
             let report = work.in_passes(&mut spool).unwrap_or_else(|failure| work.failed(&failure));
             let report = lagging::settled(report, &spool, &settings);
             let mut report = work::tell(report, &spool, Doubts::Noted, &Told::default());
-            record::ended(&spool, &settings, Command::Run, &mut report);
+            record::ended(&mut spool, &settings, Command::Run, &mut report);
             (report, Some(lock))
         }
         Ok(None) => {

@@ -220,11 +220,12 @@ impl Work<'_> {
         lasting: &mut Lasting,
     ) -> Result<Pass, Failure> {
         let (Self { settings, stop, .. }, Lasting { stuck, machine }) = (self, lasting);
-        let mut recovered = spool.recover()?;
+        let (mut recovered, looked_at) = (spool.recover()?, clock::now());
         let mut discovery = discover::discover(settings, &settings.own_directories());
         note(spool, settings, &discovery.problems)?;
         report.found(&mut discovery.problems);
         report.empty = discovery.empty.len();
+        spool.looked(looked_at, None, discovery.silent());
         let logs = discovery.logs();
         if let Some(only) = only {
             discovery.keep_only(only);
@@ -250,6 +251,7 @@ impl Work<'_> {
             let rotation = Rotation::new(spool, settings, machine, stop);
             rotation.handing_over(&mut hand_over).run(&mut recovered, discovery)
         });
+        spool.looked(looked_at, outcome.files(), outcome.silent.iter().copied());
         let Outcome { sealed, mut problems, no_room, stopped, mut more, limited, .. } = outcome;
         report.sealed.extend(items(&sealed));
         report.limited.extend(limited);
@@ -302,13 +304,13 @@ pub(super) fn items(segments: &[SealedSegment]) -> Vec<Item> {
     segments.iter().map(Item::of).collect()
 }
 
-pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &Spool) -> Result<bool, Failure> {
+pub(super) fn nothing_to_do(recovered: &Recovered, discovery: &Discovery, spool: &mut Spool) -> Result<bool, Failure> {
     let Recovered { unfinished, sealed, shipped, failed, blocked: _ } = recovered;
     let left = unfinished.is_empty() && sealed.is_empty() && shipped.is_empty() && failed.is_empty();
     let found = discovery.found.is_empty() && discovery.families.is_empty();
     let nothing_left = left && found && discovery.claimed.is_empty() && spool.held()?.is_empty();
     // A log that was taken in its place may be elsewhere now, and rotated files may have come after it.
-    Ok(nothing_left && !moved::looks_for_any(&spool.standings()?))
+    Ok(nothing_left && spool.rests(|standings| !moved::looks_for_any(standings))?)
 }
 
 /// Drops segments that an earlier run shipped and did not come to drop.

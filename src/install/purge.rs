@@ -18,7 +18,7 @@ use crate::sys::lock::{self, Lock};
 /// What a state directory holds: see `src/spool/FORMAT.md`.
 const DIRECTORIES: [&str; 10] =
     ["damaged", "doubts", "earlier", "gaps", "given", "held", "kept", "notices", "spool", "streams"];
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "instance.json",
     ".instance.json.tmp",
     "last.json",
@@ -26,6 +26,8 @@ const FILES: [&str; 9] = [
     "lifecycle.json",
     ".lifecycle.json.tmp",
     "lifecycle.lock",
+    "looks",
+    ".looks.tmp",
     "skipped.json",
     ".skipped.json.tmp",
 ];

@@ -151,6 +151,11 @@ impl Run {
         }
     }
 
+    /// Whether it has neither taken nor shipped anything.
+    pub fn is_idle(&self) -> bool {
+        (self.sealed, self.shipped) == (Amount::default(), Amount::default())
+    }
+
     /// How long it took; nothing where the clock was set back meanwhile.
     pub fn took(&self) -> Duration {
         self.finished.since(self.started)

@@ -19,6 +19,7 @@ pub mod keep;
 pub mod key;
 pub mod lag;
 pub mod left;
+pub mod looks;
 pub mod metadata;
 pub mod meter;
 pub mod names;

@@ -146,7 +146,8 @@ pub struct Segment {
     pub directory: Identity,
     /// When it was claimed.
     pub claimed_at: Moment,
-    /// When its first byte can have been written: the inode's birth, else the previous claim, else this one.
+    /// When its first byte can have been written: the inode's birth, else the previous claim, else this one; no earlier than a look
+    /// at which it was not there.
     pub first: Moment,
     /// How its writer lets go of the log. Records of the first version don't say it: they knew one way only.
     #[serde(default, skip_serializing_if = "is_the_first_way")]

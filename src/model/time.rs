@@ -47,6 +47,11 @@ impl Moment {
         (moment.stamp() == text).then_some(moment)
     }
 
+    /// Reads RFC 3339, as it is printed by [`fmt::Display`].
+    pub fn parse(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text).ok().and_then(|time| time.timestamp_nanos_opt()).map(Self)
+    }
+
     /// The day: `2026-11-21`.
     pub fn day(self) -> String {
         self.utc().format("%Y-%m-%d").to_string()
@@ -99,11 +104,7 @@ impl Serialize for Moment {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        DateTime::parse_from_rfc3339(&text)
-            .ok()
-            .and_then(|time| time.timestamp_nanos_opt())
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not an RFC 3339 time")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not an RFC 3339 time")))
     }
 }
 

@@ -84,13 +84,15 @@ impl Batches<'_, '_> {
         fault::reached(Point::Opened);
         let claimed = ClaimedName::new(&name, clock::now(), StreamId::from_random(random::bytes()?));
         let start = self.rotation.start(&found.path, &log)?;
-        if start.from == Status::of_file(&log).doing("look at", &found.path)?.size {
+        let Status { size, modified, .. } = Status::of_file(&log).doing("look at", &found.path)?;
+        if start.from == size {
             self.rotation.outcome.nothing_new.push(found.identity);
+            self.rotation.silent(found.identity, size, start.from);
             return Err(NotClaimed::Nothing);
         }
         let Found { path, service, identity: file, .. } = found;
         let directory = dir.status()?.identity;
-        let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
+        let beginning = Beginning { path, service, claimed: Some(claimed), file, modified, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::InUse { dir, name } })
@@ -125,8 +127,8 @@ impl Batches<'_, '_> {
         // Where all of it was sealed and somebody has written to it since, only that is left.
         let taken = taken::taken_of(self.rotation, &claimed, status.identity)?.filter(|taken| *taken <= status.size);
         start.from = start.from.max(taken.unwrap_or_default());
-        let (file, directory) = (status.identity, dir.status()?.identity);
-        let beginning = Beginning { path, service, claimed: Some(claimed), file, start, directory, way };
+        let (file, modified, directory) = (status.identity, status.modified, dir.status()?.identity);
+        let beginning = Beginning { path, service, claimed: Some(claimed), file, modified, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         Ok(Begun { segment, log, place: Place::Claimed { dir, name } })
@@ -137,7 +139,8 @@ impl Batches<'_, '_> {
         let last = self.rotation.spool.newest_of(&held)?.ok_or(NotClaimed::Nothing)?;
         let head = self.rotation.spool.after(&last);
         self.rotation.remember_before(&last, held.file)?;
-        let first = last.seal.last;
+        let modified = Status::of_file(&log).doing("look at", &last.segment.path)?.modified;
+        let first = self.rotation.not_before_look(last.seal.last, held.file, held.taken, modified);
         let Segment { service, instance, host, .. } = &last.segment;
         let key_directory = self.rotation.key_directory(service, instance, host, first);
         let segment = Segment {

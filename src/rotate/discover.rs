@@ -7,117 +7,28 @@
 //! siblings (`web.log.1`, `web.log-20261120`, `web.log.2.gz`), hidden files, and what the user excludes. Anything else
 //! that was named or matched is refused with its reason.
 
+mod considering;
+mod found;
+mod noting;
+mod refusal;
+mod rotated;
+
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::families::{self, Families, Family, Wanted};
-use super::loggers;
-use crate::config::{LogSet, Pattern, Settings, Writer};
-use crate::model::family::{self, Name};
-use crate::model::names::Service;
-use crate::model::priority::Priority;
+use super::families::Families;
+use crate::config::{LogSet, Pattern, Settings};
+use crate::model::family;
 use crate::model::problem::{Cause, Effect, Problem};
-use crate::model::segment::{ClaimedName, Identity};
-use crate::model::time::Moment;
-use crate::model::way::{Holes, Way};
 use crate::sys::dir::{Dir, Entry};
 use crate::sys::failure::Failure;
 use crate::sys::fault::{self, Point};
-use crate::sys::file::{Kind, Status};
-use crate::sys::host;
-
-/// A log that can be taken.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// Its path.
-    pub path: PathBuf,
-    /// What it is about.
-    pub service: Service,
-    /// Which file it was when it was looked at.
-    pub identity: Identity,
-    /// Its size in bytes then.
-    pub size: u64,
-    /// How urgent it is.
-    pub priority: Priority,
-    /// The user that it belongs to.
-    pub owner: u32,
-    /// When it was last changed.
-    pub modified: Moment,
-    /// How its writer lets go of it.
-    pub writer: Writer,
-}
-
-/// A claimed file: an earlier run took it out of use and did not come to the end.
-#[derive(Clone, Debug)]
-pub struct ClaimedFile {
-    /// The directory it is in.
-    pub dir: PathBuf,
-    /// Its name.
-    pub claimed: ClaimedName,
-    /// The log's name.
-    pub log: OsString,
-    /// What it is when it is looked at.
-    pub status: Status,
-    /// Whether somebody else may have made it up.
-    pub foreign: bool,
-}
-
-impl ClaimedFile {
-    /// The log that it is of: where it was rotated before it was claimed, the one that it was then.
-    pub fn of_log(&self) -> PathBuf {
-        self.dir.join(self.rotated().map_or_else(|| self.log.clone(), |rotated| rotated.log))
-    }
-
-    /// What its name before the claim says, where that is the name of a rotated file.
-    pub fn rotated(&self) -> Option<family::Rotated> {
-        match family::read(&self.log) {
-            Name::Rotated(rotated) if rotated.is_certain() => Some(rotated),
-            _ => None,
-        }
-    }
-}
-
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Discovery {
-    /// The logs, in the order of the sets and their paths.
-    pub found: Vec<Found>,
-    /// Claimed files in the same directories, oldest first.
-    pub claimed: Vec<ClaimedFile>,
-    /// What was refused, and why.
-    pub problems: Vec<Problem>,
-    /// The logs that were empty.
-    pub empty: Vec<PathBuf>,
-    /// Rotated files that are to be taken, by the logs that they were.
-    pub families: Vec<Family>,
-    /// Logs that a run leaves to their writers, which rotate them and go on with them: what is in these is taken when it is
-    /// rotated, or by a flush when its writer has ended.
-    pub current: Vec<Found>,
-    /// How many files were left alone since they are compressed or rotated already.
-    pub rotated: usize,
-}
-
-impl Discovery {
-    /// Every log that there is, sorted: also those that are empty, and those that an earlier run took out of use, which
-    /// their writers make anew.
-    pub fn logs(&self) -> Vec<PathBuf> {
-        let found = self.found.iter().map(|found| found.path.clone());
-        let claimed = self.claimed.iter().map(ClaimedFile::of_log);
-        let mut logs: Vec<PathBuf> = found.chain(claimed).chain(self.empty.iter().cloned()).collect();
-        logs.sort();
-        logs.dedup();
-        logs
-    }
-
-    /// Leaves out logs in use, but for some, and what came before them: that was taken.
-    pub fn keep_only(&mut self, logs: &HashSet<PathBuf>) {
-        self.found.retain(|found| logs.contains(&found.path));
-        self.families.clear();
-    }
-}
+use crate::sys::file::Kind;
+use considering::Met;
+pub use found::{ClaimedFile, Discovery, Empty, Found};
+pub(super) use rotated::{is_hidden, is_rotated};
 
 /// How many directories below one another are gone through: each keeps a descriptor open, and none so deep holds logs.
 const DEEPEST: usize = 64;
@@ -204,11 +115,11 @@ impl Search<'_> {
             // A link to a directory stands for the directory, if the link can be trusted.
             Ok(Some(entry @ Entry { kind: Kind::Symlink, .. })) => match Dir::open(path) {
                 Err(failure) if leads_to_no_directory(&failure) => {
-                    self.consider(set, &dir, name, &entry, Named::ByName)
+                    self.consider(set, &dir, name, Met::by_name(&dir, name, entry))
                 }
                 opened => return self.whole(set, path, opened),
             },
-            Ok(Some(entry)) => self.consider(set, &dir, name, &entry, Named::ByName),
+            Ok(Some(entry)) => self.consider(set, &dir, name, Met::by_name(&dir, name, entry)),
             // Upstart makes a log at its first output: a missing one is nothing unusual, a missing directory is.
             Ok(None) => log::debug!("{}: there is none", path.display()),
             Err(failure) => self.not_looked_at(path, &failure),
@@ -218,7 +129,7 @@ impl Search<'_> {
             if first {
                 self.note_claimed(set, &dir, &name);
             }
-            self.note_rotated(set, &dir, &name);
+            self.note_rotated(set, &dir, &name, &family::read(&name));
         }
     }
 
@@ -260,9 +171,10 @@ impl Search<'_> {
                     Err(failure) => self.not_looked_through(&path, &failure),
                 },
                 Ok(Some(entry)) => {
-                    let noted = self.note_claimed(set, dir, &name) || self.note_rotated(set, dir, &name);
+                    let says = family::read(&name);
+                    let noted = self.note_claimed(set, dir, &name) || self.note_rotated(set, dir, &name, &says);
                     if !noted && wanted(&path) {
-                        self.consider(set, dir, &name, &entry, named);
+                        self.consider(set, dir, &name, Met { path, says, entry, named });
                     }
                 }
                 Err(failure) => self.not_looked_at(&path, &failure),
@@ -283,118 +195,6 @@ impl Search<'_> {
         }
     }
 
-    /// Takes note of a claimed file of a log that the set covers; false when it is none.
-    fn note_claimed(&mut self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
-        let Some((claimed, log)) = ClaimedName::parse(name) else { return false };
-        // The name's own status, not that of what a link leads to: nobody may hide another one's claimed file.
-        match dir.look(name) {
-            _ if !set.covers(&dir.path_of(&log)) && !self.was_rotated(set, dir, &log) => {}
-            Ok(Some(Entry { kind: Kind::Regular, status })) => {
-                if self.claimed.insert((status.identity.dev, status.identity.ino)) {
-                    let foreign = is_foreign(dir, &log, &status);
-                    let dir = dir.path().to_owned();
-                    self.discovery.claimed.push(ClaimedFile { dir, claimed, log, status, foreign });
-                }
-            }
-            // It was never claimed, and so holds nothing up: no log has to wait until it was taken.
-            Ok(Some(Entry { status, .. })) => {
-                if self.claimed.insert((status.identity.dev, status.identity.ino)) {
-                    let why = "refused: it has the name of a claimed log, but is not a regular file";
-                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why).because(Cause::Refused);
-                    self.discovery.problems.push(problem.hint("someone else has put it there: remove it"));
-                }
-            }
-            Ok(None) | Err(_) => {}
-        }
-        true
-    }
-
-    /// Whether a log that was claimed under that name is one that the set takes as a rotated one.
-    fn was_rotated(&self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
-        match family::read(name) {
-            Name::Rotated(rotated) => rotated.is_certain() && set.covers(&dir.path_of(&rotated.log)),
-            Name::Plain | Name::Aside(_) => false,
-        }
-    }
-
-    /// Takes note of a rotated file that is to be taken; false when it is none.
-    fn note_rotated(&mut self, set: &LogSet, dir: &Dir, name: &OsStr) -> bool {
-        let configured = &self.settings.treated_as;
-        let Some(Wanted { rotated, log, treated }) = families::wanted(set, configured, dir, name) else { return false };
-        match dir.look(name) {
-            Ok(Some(entry)) => match families::refusal(&entry, name) {
-                Some((why, hint)) => {
-                    let problem = Problem::new(Effect::Failed, dir.path_of(name), why).because(Cause::Refused);
-                    self.discovery.problems.push(problem.hint(hint));
-                }
-                None => {
-                    let (service, file) = (treated.service.service(&log), families::file(dir, name, rotated, &entry));
-                    self.families.add(log, service, families::left_by(treated, dir), file);
-                }
-            },
-            Ok(None) => {}
-            Err(failure) => self.not_looked_at(&dir.path_of(name), &failure),
-        }
-        true
-    }
-
-    fn consider(&mut self, set: &LogSet, dir: &Dir, name: &OsStr, entry: &Entry, named: Named) {
-        let path = &dir.path_of(name);
-        let by_name = named == Named::ByName;
-        if ClaimedName::parse(name).is_some() || set.excludes(path) {
-            return;
-        }
-        if !by_name && is_hidden(name) && named != (Named::ByPattern { hidden: true }) {
-            return;
-        }
-        if loggers::is_state(self.treated(set, path), dir, name) {
-            return log::debug!("{}: left alone, as its writer needs it", path.display());
-        }
-        if name == family::CURRENT && loggers::rotate_themselves(self.treated(set, path), dir) {
-            return self.current(set, path, entry);
-        }
-        if is_rotated(name, dir) {
-            // By its own name it was noted already where it is to be taken.
-            if by_name && families::wanted(set, &self.settings.treated_as, dir, name).is_none() {
-                self.refuse(path, "it is compressed or rotated already, not a log in use".to_owned());
-            }
-            self.discovery.rotated += 1;
-            log::debug!("{}: left alone, as it is compressed or rotated already", path.display());
-            return;
-        }
-        let status = &entry.status;
-        let file = (status.identity.dev, status.identity.ino);
-        // By another path it is the same log; several links are refused at each.
-        let again = self.seen.insert(file, path.to_owned());
-        if again.is_some_and(|seen| status.links == 1 || seen == *path) {
-            return;
-        }
-        let treated = self.treated(set, path);
-        match refusal(name, entry, &treated.writer) {
-            Some(refused) => self.discovery.problems.push(problem(path, entry, refused)),
-            None if status.size == 0 => self.discovery.empty.push(path.to_owned()),
-            None => self.discovery.found.push(found(treated, path, status)),
-        }
-    }
-
-    /// The log that svlogd, multilog or s6-log goes on with.
-    fn current(&mut self, set: &LogSet, path: &Path, entry: &Entry) {
-        let writer = Writer::Way(Way::Closed);
-        match refusal(OsStr::new(family::CURRENT), entry, &writer) {
-            Some(refused) => self.discovery.problems.push(problem(path, entry, refused)),
-            None if entry.status.size == 0 => {}
-            None => {
-                let current = Found { writer, ..found(self.treated(set, path), path, &entry.status) };
-                self.discovery.current.push(current);
-            }
-        }
-    }
-
-    /// The set that says how a log is treated: where it is an argument, the configured one that covers it.
-    fn treated<'s>(&'s self, set: &'s LogSet, path: &Path) -> &'s LogSet {
-        self.settings.treated_as.iter().find(|configured| configured.covers(path)).unwrap_or(set)
-    }
-
     fn not_looked_at(&mut self, path: &Path, failure: &Failure) {
         self.refuse(path, format!("it can't be looked at: {}", failure.source));
     }
@@ -406,68 +206,6 @@ impl Search<'_> {
     fn refuse(&mut self, path: &Path, why: String) {
         self.discovery.problems.push(Problem::new(Effect::Failed, path, why).because(Cause::Refused));
     }
-}
-
-/// Whether a claimed file may be one that somebody has made up, in a directory where all may make files: the log is there,
-/// and belongs to somebody else.
-fn is_foreign(dir: &Dir, log: &OsStr, claimed: &Status) -> bool {
-    let trusted = claimed.owner == 0 || claimed.owner == host::user();
-    let of_another = |entry: Entry| entry.status.owner != claimed.owner;
-    !trusted && dir.is_shared().unwrap_or(true) && dir.look(log).is_ok_and(|log| log.is_some_and(of_another))
-}
-
-/// A log, as the set says that it is to be treated by.
-fn found(treated: &LogSet, path: &Path, status: &Status) -> Found {
-    let (service, writer, priority) = (treated.service.service(path), treated.writer.clone(), treated.priority);
-    let (path, Status { identity, size, owner, modified, .. }) = (path.to_owned(), *status);
-    Found { path, service, identity, size, priority, owner, modified, writer }
-}
-
-fn problem(path: &Path, entry: &Entry, (why, hint): (String, String)) -> Problem {
-    let is_hole = entry.kind == Kind::Regular && entry.status.links == 1 && entry.status.is_hollow();
-    let cause = if is_hole { Cause::Hollow } else { Cause::Refused };
-    Problem::new(Effect::Failed, path, why).because(cause).hint(hint)
-}
-
-/// Why something that was named or matched can't be taken, and what to do.
-fn refusal(name: &OsStr, Entry { kind, status }: &Entry, writer: &Writer) -> Option<(String, String)> {
-    const NAME_THE_FILE: &str = "name the file itself, or exclude this one";
-    const EXCLUDE: &str = "exclude it, or take it out of the directory";
-    let refused = |why: &str, hint: &str| Some((format!("refused: {why}"), hint.to_owned()));
-    match kind {
-        Kind::Symlink => refused("it is a symbolic link", NAME_THE_FILE),
-        Kind::Fifo => refused("it is a FIFO, not a regular file", EXCLUDE),
-        Kind::Device => refused("it is a device, not a regular file", EXCLUDE),
-        Kind::Socket => refused("it is a socket, not a regular file", EXCLUDE),
-        Kind::Directory => refused("it is a directory", EXCLUDE),
-        Kind::Regular if status.size == 0 => None,
-        Kind::Regular if status.links > 1 => {
-            let why = format!("it has {} hard links, so its writer would never see a link count of 0", status.links);
-            refused(&why, "remove the other links: find / -xdev -samefile FILE")
-        }
-        // Its hole may be ours; that is looked at when it is taken.
-        Kind::Regular if status.is_hollow() && !may_have_holes(writer) => {
-            let Status { size, allocated, .. } = status;
-            let why = format!("it is {size} bytes long, of which {allocated} are on the disk: the rest is a hole");
-            refused(
-                &why,
-                "its writer may not open it with O_APPEND, and it was truncated; save what you need, remove it",
-            )
-        }
-        Kind::Regular if name.len() > ClaimedName::LONGEST_LOG => {
-            let why = format!("its name has {} bytes, which leaves no room for the claimed name", name.len());
-            refused(&why, &format!("shorten it to at most {} bytes", ClaimedName::LONGEST_LOG))
-        }
-        Kind::Regular => None,
-    }
-}
-
-fn may_have_holes(writer: &Writer) -> bool {
-    matches!(writer, Writer::Way(Way::Holds { holes: Holes::Allowed }))
-}
-
-pub(super) fn is_hidden(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".")
 }
 
 /// Whether the files in a directory that was met on the way are looked at.
@@ -485,60 +223,4 @@ fn leads_to_no_directory(failure: &Failure) -> bool {
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-/// Whether a file is one that logrotate, savelog or a compressor has made, by its name. A date in the middle may also be
-/// part of a job's own name: it counts only if there is a log without it. What a link there leads to is not looked at.
-pub(super) fn is_rotated(name: &OsStr, dir: &Dir) -> bool {
-    is_rotated_beside(name, |sibling| matches!(dir.look(sibling), Ok(Some(_))))
-}
-
-fn is_rotated_beside(name: &OsStr, is_there: impl Fn(&OsStr) -> bool) -> bool {
-    match family::read(name) {
-        Name::Plain => false,
-        Name::Aside(log) => log.is_none_or(|log| is_there(&log)),
-        Name::Rotated(rotated) => rotated.is_certain() || is_there(&rotated.log),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rotated_siblings_are_known_by_their_names() {
-        for name in [
-            "web.log.1",
-            "web.log.12",
-            "web.log-20261120",
-            "web.log-2026112003",
-            "web.log.2.gz",
-            "a.xz",
-            "a.tgz",
-            "web.log.old",
-            "web.log~",
-        ] {
-            assert!(is_rotated_beside(OsStr::new(name), |_| false), "{name}");
-        }
-    }
-
-    #[test]
-    fn jobs_with_numbers_in_their_names_are_logs_in_use() {
-        for name in [
-            "web.log",
-            "app-2.log",
-            "worker-12",
-            "job-12345678.log",
-            "job-1700000000.log",
-            "svc.8080",
-            "2026.log",
-            ".1",
-            "day-20261120.log",
-            "v1.2-beta.log",
-            "web.log.old.log",
-        ] {
-            assert!(!is_rotated_beside(OsStr::new(name), |_| false), "{name}");
-        }
-        assert!(is_rotated_beside(OsStr::new("web-20261120.log"), |sibling| sibling == "web.log"));
-    }
 }

@@ -173,6 +173,7 @@ fn look(rotation: &mut Rotation<'_>, held: Held, holders: &[Holder], queues: &mu
     let Some((holder, log, status)) = open_by_any(rotation.spool, &held, holders) else { return Ok(()) };
     rotation.spool.settle_doubt(name_of(&held))?;
     if status.size <= held.taken {
+        rotation.silent(held.file, status.size, held.taken);
         return Ok(());
     }
     let writer = format!("{} (pid {})", holder.name, holder.pid);

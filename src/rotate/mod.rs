@@ -70,6 +70,7 @@ use crate::config::Settings;
 use crate::gzip::{Pool, Together};
 use crate::model::facts::Facts;
 use crate::model::in_place::Reach;
+use crate::model::looks::Silent;
 use crate::model::meter::Meter;
 use crate::model::names::Instance;
 use crate::model::problem::{Cause, Effect, Problem};
@@ -104,10 +105,19 @@ pub struct Outcome {
     pub current: Vec<PathBuf>,
     /// Logs in which there was nothing that is in no segment yet.
     pub nothing_new: Vec<Identity>,
+    /// The same, where the whole file is known to be in segments: what comes behind that is written later.
+    pub silent: Vec<Silent>,
     /// Logs of which a slice was taken, and that go on when the others, and shipping, have had their turn.
     pub more: Vec<PathBuf>,
     /// Logs of which their limits leave so many bytes for later runs.
     pub limited: BTreeMap<PathBuf, u64>,
+}
+
+impl Outcome {
+    /// The files that segments were made of.
+    pub fn files(&self) -> impl Iterator<Item = &Identity> {
+        self.sealed.iter().map(|sealed| &sealed.segment.source.file)
+    }
 }
 
 /// How many items of one log a run takes, one after another. Each may take the settle time and more, and nothing is
@@ -330,6 +340,13 @@ impl<'a> Rotation<'a> {
     fn nothing_new(&mut self, path: &Path, file: Identity) {
         log::debug!("{}: nothing to take", path.display());
         self.outcome.nothing_new.push(file);
+    }
+
+    /// Takes note that a file of `size` bytes holds nothing behind those `taken` of it.
+    fn silent(&mut self, file: Identity, size: u64, taken: u64) {
+        if size == taken {
+            self.outcome.silent.push(Silent { file, taken });
+        }
     }
 
     fn problem(&mut self, problem: Problem) {

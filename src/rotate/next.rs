@@ -7,6 +7,7 @@ use super::known::Start;
 use crate::config::{ServiceTemplate, Values};
 use crate::model::facts::Facts;
 use crate::model::key::KeyDirectory;
+use crate::model::looks;
 use crate::model::names::{Instance, Seq, Service, StreamId};
 use crate::model::notice::Notice;
 use crate::model::segment::{ClaimedName, Identity, Segment, SegmentName, Source, StreamOwner, Taken};
@@ -22,6 +23,8 @@ pub(super) struct Beginning {
     /// The name that the log is to be claimed under; none where it stays in its place.
     pub(super) claimed: Option<ClaimedName>,
     pub(super) file: Identity,
+    /// When that was last changed, as far as is known by now.
+    pub(super) modified: Moment,
     pub(super) start: Start,
     pub(super) directory: Identity,
     pub(super) way: Way,
@@ -36,7 +39,7 @@ impl Rotation<'_> {
 
     /// The segment that comes next in the stream of a log.
     pub(super) fn next_segment(&mut self, begin: Beginning) -> Result<Segment> {
-        let Beginning { path, service, claimed, file, start, directory, way } = begin;
+        let Beginning { path, service, claimed, file, modified, start, directory, way } = begin;
         let (instance, to) = (self.instance.clone(), self.settings.to.clone());
         let owner = StreamOwner { path, service, instance, to };
         let head = self.spool.head(&owner)?;
@@ -50,6 +53,7 @@ impl Rotation<'_> {
         };
         let StreamOwner { path, service, instance, to } = owner;
         let first = start.first.or(file.born).or(head.map(|head| head.last_claim)).unwrap_or(now);
+        let first = self.not_before_look(first, file, start.from, modified);
         let taken = if claimed.is_some() { Taken::Away } else { Taken::InPlace };
         let host = host::name().to_string_lossy().into_owned();
         let key_directory = self.key_directory(&service, &instance, &host, first);
@@ -73,6 +77,12 @@ impl Rotation<'_> {
             notice: Notice::default(),
         };
         Ok(self.spool.with_notice(segment, head.as_ref()))
+    }
+
+    /// When the first byte of a segment can have been written at the earliest: not before the last look at its file, where nothing
+    /// stood there then.
+    pub(super) fn not_before_look(&mut self, first: Moment, file: Identity, from: u64, modified: Moment) -> Moment {
+        looks::not_before(first, self.spool.look_before(&file, from), modified, clock::now())
     }
 
     /// The directory part of a segment's key, as the layout has it now.

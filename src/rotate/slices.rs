@@ -107,11 +107,13 @@ fn begin(
     let log = claim::open(&dir, &name, found.identity)?;
     let (directory, start) = (dir.status()?.identity, rotation.start(&found.path, &log)?);
     if found.size <= start.from {
+        rotation.silent(found.identity, found.size, start.from);
         return Err(NotClaimed::Nothing);
     }
     let waits = limit.map(|most| found.size.saturating_sub(start.from.saturating_add(most)));
-    let (path, service, file) = (found.path.clone(), found.service.clone(), found.identity);
-    let segment = rotation.next_segment(Beginning { path, service, claimed: None, file, start, directory, way })?;
+    let (path, service, file, modified) = (found.path.clone(), found.service.clone(), found.identity, found.modified);
+    let segment =
+        rotation.next_segment(Beginning { path, service, claimed: None, file, modified, start, directory, way })?;
     let segment = segment.limited(waits);
     rotation.spool.begin(&segment)?;
     // A part without its record would be taken for damage.

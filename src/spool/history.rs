@@ -2,7 +2,7 @@
 //!
 //! `last.json` belongs to who holds the lock. It is written when a command begins, and when it ends: one that is killed in
 //! between is seen by the next. Nothing depends on it: what can't be written is told with `-v`, and where it makes no sense it
-//! is begun anew.
+//! is begun anew. So only a command that has taken or shipped something waits for the disk to have it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -55,7 +55,7 @@ pub(super) fn begin(root: &Dir, command: Command, now: Moment) {
     let Some(mut history) = known(root, now) else { return };
     let pid = std::process::id();
     history.begin(Begun { command, at: now, pid, ticks: procfs::begin(pid).unwrap_or_default() });
-    write(root, LAST, &history);
+    write(root, LAST, &history, Dir::write_unsynced);
     fault::reached(Point::BeginNoted);
 }
 
@@ -63,8 +63,9 @@ pub(super) fn begin(root: &Dir, command: Command, now: Moment) {
 /// was before can't be read now.
 pub(super) fn end(root: &Dir, run: Run, shipped: &BTreeMap<Service, Amount>, lagging: Vec<Lag>) -> Option<History> {
     let mut history = known(root, run.started)?;
+    let write_it: Write = if run.is_idle() { Dir::write_unsynced } else { Dir::write_durable };
     history.end(run, shipped, lagging);
-    write(root, LAST, &history);
+    write(root, LAST, &history, write_it);
     fault::reached(Point::EndNotedOfRun);
     Some(history)
 }
@@ -77,7 +78,7 @@ pub(super) fn lagged(root: &Dir) -> Vec<Lag> {
 
 /// Takes note that a command found another one at work. Several may do so at once: the last one counts.
 pub(super) fn skip(root: &Dir, command: Command, now: Moment) {
-    write(root, SKIPPED, &Skipped { command, at: now });
+    write(root, SKIPPED, &Skipped { command, at: now }, Dir::write_unsynced);
 }
 
 /// What the runs came to.
@@ -131,9 +132,12 @@ fn read(root: &Dir, name: &str) -> Result<Option<Vec<u8>>> {
     Ok(Some(json))
 }
 
-fn write(root: &Dir, name: &str, what: &impl Serialize) {
+/// A way to write a whole file.
+type Write = fn(&Dir, &str, &[u8]) -> Result<()>;
+
+fn write(root: &Dir, name: &str, what: &impl Serialize, write: Write) {
     let text = serde_json::to_vec_pretty(what).map_err(io::Error::other).doing("write", root.path_of(name));
-    if let Err(failure) = text.and_then(|text| root.write_durable(name, &text)) {
+    if let Err(failure) = text.and_then(|text| write(root, name, &text)) {
         log::info!("{}: status and metrics won't tell of this run", problem::chain(&failure));
     }
 }

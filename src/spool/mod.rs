@@ -22,6 +22,7 @@ mod held;
 mod history;
 mod kept;
 mod local;
+mod looks;
 mod notices;
 mod overview;
 mod part;
@@ -63,6 +64,7 @@ use crate::sys::dir::{Dir, Private};
 use crate::sys::failure::Result;
 use doubts::Doubts;
 use kept::Kept;
+use looks::Looked;
 use notices::Notices;
 use streams::Streams;
 use tally::Tallies;
@@ -85,6 +87,7 @@ pub struct Spool {
     kept: Kept,
     notices: Notices,
     tallies: Tallies,
+    looked: Looked,
     damage: Vec<Damage>,
 }
 
@@ -101,7 +104,7 @@ impl Spool {
         let (earlier, given) = (earlier?, given?);
         let (streams, doubts, kept) = (Streams::new(streams?), Doubts::new(doubts?), Kept::new(kept?));
         let (segments, notices) = (Arc::new(segments), Notices::new(notices?));
-        let (tallies, damage) = Default::default();
+        let (tallies, looked, damage) = Default::default();
         Ok(Self {
             root,
             segments,
@@ -115,6 +118,7 @@ impl Spool {
             kept,
             notices,
             tallies,
+            looked,
             damage,
         })
     }

@@ -18,6 +18,8 @@ use crate::sys::failure::Result;
 pub struct Standings {
     newest: HashMap<OwnerTag, SealedSegment>,
     pub(super) earlier: Vec<Earlier>,
+    /// Whether a record could not be read.
+    lacks: bool,
 }
 
 /// Where streams stand, by a look at a state directory that changes nothing.
@@ -56,6 +58,16 @@ impl Standings {
             Some(known) if by_age(known, &sealed) != Ordering::Less => {}
             _ => drop(self.newest.insert(tag, sealed)),
         }
+    }
+
+    /// Takes note that a record can't be read, or makes no sense.
+    pub(super) fn lacks_some(&mut self) {
+        self.lacks = true;
+    }
+
+    /// Whether all records could be read.
+    pub(super) fn are_complete(&self) -> bool {
+        !self.lacks
     }
 
     /// The newest segment of a log, whatever its service and store.

@@ -6,12 +6,14 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 
 use crate::model::digest::Digest;
+use crate::model::looks::Records;
 use crate::model::names::{Seq, StreamId};
 use crate::model::notice::Notice;
 use crate::model::segment::{Ended, OwnerTag, SealedSegment, SegmentName, StreamOwner};
 use crate::model::time::Moment;
 use crate::sys::dir::Dir;
 use crate::sys::failure::{self, Context, Failure};
+use crate::sys::file::Status;
 
 use super::record::Record;
 
@@ -86,6 +88,12 @@ impl Streams {
     /// The last segment of each stream that has one in the spool.
     pub(super) fn in_spool(&self) -> impl Iterator<Item = &SealedSegment> {
         self.in_spool.values()
+    }
+
+    /// The directory of the records, as it is now.
+    pub(super) fn records(&self) -> failure::Result<Records> {
+        let Status { identity, modified, .. } = self.dir.status()?;
+        Ok(Records { dev: identity.dev, ino: identity.ino, changed: modified })
     }
 
     /// Whose records were kept.

@@ -75,7 +75,10 @@ impl Spool {
     pub fn standings(&self) -> Result<Standings> {
         let mut standings = Standings::default();
         for tag in self.streams.tags()? {
-            standings.note(self.streams.kept(&tag).unwrap_or_default());
+            match self.streams.kept(&tag) {
+                Ok(sealed) => standings.note(sealed),
+                Err(_) => standings.lacks_some(),
+            }
         }
         self.streams.in_spool().for_each(|sealed| standings.note(Some(sealed.clone())));
         standings.earlier = earlier::list(&self.earlier)?;

@@ -7,6 +7,8 @@
 //! write to. Only regular files are opened for reading; anything else is looked at and left alone. No call creates a
 //! missing parent.
 
+mod writing;
+
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
 use std::io;
@@ -21,9 +23,9 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
 use super::failure::{Context, Failure, Result};
-use super::fault::{self, Point};
 use super::file::{self, Kind, Status};
 use super::host;
+use super::named::{self, Named};
 use super::rename;
 use super::walk::{self, JUST_LOOK, Walked, others_may_replace};
 
@@ -195,21 +197,20 @@ impl Dir {
     /// whoever opens it; but a second link to a file could be anywhere.
     fn require_own(&self, name: &OsStr) -> Result<()> {
         let path = self.path_of(name);
-        let metadata = match openat(&self.file, name, JUST_LOOK, Mode::empty()) {
+        let Named { entry: Entry { kind, status }, mode } = match named::look(&self.file, name) {
             // Another run has removed it meanwhile.
-            Err(Errno::ENOENT) => return Ok(()),
-            found => found.map(File::from).and_then(|file| file.metadata().map_err(|_| Errno::EIO)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found.doing("look at", &path)?,
         };
-        let metadata = metadata.doing("look at", &path)?;
         let refuse = |why: String| Err(Failure::new("use", &path, io::Error::other(why)));
-        match (metadata.uid(), metadata.mode() & 0o7777, metadata.nlink()) {
+        match (status.owner, mode, status.links) {
             (owner, ..) if owner != host::user() => {
                 refuse(format!("it belongs to user {owner}, not to user {}", host::user()))
             }
-            (_, mode, _) if mode & 0o022 != 0 && !metadata.is_symlink() => {
+            (_, mode, _) if mode & 0o022 != 0 && kind != Kind::Symlink => {
                 refuse(format!("others may write to it (mode {mode:03o})"))
             }
-            (_, _, links) if links > 1 && metadata.is_file() => refuse(format!("it has {links} hard links")),
+            (_, _, links) if links > 1 && kind == Kind::Regular => refuse(format!("it has {links} hard links")),
             _ => Ok(()),
         }
     }
@@ -308,9 +309,8 @@ impl Dir {
     /// # Errors
     /// Where it can't be looked at.
     pub fn look(&self, name: impl AsRef<OsStr>) -> Result<Option<Entry>> {
-        let found = openat(&self.file, name.as_ref(), JUST_LOOK, Mode::empty()).map_err(io::Error::from);
-        match found.and_then(|fd| File::from(fd).metadata()) {
-            Ok(metadata) => Ok(Some(Entry { kind: Kind::of(&metadata), status: Status::of(&metadata) })),
+        match named::look(&self.file, name.as_ref()) {
+            Ok(Named { entry, .. }) => Ok(Some(entry)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::new("look at", self.path_of(&name), error)),
         }
@@ -440,25 +440,6 @@ impl Dir {
         }
     }
 
-    /// Writes a file with these attributes so that it is there whole, or as it was before; its name is durable after
-    /// [`Self::sync`]. It is written under the name `temporary`, over what may have been left there.
-    ///
-    /// # Errors
-    /// What keeps it from being written; the temporary file is removed then.
-    pub fn write_with(&self, name: &OsStr, temporary: &OsStr, bytes: &[u8], attributes: &Attributes) -> Result<()> {
-        use std::io::Write;
-        self.unlink_if_there(temporary)?;
-        let mut file = self.create(temporary, 0o600)?;
-        let written = file.write_all(bytes).and_then(|()| attributes.give_to(&file)).and_then(|()| file.sync_all());
-        let written = written.doing("write", self.path_of(temporary));
-        let renamed = written.and_then(|()| self.rename_into(temporary, self, name));
-        if renamed.is_err() {
-            // Best effort: the next write of this file removes it as well.
-            let _ = self.unlink_if_there(temporary);
-        }
-        renamed
-    }
-
     /// Removes a name.
     ///
     /// # Errors
@@ -511,60 +492,6 @@ impl Dir {
         }
         names.sort();
         Ok(names)
-    }
-
-    /// Writes a file so that it is there whole and durable, or as it was before: temporary name, write, fsync, rename,
-    /// fsync of the directory.
-    ///
-    /// # Errors
-    /// What keeps it from being written; the temporary file is removed then.
-    pub fn write_durable(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_synced(name, bytes)?;
-        self.sync()
-    }
-
-    /// As [`Self::write_durable`], but for the fsync of the directory: for several files at once.
-    ///
-    /// # Errors
-    /// What keeps it from being written; the temporary file is removed then.
-    pub fn write_synced(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_then(name, bytes, 0o600, |temporary| self.rename_into(temporary, self, name))
-    }
-
-    /// As [`Self::write_synced`], but never over a file that exists.
-    ///
-    /// # Errors
-    /// `AlreadyExists` where there is one; else what keeps it from being written.
-    pub fn write_new(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_new_as(name, bytes, 0o600)
-    }
-
-    /// As [`Self::write_new`], with these permissions as far as the umask leaves them.
-    ///
-    /// # Errors
-    /// `AlreadyExists` where there is one; else what keeps it from being written.
-    pub fn write_new_as(&self, name: &str, bytes: &[u8], mode: u32) -> Result<()> {
-        self.write_then(name, bytes, mode, |temporary| self.rename_new(temporary, name))
-    }
-
-    fn write_then(&self, name: &str, bytes: &[u8], mode: u32, rename: impl FnOnce(&str) -> Result<()>) -> Result<()> {
-        use std::io::Write;
-        let temporary = format!(".{name}.tmp");
-        self.unlink_if_there(&temporary)?;
-        let mut file = self.create(&temporary, mode)?;
-        fault::reached(Point::TemporaryMade);
-        let written = file.write_all(bytes).and_then(|()| {
-            fault::reached(Point::TemporaryWritten);
-            file.sync_all()
-        });
-        fault::reached(Point::TemporaryDurable);
-        let renamed = written.doing("write", self.path_of(&temporary)).and_then(|()| rename(&temporary));
-        fault::reached(Point::TemporaryRenamed);
-        if renamed.is_err() {
-            // Best effort: the next write of this file removes it as well.
-            let _ = self.unlink_if_there(&temporary);
-        }
-        renamed
     }
 }
 

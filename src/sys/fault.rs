@@ -69,11 +69,13 @@ points! {
     /// It is forgotten that the machine was to go.
     EndForgotten = "end-forgotten",
 
-    // What runs came to (spool/history.rs, report/textfile.rs).
+    // What runs came to (spool/history.rs, spool/looks.rs, report/textfile.rs).
     /// It is noted that a command has begun.
     BeginNoted = "begin-noted",
     /// It is noted how it ended.
     EndNotedOfRun = "run-end-noted",
+    /// When logs were last seen to hold nothing new is noted.
+    LooksNoted = "looks-noted",
     /// The metrics are written.
     MetricsWritten = "metrics-written",
 

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod lease;
 pub mod lock;
 pub mod mappings;
+mod named;
 pub mod pattern;
 pub mod pipe;
 pub mod priority;

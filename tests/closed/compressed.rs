@@ -18,6 +18,21 @@ fn several_members_and_much_more_than_a_block_come_back_byte_by_byte() {
 }
 
 #[test]
+fn a_segment_is_in_the_directory_of_the_day_on_which_it_begins_whatever_the_layout() {
+    for layout in ["service={service}/dt={date}", "{date}/{service}"] {
+        let sandbox = Sandbox::new();
+        sandbox.config_file(&format!("layout = \"{layout}\"\n"));
+        // Compressed just now, and so born today: what is in it is of another day.
+        rotated(&sandbox, "web.log.1.gz", "a line of three days ago\n", 72);
+        run_backlog(&sandbox).quiet();
+        let stored = super::stored(&sandbox);
+        let [object] = &stored[..] else { panic!("{} objects", stored.len()) };
+        let day = &object.says("first")[..10];
+        assert!(object.key.contains(&format!("{day}/")), "{layout}: {} of {day}", object.key);
+    }
+}
+
+#[test]
 fn what_is_damaged_is_refused_and_left_where_it_is_and_the_others_are_taken() {
     let whole = gzip(&noise(100_000));
     let damaged = |at: usize| {

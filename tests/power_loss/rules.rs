@@ -5,6 +5,7 @@
 //! - A claim renames a log that was not synced: the file is its writer's, and nothing was written to it by us.
 //! - `NAME.gz` becomes `NAME.shipped` without an fsync of the directory right behind it: if a power loss undoes that, the
 //!   segment is put again under the same key, and found there. The mark is durable before anything depends on it.
+//! - What the runs came to, and when logs held nothing new (`last.json`, `skipped.json`, `looks`), may be torn: nothing depends on it.
 //! - Hidden files of ours (`.*.tmp`, `NAME.upload`) may go at any time: nothing is known by them alone.
 
 use std::collections::BTreeSet;
@@ -63,7 +64,7 @@ impl Rules {
 
     fn rename(&mut self, disk: &Disk, from: &Path, to: &Path) {
         let ours = [self.root.join("state"), self.root.join("store")];
-        if ours.iter().any(|dir| from.starts_with(dir)) {
+        if ours.iter().any(|dir| from.starts_with(dir)) && !self.may_be_torn(to) {
             self.require_synced(disk, from, "a file gets its final name only when its bytes are durable");
         }
         let (from_end, to_end) = (extension(from), extension(to));
@@ -85,6 +86,10 @@ impl Rules {
             let mark = from.with_extension("shipped");
             assert!(disk.durable(&mark).is_some(), "{} moves before {} is durable", show(from), show(&mark));
         }
+    }
+
+    fn may_be_torn(&self, path: &Path) -> bool {
+        ["last.json", "skipped.json", "looks"].iter().any(|name| path == self.root.join("state").join(name))
     }
 
     fn require_synced(&mut self, disk: &Disk, path: &Path, why: &'static str) {

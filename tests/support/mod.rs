@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod autoscaling;
+pub(crate) mod clock;
 pub(crate) mod engines;
 pub(crate) mod imds;
 pub(crate) mod moto;

@@ -75,7 +75,7 @@ impl Job {
             Ok((report, _lock)) => {
                 let report = lagging::settled(report, &spool, &self.settings);
                 let mut report = work::tell(report, &spool, Doubts::Grave, &self.told);
-                record::ended(&spool, &self.settings, self.command, &mut report);
+                record::ended(&mut spool, &self.settings, self.command, &mut report);
                 self.come_to(report)
             }
             Err(problem) => {

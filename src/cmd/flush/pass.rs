@@ -14,6 +14,7 @@ use crate::model::facts::Facts;
 use crate::model::meter::Meter;
 use crate::model::problem::{Effect, Problem};
 use crate::model::segment::{Ended, Identity, SealedSegment, Segment};
+use crate::model::time::Moment;
 use crate::model::timetable::Timetable;
 use crate::report::Report;
 use crate::rotate::discover::{self, Discovery};
@@ -24,8 +25,8 @@ use crate::rotate::{Outcome, Rotation};
 use crate::ship::{self, Behind, Dock, How, Order, Terms};
 use crate::spool::Spool;
 use crate::sys::failure::Result;
-use crate::sys::host;
 use crate::sys::signals::Stop;
+use crate::sys::{clock, host};
 
 /// The passes of a flush, and what they came to so far.
 pub(super) struct Passes<'a> {
@@ -40,6 +41,8 @@ pub(super) struct Passes<'a> {
     /// What is known of this machine, once it was needed: it is one machine from the first pass to the last.
     machine: Option<Facts>,
     watch: Watch,
+    /// When the pass began to look at the logs.
+    looked_at: Moment,
     behind: Behind,
     count: u32,
     /// How many of them only went on with large logs.
@@ -87,6 +90,7 @@ impl<'a> Passes<'a> {
             meter,
             machine: None,
             watch: Watch::default(),
+            looked_at: work.started,
             behind,
             count: 0,
             slices: 0,
@@ -149,8 +153,10 @@ impl<'a> Passes<'a> {
             false => self.slices += 1,
         }
         self.not_shipped.clear();
+        self.looked_at = clock::now();
         let mut recovered = spool.recover()?;
         let mut discovery = self.look_for_logs(&only);
+        spool.looked(self.looked_at, None, discovery.silent());
         work::note(spool, self.work.settings, &discovery.problems)?;
         self.report.found(&mut discovery.problems);
         if work::nothing_to_do(&recovered, &discovery, spool)? {
@@ -266,13 +272,24 @@ impl<'a> Passes<'a> {
             let mut hand_over = |sealed| dock.add(sealed);
             let outcome = rotation.handing_over(&mut hand_over).run(&mut recovered, discovery);
             self.discharge(&outcome);
+            spool.looked(self.looked_at, outcome.files(), outcome.silent.iter().copied());
             let were_asked = outcome
                 .sealed
                 .iter()
                 .filter(|sealed| sealed.segment.way.asks() && sealed.seal.ended == Ended::Released);
             self.asked.extend(were_asked.map(|sealed| sealed.segment.path.clone()));
-            let Outcome { sealed, problems, no_room, stopped, blocked, more, current, nothing_new: _, limited: _ } =
-                outcome;
+            let Outcome {
+                sealed,
+                problems,
+                no_room,
+                stopped,
+                blocked,
+                more,
+                current,
+                nothing_new: _,
+                silent: _,
+                limited: _,
+            } = outcome;
             taken.took |= !sealed.is_empty();
             taken.blocked.extend(blocked.into_iter().filter(|path| !known.contains(path)));
             taken.no_room.extend(no_room);

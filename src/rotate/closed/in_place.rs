@@ -52,15 +52,16 @@ impl Closed<'_, '_> {
             (Reach::End, _) | (_, Writers::None) => Reach::End,
             (Reach::LastLine, _) => Reach::LastLine,
         };
-        let size = Status::of_file(&log).doing("look at", wanted.path)?.size;
+        let Status { size, modified, .. } = Status::of_file(&log).doing("look at", wanted.path)?;
         let end = holds::end_of(&log, start.from, size, reach).doing("read", wanted.path)?;
         if end <= start.from {
+            self.rotation.silent(wanted.identity, size, start.from);
             return Err(NotTaken::Nothing);
         }
         self.budget.require(self.rotation.spool, end - start.from)?;
         let (path, service, file) = (wanted.log.to_owned(), wanted.service.clone(), wanted.identity);
         let (directory, way) = (dir.status()?.identity, Way::Holds { holes: Holes::Refused });
-        let beginning = Beginning { path, service, claimed: None, file, start, directory, way };
+        let beginning = Beginning { path, service, claimed: None, file, modified, start, directory, way };
         let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         if let Err(failure) = self.rotation.spool.sync() {

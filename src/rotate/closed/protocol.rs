@@ -122,13 +122,14 @@ impl Closed<'_, '_> {
 
     /// Makes the segment's record durable.
     fn begin_as(&mut self, wanted: &Wanted<'_>, dir: &Dir, claimed: ClaimedName, log: &File) -> Result<Segment> {
-        let start = self.start(wanted, log)?;
+        let mut start = self.start(wanted, log)?;
         let place = self.place(wanted, &start)?;
-        let first = start.first.unwrap_or_else(|| place.first(wanted));
+        start.first = start.first.or_else(|| Some(place.first(wanted)));
         let (path, service) = (place.owner.path, place.owner.service);
-        let (file, directory, claimed) = (wanted.identity, dir.status()?.identity, Some(claimed));
-        let beginning = Beginning { path, service, claimed, file, start, directory, way: Way::Closed };
-        let segment = Segment { first, ..self.rotation.next_segment(beginning)? };
+        let (file, modified) = (wanted.identity, wanted.modified);
+        let (directory, claimed) = (dir.status()?.identity, Some(claimed));
+        let beginning = Beginning { path, service, claimed, file, modified, start, directory, way: Way::Closed };
+        let segment = self.rotation.next_segment(beginning)?;
         self.rotation.spool.begin(&segment)?;
         self.rotation.spool.sync()?;
         fault::reached(Point::RecordsDurable);

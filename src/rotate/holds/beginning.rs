@@ -73,9 +73,11 @@ impl Places<'_, '_> {
         let start = self.rotation.start(&path, &log.log)?;
         let stretch = gap::stretch(self.rotation.spool, &log.log, &path, &start).doing("look for holes in", &path)?;
         require_no_hollow(&status, start.hole.saturating_add(stretch.zeros))?;
+        let taken = start.from;
         let (start, gap) = (Start { from: stretch.from, ..start }, stretch.gap);
         let End { end, goes_on, waits } = self.end(&log, &stretch)?;
         if end <= start.from {
+            self.rotation.silent(log.found.identity, status.size, taken);
             return Ok(match start.before {
                 Some((sealed, Head::There)) if sealed.seal.in_place.is_some_and(|known| known.give.is_some()) => {
                     Next::Give(Box::new(Owing { sealed, log, is_new: false }))
@@ -90,8 +92,8 @@ impl Places<'_, '_> {
             return Err(Failure::new("take", &path, io::Error::new(io::ErrorKind::WouldBlock, why)).into());
         }
         let (file, directory, way) = (log.found.identity, log.dir.status()?.identity, Way::Holds { holes: log.holes });
-        let (service, start_of) = (log.found.service.clone(), start.clone());
-        let beginning = Beginning { path, service, claimed: None, file, start: start_of, directory, way };
+        let (service, modified, start_of) = (log.found.service.clone(), status.modified, start.clone());
+        let beginning = Beginning { path, service, claimed: None, file, modified, start: start_of, directory, way };
         let segment = self.rotation.next_segment(beginning)?.limited(waits);
         self.rotation.spool.begin(&segment)?;
         Ok(Next::Segment(Box::new(Begun { segment, log, status, start, end, goes_on, gap, able })))
