@@ -72,6 +72,12 @@ impl Window {
         filter.has_time().then_some(window)
     }
 
+    /// These days, without what is in the directory of no day.
+    fn dated(self) -> Self {
+        let (from, to) = (self.from.map_or(FIRST, |from| from.max(FIRST)), self.to.map_or(LAST, |to| to.min(LAST)));
+        Self { from: Some(from), to: Some(to) }
+    }
+
     /// What is before these days.
     pub(super) fn before(self, reach: Reach) -> Option<Self> {
         let to = self.from? - 1;
@@ -132,11 +138,14 @@ struct Place {
     all: String,
     /// What stands before a day.
     days: String,
+    /// Whether others have something there too: what is of no day is theirs.
+    is_shared: bool,
 }
 
 impl Place {
     fn of(route: &Route, above: &str) -> Self {
-        Self { all: route.listed(above), days: above.to_owned() + &route.days }
+        let is_shared = route.all.is_empty() || !above.starts_with(&route.all);
+        Self { all: route.listed(above), days: above.to_owned() + &route.days, is_shared }
     }
 
     fn day(&self, day: i64) -> String {
@@ -153,6 +162,10 @@ fn below(
     window: Window,
     each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
+    let window = if place.is_shared { window.dated() } else { window };
+    if window.from.zip(window.to).is_some_and(|(from, to)| from > to) {
+        return Ok(());
+    }
     let begin = window.from.map_or(String::new(), |from| place.day(from));
     let end = window.to.map(|to| place.day(to + 1));
     store.list_after(&place.all, after.max(&begin), &mut |listed| {

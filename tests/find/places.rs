@@ -48,9 +48,15 @@ fn days_are_found_wherever_the_layout_has_them() {
         let next = [directories, &[its_next, next.clone()]].concat();
         [near, far, next].concat()
     };
+    let before_default = |directory: &str| {
+        let [its_near, .., its_next] = of_days(directory, "");
+        vec![its_near, near.clone(), before.clone(), behind.clone(), its_next, next.clone()]
+    };
     for (layout, directory, asked) in [
         ("{service}/{date}/{hour}", "web/DAY/HOUR", with_default(&[], of_days("web/", ""))),
-        ("logs/{date}T{hour}/{service}", "logs/DAYTHOUR/web", with_default(&[], of_days("logs/", ""))),
+        // What is beside days there may be anybody's.
+        ("logs/{date}T{hour}/{service}", "logs/DAYTHOUR/web", before_default("logs/")),
+        ("{date}/{service}", "DAY/web", before_default("")),
         ("{region}/{service}/dt={date}", "eu/web/dt=DAY", with_default(&[directories("")], of_days("eu/web/", "dt="))),
         // Where days can't be told from what is before them, all is listed.
         ("{service}/{region}-{date}", "web/eu-DAY", all_of_web()),

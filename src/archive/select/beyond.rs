@@ -8,7 +8,7 @@ use super::super::breaks::Holes;
 use super::super::days::{self, Allowance, Reach, Window};
 use super::super::order::{order, order_and_dedup};
 use super::super::places::Source;
-use super::super::{Days, Filter, Looked, Selection};
+use super::super::{Days, Filter, Looked, Selection, Shipped};
 use super::Search;
 use crate::model::names::Service;
 use crate::store::{Listed, StoreError};
@@ -41,14 +41,18 @@ impl Search<'_> {
         if !is_near || before == Reach::AllDays {
             return Ok(());
         }
-        for (services, window) in
-            [(self.reaching(), asked.before(Reach::Dated)), (self.ending(), asked.behind(Reach::Near))]
+        let silent = self.known(|service| self.is_silent(service));
+        let [reaching, ending] = [self.reaches(), self.ends()]
+            .map(|names| self.known(|service| names.contains(&service.encoded()) && !self.is_silent(service)));
+        let (before, behind) = (asked.before(Reach::Dated), asked.behind(Reach::Dated));
+        for (services, windows) in
+            [(silent, (before, behind)), (reaching, (before, None)), (ending, (None, asked.behind(Reach::Near)))]
         {
-            if !services.is_empty() && window.is_some() {
+            if !services.is_empty() && windows != (None, None) {
                 log::info!(
-                    "looking at other days of some services, for what reaches into the time asked for or is missing at its end"
+                    "looking at other days of some services, for what reaches into the time asked for, or is missing of it"
                 );
-                self.look_in(&services.iter().collect::<Vec<_>>(), (window, None), &left)?;
+                self.look_in(&services.iter().collect::<Vec<_>>(), windows, &left)?;
             }
         }
         Ok(())
@@ -72,26 +76,27 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The services of which a segment may have begun before the days that were listed, and reach into the time asked for:
-    ///
-    /// - segments of it last for days, as those of files that someone else rotates once a month;
-    /// - the number before the first one that was found of a stream is not there, and that one began later than the time asked for;
-    /// - it is asked for by name, and nothing of that time was found.
-    fn reaching(&self) -> Vec<Service> {
-        let Some(since) = self.filter.since else { return Vec::new() };
-        let found: HashSet<String> = self.selection.segments.iter().map(|s| s.leaf.service.encoded()).collect();
-        let is_silent = |service: &Service| !self.services.is_empty() && !found.contains(&service.encoded());
-        let mut reaching: HashSet<String> = self.selection.lasting.iter().map(Service::encoded).collect();
-        reaching.extend(self.selection.begun_before(since).map(|leaf| leaf.service.encoded()));
-        self.known(|service| reaching.contains(&service.encoded()) || is_silent(service))
+    /// Whether a service is asked for by name, and nothing of that time was found. That needs looking at all days: something may
+    /// have lasted so long, or all of it is missing.
+    fn is_silent(&self, service: &Service) -> bool {
+        let is_of_it = |shipped: &Shipped| shipped.leaf.service.encoded() == service.encoded();
+        !self.services.is_empty() && !self.selection.segments.iter().any(is_of_it)
+    }
+
+    /// The services, as keys name them, of which a segment may have begun before the days that were listed, and reach into the
+    /// time asked for: segments of it last for days, as those of files that someone else rotates once a month; or of a stream the
+    /// number before the first one that was found is not there, and that one began later than the time asked for.
+    fn reaches(&self) -> HashSet<String> {
+        let Some(since) = self.filter.since else { return HashSet::new() };
+        let lasting = self.selection.lasting.iter().map(Service::encoded);
+        lasting.chain(self.selection.begun_before(since).map(|leaf| leaf.service.encoded())).collect()
     }
 
     /// The services of which a stream ends within the time asked for, as far as was seen: it may go on later, with another number
     /// than the next one.
-    fn ending(&self) -> Vec<Service> {
-        let Some(until) = self.filter.until else { return Vec::new() };
-        let ending: HashSet<String> = self.selection.ended_before(until).map(|leaf| leaf.service.encoded()).collect();
-        self.known(|service| ending.contains(&service.encoded()))
+    fn ends(&self) -> HashSet<String> {
+        let Some(until) = self.filter.until else { return HashSet::new() };
+        self.selection.ended_before(until).map(|leaf| leaf.service.encoded()).collect()
     }
 
     /// Those of the services asked for that are there, and that this holds for.
