@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Command;
 
-use logferry::gzip::{BLOCK, WINDOW};
+use logferry::gzip::{BLOCK, WINDOW, block_length};
+use logferry::model::format::Format;
 use logferry::sys::fault::Point;
 
 use super::objects;
@@ -57,6 +58,31 @@ fn segments_are_the_same_bytes_however_many_threads_there_were() {
         }
         let log = sandbox.path("log");
         sandbox.run(["run", "--threads", threads].iter().map(OsStr::new).chain([log.as_os_str()])).quiet();
+        sandbox.nothing_left_behind();
+        let objects = objects(&sandbox);
+        assert_eq!(objects.len(), contents.len());
+        objects
+    });
+}
+
+#[test]
+fn frames_are_the_same_bytes_however_many_threads_there_were() {
+    let group = block_length(Format::Zstd);
+    // One that the threads share, and some that have a thread each; the first one goes on behind the unlink.
+    let contents = [5 * group + 1, 17, 100_000, group, group + 1].map(content);
+    alike(|threads| {
+        let sandbox = Sandbox::reopening();
+        sandbox.config_file("format = \"zstd\"\n");
+        for (number, content) in contents.iter().enumerate() {
+            sandbox.write_log(format!("{number}.log"), content);
+        }
+        let mut writer = File::options().append(true).open(sandbox.log("0.log")).expect("a log");
+        let mut run = sandbox.logferry();
+        run.args(["run", "--threads", threads]).arg(sandbox.path("log"));
+        let stopped = Stopped::at(Point::UnlinksDurable, 1, run);
+        writer.write_all(&contents[0][..group + 40_000]).expect("more lines");
+        drop(writer);
+        stopped.go_on().quiet();
         sandbox.nothing_left_behind();
         let objects = objects(&sandbox);
         assert_eq!(objects.len(), contents.len());
