@@ -26,7 +26,9 @@ fn objects(sandbox: &Sandbox) -> Vec<PathBuf> {
 }
 
 fn lines(count: usize, of: &str) -> String {
-    (0..count).map(|number| format!("2026-11-21T00:00:00Z INFO {of} {} took {} ms\r\n", number * 7919, number % 97)).collect()
+    (0..count)
+        .map(|number| format!("2026-11-21T00:00:00Z INFO {of} {} took {} ms\r\n", number * 7919, number % 97))
+        .collect()
 }
 
 fn zstd() -> Command {
@@ -70,7 +72,10 @@ fn each_object_is_one_frame_that_zstd_takes() {
         assert!(finish(zstd().arg("-dc").arg(object)).expect(0).stdout == *content, "{object:?}");
         let told = finish(zstd().arg("-lv").arg(object)).expect(0).text();
         let says = |name: &str, value: &str| told.lines().any(|line| line.starts_with(name) && line.contains(value));
-        assert!(says("# Zstandard Frames", ": 1") && says("Check", "XXH64") && says("Window Size", "1.00 MiB"), "{told}");
+        assert!(
+            says("# Zstandard Frames", ": 1") && says("Check", "XXH64") && says("Window Size", "1.00 MiB"),
+            "{told}"
+        );
     }
 }
 

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::format::{self, Compression};
 use super::section::{Mistakes, Section, Source};
 use super::{ConfigError, DEFAULT_FILE, Layout, Lifecycle, LogSet, Threads, Writer};
-use super::format::{self, Compression};
 use super::{bandwidth, instance, keep, lifecycle, log_set, metrics, s3, threads, writer};
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;

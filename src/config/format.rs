@@ -30,7 +30,9 @@ pub(super) fn read(top: &mut Section<'_>, mistakes: &mut Mistakes) -> Compressio
     let level = top.number("level", range).map_err(|error| match format {
         Format::Gzip if is_known => error.hint("zstd has levels from 1 to 19: format = \"zstd\""),
         Format::Gzip => error,
-        Format::Zstd => error.hint("1 is the fastest, 3 is zstd's own default, 19 the smallest and some 50 times as slow"),
+        Format::Zstd => {
+            error.hint("1 is the fastest, 3 is zstd's own default, 19 the smallest and some 50 times as slow")
+        }
     });
     Compression { format, level: mistakes.or_default(level).and_then(|level| u32::try_from(level).ok()) }
 }

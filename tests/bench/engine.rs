@@ -9,15 +9,8 @@ use anyhow::{Context, Result};
 use logferry::gzip::{Levels, Member, Pool, Press, Together};
 use logferry::model::format::Format;
 
-
 /// Reads a file and writes it as one gzip member or zstd frame, as `gzip -c INPUT >OUTPUT` does.
-pub(crate) fn compress(
-    format: Format,
-    input: &Path,
-    output: &Path,
-    level: u32,
-    threads: NonZeroUsize,
-) -> Result<()> {
+pub(crate) fn compress(format: Format, input: &Path, output: &Path, level: u32, threads: NonZeroUsize) -> Result<()> {
     let mut log = File::open(input).with_context(|| format!("open {}", input.display()))?;
     let mut sink = File::create(output).with_context(|| format!("create {}", output.display()))?;
     let mut press = Together::new(Pool::new(Levels::of(format, level), threads));

@@ -39,7 +39,12 @@ const SCENES: &[Scene] = &[
     Scene { name: "a silent writer, as zstd", store: Store::S3, exit: 0, prepare: idle_as_zstd },
     // It is known by this name that all of them must be there.
     Scene { name: "segments that stay", store: Store::Directory, exit: 0, prepare: keeping_as_zstd },
-    Scene { name: "a log cut short by a power loss, as zstd", store: Store::Directory, exit: 0, prepare: shortened_as_zstd },
+    Scene {
+        name: "a log cut short by a power loss, as zstd",
+        store: Store::Directory,
+        exit: 0,
+        prepare: shortened_as_zstd,
+    },
     Scene { name: "a seal that was undone, as zstd", store: Store::Directory, exit: 0, prepare: unsealed_as_zstd },
 ];
 

@@ -69,7 +69,12 @@ fn a_part_of_a_log_cut_at_every_byte_gives_back_its_whole_blocks() {
 #[test]
 fn a_part_that_does_not_compress_cut_at_every_byte_gives_back_its_whole_blocks() {
     cut_everywhere(&Sample::new(Format::Gzip, 5, incompressible(6_000), &[800, 1, 2500]));
-    cut_everywhere(&Sample::new(Format::Gzip, 1, [log_like(3000), incompressible(2000), log_like(4000)].concat(), &[1500]));
+    cut_everywhere(&Sample::new(
+        Format::Gzip,
+        1,
+        [log_like(3000), incompressible(2000), log_like(4000)].concat(),
+        &[1500],
+    ));
 }
 
 #[test]

@@ -113,7 +113,10 @@ pub(super) fn engine(raw: &Path, packed: &Path, threads: usize) -> Result<Comman
 
 fn in_format(format: Format, raw: &Path, packed: &Path, threads: usize) -> Result<Command> {
     let (mut command, level) = (ourselves("compress")?, format.default_level().to_string());
-    command.args(["--format", format.name(), "--level", &level, "--threads", &threads.to_string()]).arg(raw).arg(packed);
+    command
+        .args(["--format", format.name(), "--level", &level, "--threads", &threads.to_string()])
+        .arg(raw)
+        .arg(packed);
     Ok(command)
 }
 

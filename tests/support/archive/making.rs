@@ -60,7 +60,12 @@ impl Hand {
         std::fs::DirBuilder::new().mode(0o700).create(state).expect("a state directory");
         let to = Destination::parse(&format!("file://{}", root.display())).expect("a destination");
         let store = store::open(&to, &S3Options::default(), &Stop::default()).expect("a store");
-        Self { spool: Spool::open(state).expect("a spool"), to, store, encoder: Encoder::new(Levels::of(Format::Gzip, 1)) }
+        Self {
+            spool: Spool::open(state).expect("a spool"),
+            to,
+            store,
+            encoder: Encoder::new(Levels::of(Format::Gzip, 1)),
+        }
     }
 
     /// Ships all segments of a stream, one after the other, as its instance would have.
