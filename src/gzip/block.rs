@@ -116,8 +116,7 @@ impl Default for Levels {
 /// What compresses one block after another, of any member. What comes out for a block does not depend on those before.
 pub struct Encoder {
     levels: Levels,
-    /// Made when the first block is to be compressed with it.
-    groups: Option<Groups>,
+    groups: Groups,
     /// Room for blocks, kept for who compresses with it alone.
     pub(super) spare: Vec<Block>,
 }
@@ -156,14 +155,14 @@ impl Packed {
 impl Encoder {
     /// A compressor of these levels.
     pub fn new(levels: Levels) -> Self {
-        Self { levels, groups: None, spare: Vec::new() }
+        Self { levels, groups: Groups::new(levels.zstd), spare: Vec::new() }
     }
 
     /// Compresses one block into `packed`, whose room is used again; `before` is what stands before it in the object, of
     /// which the last [`WINDOW`] bytes count.
     ///
     /// # Errors
-    /// Where the compressor refuses, which it has no reason to, or has no memory.
+    /// Where the compressor refuses, which it has no reason to.
     pub fn pack(&mut self, format: Format, before: &[u8], raw: &[u8], packed: &mut Packed) -> io::Result<()> {
         packed.bytes.clear();
         packed.crc.reset();
@@ -176,11 +175,8 @@ impl Encoder {
         match format {
             Format::Gzip => deflate(level, before, raw, &mut packed.bytes),
             Format::Zstd => {
-                let groups = match &mut self.groups {
-                    Some(groups) => groups,
-                    none => none.insert(Groups::new(level)?),
-                };
-                groups.pack(before, raw, &mut packed.bytes)
+                self.groups.pack(before, raw, &mut packed.bytes);
+                Ok(())
             }
         }
     }
