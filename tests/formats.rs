@@ -111,7 +111,7 @@ fn a_stream_goes_on_across_a_change_of_format_and_is_read_back_as_one() {
     sandbox.run(["verify", "--deep"]).expect(0);
     let target = sandbox.path("fetched");
     std::fs::create_dir(&target).expect("a directory");
-    sandbox.run(["fetch".as_ref(), "--into".as_ref(), target.as_os_str()]).expect(0);
+    sandbox.run(["fetch".as_ref(), "web".as_ref(), "--into".as_ref(), target.as_os_str()]).expect(0);
     let fetched = sandbox.files("fetched");
     assert_eq!(fetched.iter().filter(|path| path.to_string_lossy().ends_with(".log.zst")).count(), 1, "{fetched:?}");
 }
