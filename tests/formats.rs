@@ -79,6 +79,28 @@ fn each_object_is_one_frame_that_zstd_takes() {
     }
 }
 
+#[test]
+fn what_others_have_compressed_becomes_frames_too() {
+    let sandbox = sandbox("zstd");
+    let logs = sandbox.log("*.log").display().to_string();
+    sandbox.config_file(&format!("format = \"zstd\"\n[[logs]]\npaths = {logs:?}\nbacklog = true\n"));
+    let mut all = String::new();
+    for (name, hours_ago) in [("web.log.3.zst", 30), ("web.log.2.gz", 20), ("web.log.1", 10)] {
+        let text = lines(500, name);
+        crate::closed::rotated(&sandbox, name, &text, hours_ago);
+        all += &text;
+    }
+    sandbox.write_log("web.log", "of now\n");
+    sandbox.run_all().expect(0);
+    let objects = objects(&sandbox);
+    assert!(
+        objects.len() == 4 && objects.iter().all(|path| path.to_string_lossy().ends_with(".log.zst")),
+        "{objects:?}"
+    );
+    assert!(sandbox.run(["cat", "web"]).expect(0).text() == all + "of now\n");
+    sandbox.run(["verify", "--deep"]).expect(0);
+}
+
 /// A log that was shipped as gzip, as zstd, and as gzip again.
 fn changed_twice() -> (Sandbox, String) {
     let (sandbox, mut all) = (sandbox("gzip"), String::new());
