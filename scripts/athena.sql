@@ -33,10 +33,10 @@ SELECT
     line,
     service,
     dt,
-    regexp_extract("$path", '_([A-Za-z0-9.-]+)_[0-9a-z]{6}-[0-9]{8}-[0-9a-f]{8}\.log\.gz$', 1) AS instance,
-    regexp_extract("$path", '_([0-9a-z]{6}-[0-9]{8})-[0-9a-f]{8}\.log\.gz$', 1) AS segment,
-    date_parse(regexp_extract("$path", '_([0-9]{8}T[0-9]{6}Z)_[0-9]{8}T[0-9]{6}Z_[A-Za-z0-9.-]+_[0-9a-z]{6}-[0-9]{8}-[0-9a-f]{8}\.log\.gz$', 1), '%Y%m%dT%H%i%sZ') AS segment_first,
-    date_parse(regexp_extract("$path", '_([0-9]{8}T[0-9]{6}Z)_[A-Za-z0-9.-]+_[0-9a-z]{6}-[0-9]{8}-[0-9a-f]{8}\.log\.gz$', 1), '%Y%m%dT%H%i%sZ') AS segment_last
+    regexp_extract("$path", '_([A-Za-z0-9.-]+)_[0-9a-z]{6}-[0-9]{8}-[0-9a-f]{8}\.log\.(gz|zst)$', 1) AS instance,
+    regexp_extract("$path", '_([0-9a-z]{6}-[0-9]{8})-[0-9a-f]{8}\.log\.(gz|zst)$', 1) AS segment,
+    date_parse(regexp_extract("$path", '_([0-9]{8}T[0-9]{6}Z)_[0-9]{8}T[0-9]{6}Z_[A-Za-z0-9.-]+_[0-9a-z]{6}-[0-9]{8}-[0-9a-f]{8}\.log\.(gz|zst)$', 1), '%Y%m%dT%H%i%sZ') AS segment_first,
+    date_parse(regexp_extract("$path", '_([0-9]{8}T[0-9]{6}Z)_[A-Za-z0-9.-]+_[0-9a-z]{6}-[0-9]{8}-[0-9a-f]{8}\.log\.(gz|zst)$', 1), '%Y%m%dT%H%i%sZ') AS segment_last
 FROM logs;
 
 -- The lines of one service that hold a word, on one day, with the instance in front.

@@ -7,6 +7,7 @@ mod backlog;
 mod bandwidth;
 mod file;
 mod flags;
+mod format;
 mod instance;
 mod keep;
 mod layout;

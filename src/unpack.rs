@@ -13,11 +13,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::bufread::MultiGzDecoder;
 
+use crate::gzip::LARGEST_WINDOW;
 use crate::model::family::Packing;
-
-/// The largest window of a zstd frame that is read, as a power of two: what zstd(1) reads by itself (128 MiB), and the most
-/// memory that a file can make us use.
-const LARGEST_WINDOW: u32 = 27;
 
 /// How much a file may always unpack to, in bytes.
 const SPARED: u64 = 4 << 30;

@@ -81,7 +81,7 @@ const TABLE: &[(&str, Row)] = &[
     ("racing_puts_all_end_with_the_whole_object", EVERYWHERE),
     // Swift and moto look first and write then. The digest in the key makes it harmless: both wrote the same bytes.
     ("one_of_racing_puts_creates", but_for_moto(but_for_swift(EVERYWHERE, Open), Open)),
-    ("an_object_is_gzip_by_type_and_not_by_encoding", BUCKETS),
+    ("an_object_has_the_type_of_its_format_and_no_encoding", BUCKETS),
     ("odd_service_names_come_back", EVERYWHERE),
     ("odd_prefixes_come_back", EVERYWHERE),
     ("a_listing_is_in_the_order_of_bytes", EVERYWHERE),

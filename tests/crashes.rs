@@ -5,6 +5,7 @@
 //! each of them, the run is killed there, and the runs that follow must bring all to its end: byte-exact, no gap, no
 //! overlap, no object twice, nothing left behind. A point that no scene leads to fails the test.
 
+mod formats;
 mod in_place;
 
 use std::cell::RefCell;

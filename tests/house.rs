@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 6] = [
 
 /// Uses within a layer, or upwards, that are part of the design.
 const BESIDE: [(&str, &str); 5] =
-    [("main", "cli"), ("main", "cmd"), ("cmd", "cli"), ("spool", "gzip"), ("config", "gzip")];
+    [("main", "cli"), ("main", "cmd"), ("cmd", "cli"), ("spool", "gzip"), ("unpack", "gzip")];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -30,6 +30,7 @@ mod fetch;
 mod find;
 mod fleet;
 mod flush;
+mod formats;
 mod golden;
 mod grep;
 mod guides;

@@ -55,7 +55,7 @@ fn list(kind: &str) -> String {
 /// The service that a log's file name, or its path, would make.
 fn bare(name: &str) -> &str {
     let name = name.rsplit('/').find(|part| !part.is_empty()).unwrap_or(name);
-    name.strip_suffix(".gz").unwrap_or(name).trim_end_matches(".log")
+    name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name).trim_end_matches(".log")
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use flate2::bufread::MultiGzDecoder;
 use sha2::Digest as _;
 
 use super::{ReadError, Segments};
+use crate::gzip::{Decoder, Extent};
 use crate::model::digest::Digest;
 use crate::model::key::Leaf;
 
@@ -16,7 +16,7 @@ use crate::model::key::Leaf;
 pub enum Form {
     /// The bytes that the log had.
     Text,
-    /// The object's bytes as they are: one gzip member.
+    /// The object's bytes as they are: one gzip member or zstd frame.
     Packed,
 }
 
@@ -92,14 +92,14 @@ impl<R: Read> Read for Hashed<R> {
 
 /// A body as it is, or decompressed.
 enum Unpacking<R: BufRead> {
-    Text(Box<MultiGzDecoder<R>>),
+    Text(Decoder<R>),
     Packed(R),
 }
 
 impl<R: BufRead> Unpacking<R> {
     fn reader(&mut self) -> &mut dyn Read {
         match self {
-            Self::Text(decoder) => decoder.as_mut(),
+            Self::Text(decoder) => decoder,
             Self::Packed(body) => body,
         }
     }
@@ -125,8 +125,9 @@ pub(super) fn read(
 ) -> Result<Ended, ReadError> {
     let Some(body) = segments.open(index)? else { return Ok(Ended::Gone) };
     let body = BufReader::with_capacity(BUFFER, Hashed { body, sha: sha2::Sha256::new() });
+    let broken = |error| ReadError::of_body(&segments.name(index), error);
     let mut unpacking = match form {
-        Form::Text => Unpacking::Text(Box::new(MultiGzDecoder::new(body))),
+        Form::Text => Unpacking::Text(Decoder::of(segments.leaf(index).format, Extent::All, body).map_err(broken)?),
         Form::Packed => Unpacking::Packed(body),
     };
     let mut piece = first;
@@ -140,7 +141,7 @@ pub(super) fn read(
                 ControlFlow::Break(()) => return Ok(Ended::Unwanted),
             };
         }
-        filled.map_err(|error| ReadError::of_body(&segments.name(index), error))?;
+        filled.map_err(broken)?;
         if is_last {
             break;
         }

@@ -34,7 +34,7 @@ pub struct Cat {
     /// fine as runs are frequent; no line is broken
     #[arg(long)]
     pub by_time: bool,
-    /// Write the objects as they are, one gzip member behind another, verified
+    /// Write the objects as they are, one gzip member or zstd frame behind another, verified
     #[arg(long, conflicts_with_all = ["label", "by_time"])]
     pub raw: bool,
     /// Whether from this machine.

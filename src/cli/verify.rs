@@ -48,7 +48,7 @@ pub struct Verify {
 /// How much is read, besides the listing.
 #[derive(Debug, Args)]
 pub struct Depth {
-    /// Read objects back whole too, and hold digest, gzip trailer, length, lines, and the chain of digests and offsets
+    /// Read objects back whole too, and hold digest, checksum, length, lines, and the chain of digests and offsets
     /// against what their keys and metadata say: all objects, or as many as --sample says
     #[arg(long)]
     pub deep: bool,

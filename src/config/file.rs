@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::format::{self, Compression};
 use super::section::{Mistakes, Section, Source};
 use super::{ConfigError, DEFAULT_FILE, Layout, Lifecycle, LogSet, Threads, Writer};
 use super::{bandwidth, instance, keep, lifecycle, log_set, metrics, s3, threads, writer};
@@ -30,8 +31,8 @@ pub struct File {
     pub settle: Option<Duration>,
     /// See [`super::Settings::splay`].
     pub splay: Option<Duration>,
-    /// See [`super::Settings::level`].
-    pub level: Option<u32>,
+    /// How segments are compressed.
+    pub compression: Compression,
     /// See [`super::Settings::threads`].
     pub threads: Option<Threads>,
     /// See [`super::Settings::max_spool`].
@@ -100,7 +101,6 @@ impl File {
     }
 
     fn of(mut top: Section<'_>, mistakes: &mut Mistakes) -> Self {
-        let level = mistakes.or_default(top.number("level", 1..10));
         let mut file = Self {
             to: mistakes.or_default(top.parsed("to", Destination::parse)),
             machine: Facts::default(),
@@ -109,7 +109,7 @@ impl File {
             former_layouts: mistakes.or_default(top.list("former_layouts", Layout::parse)),
             settle: mistakes.or_default(top.duration("settle")),
             splay: mistakes.or_default(top.duration("splay")),
-            level: level.and_then(|level| u32::try_from(level).ok()),
+            compression: format::read(&mut top, mistakes),
             threads: threads::read(&mut top, mistakes),
             max_spool: mistakes.or_default(top.size("max_spool")),
             min_free: mistakes.or_default(top.size("min_free")),

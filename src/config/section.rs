@@ -16,13 +16,14 @@ use super::ConfigError;
 use crate::model::size;
 
 /// Keys that are likely to be written into the wrong table: what is appended to a file lands in its last one.
-const OF_THE_TOP: [&str; 12] = [
+const OF_THE_TOP: [&str; 13] = [
     "to",
     "keep",
     "keep_size",
     "bandwidth",
     "settle",
     "splay",
+    "format",
     "level",
     "threads",
     "max_spool",

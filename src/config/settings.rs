@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::{Backlog, ConfigError, DEFAULT_FILE, Distrust, File, Flags, Layout, Lifecycle, LogLimits, LogSet};
 use super::{Threads, log_set, trust};
-use crate::gzip;
 use crate::model::destination::Destination;
 use crate::model::facts::Facts;
+use crate::model::format::Format;
 use crate::model::keep::Keep;
 use crate::model::priority::Priority;
 use crate::model::rate::ByteRate;
@@ -50,7 +50,9 @@ pub struct Settings {
     pub settle: Duration,
     /// Over how long the fleet's runs are spread.
     pub splay: Duration,
-    /// Compression level, 1 to 9.
+    /// How segments are compressed that are begun from now on.
+    pub format: Format,
+    /// How hard is tried, one of the levels of that format.
     pub level: u32,
     /// On how many threads logs are compressed.
     pub threads: Threads,
@@ -132,7 +134,8 @@ impl Settings {
             layout: file.layout,
             settle: file.settle.unwrap_or(DEFAULT_SETTLE),
             splay: flags.splay.or(file.splay).unwrap_or_default(),
-            level: file.level.unwrap_or(gzip::DEFAULT_LEVEL),
+            format: file.compression.format,
+            level: file.compression.level(),
             threads: flags.threads.or(file.threads).unwrap_or_default(),
             max_spool: file.max_spool,
             min_free: file.min_free.unwrap_or_default().max(LEAST_FREE),

@@ -32,7 +32,7 @@ fn the_whole_file() {
     "#;
     let file = File::parse(Path::new("x.toml"), text.to_owned()).expect("sound");
     assert_eq!(file.sets.len(), 2);
-    assert_eq!((file.level, file.settle), (Some(6), Some(Duration::from_secs(3))));
+    assert_eq!((file.compression.level, file.settle), (Some(6), Some(Duration::from_secs(3))));
     assert_eq!(file.s3.tags.len(), 2);
     assert_eq!(file.s3.timeout(), Duration::from_secs(10));
 }
@@ -72,6 +72,12 @@ fn other_mistakes_are_told_apart() {
         ("to = \"http://x\"", "is not a destination"),
         ("settle = \"soon\"", "is not a time"),
         ("level = 10", "from 1 to 9"),
+        ("to = \"s3://logs\"\nlevel = 19", "x.toml:2: `level` must be a whole number from 1 to 9"),
+        ("level = 12", "hint: zstd has levels from 1 to 19: format = \"zstd\""),
+        ("level = 20\nformat = \"zstd\"", "x.toml:1: `level` must be a whole number from 1 to 19"),
+        ("level = 0\nformat = \"zstd\"", "hint: 1 is the fastest, 3 is zstd's own default"),
+        ("level = 3\nformat = \"zst\"", "x.toml:2: `format`: \"zst\" is not a format: write \"gzip\" or \"zstd\""),
+        ("[[logs]]\npaths = \"/a\"\nformat = \"zstd\"", "`format` belongs"),
         ("settle = \"1s\"\nthreads = 0", "x.toml:2: `threads` must be a whole number from 1 to 256"),
         ("threads = \"all\"", "`threads` must be a whole number"),
         ("threads = 257", "from 1 to 256"),

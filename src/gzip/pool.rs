@@ -20,13 +20,13 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::Encoder;
+use super::{Encoder, Levels};
 
 type Job = Box<dyn FnOnce(&mut Encoder) + Send>;
 
 /// The threads. They end with it.
 pub struct Pool {
-    level: u32,
+    levels: Levels,
     threads: NonZeroUsize,
     shared: Arc<Shared>,
     started: Vec<JoinHandle<()>>,
@@ -72,10 +72,10 @@ impl Shared {
 }
 
 impl Pool {
-    /// A pool of that level, 1 to 9, and that many threads at the most, its owner's among them. None is started yet.
-    pub fn new(level: u32, threads: NonZeroUsize) -> Self {
+    /// A pool of these levels, and that many threads at the most, its owner's among them. None is started yet.
+    pub fn new(levels: Levels, threads: NonZeroUsize) -> Self {
         let (shared, started) = Default::default();
-        Self { level, threads, shared, started, encoder: Encoder::new(level) }
+        Self { levels, threads, shared, started, encoder: Encoder::new(levels) }
     }
 
     /// How many threads are at work at the most, the owner's among them.
@@ -140,9 +140,9 @@ impl Pool {
     }
 
     fn start(&mut self) {
-        let (shared, level) = (Arc::clone(&self.shared), self.level);
+        let (shared, levels) = (Arc::clone(&self.shared), self.levels);
         let work = move || {
-            let mut encoder = Encoder::new(level);
+            let mut encoder = Encoder::new(levels);
             while let Some(job) = shared.next() {
                 job(&mut encoder);
             }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn pool(threads: usize) -> Pool {
-        Pool::new(1, NonZeroUsize::new(threads).expect("some"))
+        Pool::new(Levels::default(), NonZeroUsize::new(threads).expect("some"))
     }
 
     #[test]

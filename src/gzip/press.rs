@@ -9,11 +9,12 @@ use std::io;
 
 use super::pool::{Pool, Ticket};
 use super::{Block, Encoder};
+use crate::model::format::Format;
 
 /// Whatever compresses blocks.
 pub trait Press {
-    /// An empty block, whose room may have been used before.
-    fn block(&mut self) -> Block;
+    /// An empty block of that format, whose room may have been used before.
+    fn block(&mut self, format: Format) -> Block;
 
     /// Gives the room of a block back.
     fn reuse(&mut self, block: Block);
@@ -51,10 +52,8 @@ impl Together {
 }
 
 impl Press for Together {
-    fn block(&mut self) -> Block {
-        let mut block = self.spare.pop().unwrap_or_default();
-        block.begin(&[]);
-        block
+    fn block(&mut self, format: Format) -> Block {
+        self.spare.pop().map_or_else(|| Block::new(format), |block| block.anew(format))
     }
 
     fn reuse(&mut self, block: Block) {
@@ -94,10 +93,8 @@ impl<'e> Alone<'e> {
 }
 
 impl Press for Alone<'_> {
-    fn block(&mut self) -> Block {
-        let mut block = self.encoder.spare.pop().unwrap_or_default();
-        block.begin(&[]);
-        block
+    fn block(&mut self, format: Format) -> Block {
+        self.encoder.spare.pop().map_or_else(|| Block::new(format), |block| block.anew(format))
     }
 
     fn reuse(&mut self, block: Block) {
@@ -130,26 +127,26 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use super::*;
-    use crate::gzip::{BLOCK, Member};
+    use crate::gzip::{Decoder, Extent, Levels, Member, block_length};
 
     /// What a press makes of bytes that come in pieces of that size.
-    fn pressed(press: &mut dyn Press, raw: &[u8], piece: usize) -> Vec<u8> {
+    fn pressed(press: &mut dyn Press, format: Format, raw: &[u8], piece: usize) -> Vec<u8> {
         let mut sink = Vec::new();
-        let mut member = Member::begin(&mut sink).expect("memory");
+        let mut member = Member::begin(format, &mut sink).expect("memory");
         let mut write = |press: &mut dyn Press| {
             let block = press.take()?.expect("a block");
-            member.append_packed(&mut sink, block.packed()).expect("memory");
+            member.append_packed(&mut sink, block.raw(), block.packed()).expect("memory");
             press.reuse(block);
             Some(())
         };
-        let mut following = press.block();
+        let mut following = press.block(format);
         for piece in raw.chunks(piece) {
             if press.is_full() {
                 write(press);
             }
             following.room()[..piece.len()].copy_from_slice(piece);
             following.fill(piece.len());
-            let mut next = press.block();
+            let mut next = press.block(format);
             next.begin(following.ending());
             press.put(std::mem::replace(&mut following, next));
         }
@@ -169,28 +166,31 @@ mod tests {
                 raw.extend(noise.wrapping_mul(noise).swap_bytes().to_le_bytes());
             }
         }
-        for piece in [BLOCK, 100_000, 31] {
-            let raw = &raw[..raw.len().min(piece * 2_000)];
-            let alone = pressed(&mut Alone::new(&mut Encoder::new(5)), raw, piece);
+        let pieces = |format| [block_length(format), 100_000, 31].map(|piece| (format, piece));
+        for (format, piece) in Format::ALL.into_iter().flat_map(pieces) {
+            let raw = &raw[..raw.len().min(piece * 1_000)];
+            let levels = Levels::default();
+            let alone = pressed(&mut Alone::new(&mut Encoder::new(levels)), format, raw, piece);
             for threads in [1, 2, 8] {
-                let pool = Pool::new(5, NonZeroUsize::new(threads).expect("some"));
-                let together = pressed(&mut Together::new(pool), raw, piece);
-                assert!(together == alone, "pieces of {piece}, {threads} threads");
+                let pool = Pool::new(levels, NonZeroUsize::new(threads).expect("some"));
+                let together = pressed(&mut Together::new(pool), format, raw, piece);
+                assert!(together == alone, "{format:?}: pieces of {piece}, {threads} threads");
             }
             let mut read = Vec::new();
-            flate2::read::GzDecoder::new(&alone[..]).read_to_end(&mut read).expect("one sound member");
-            assert!(read == raw, "pieces of {piece}");
+            let mut decoder = Decoder::of(format, Extent::First, &alone[..]).expect("a decoder");
+            decoder.read_to_end(&mut read).expect("one sound member");
+            assert!(read == raw, "{format:?}: pieces of {piece}");
         }
     }
 
     #[test]
     fn no_more_blocks_are_under_way_than_keep_the_threads_busy() {
         for (threads, most) in [(1, 1), (2, 4), (8, 16)] {
-            let pool = Pool::new(1, NonZeroUsize::new(threads).expect("some"));
+            let pool = Pool::new(Levels::default(), NonZeroUsize::new(threads).expect("some"));
             let mut press = Together::new(pool);
             let mut count = 0;
             while !press.is_full() {
-                let block = press.block();
+                let block = press.block(Format::Gzip);
                 press.put(block);
                 count += 1;
             }

@@ -1,42 +1,54 @@
-//! Finding the whole blocks of a member that was cut short.
+//! Finding the whole blocks of a member or a frame that was cut short.
+
+mod groups;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zlib_rs::{Inflate, InflateFlush};
 
-use super::{BLOCK, HEADER, LAST_BLOCK, Member, SYNC, WINDOW};
+use super::ahead::Lookahead;
+use super::{BLOCK, LAST_BLOCK, Member, SYNC, WINDOW, header};
+use crate::model::format::Format;
 
 /// What [`salvage`] has found.
 pub struct Salvaged {
-    /// The member up to its last whole block.
+    /// The member or frame up to its last whole block.
     pub member: Member,
     /// The raw bytes that it ends in, at most [`WINDOW`] of them.
     pub window: Vec<u8>,
 }
 
-/// Reads a member that was cut short, up to its last whole block. The file is then to be cut to [`Member::packed`]
-/// bytes, and can go on from there or be finished.
+/// Reads a member or a frame that was cut short, up to its last whole block. The file is then to be cut to
+/// [`Member::packed`] bytes, and can go on from there or be finished.
+///
+/// # Errors
+/// What reading answers; `InvalidData` where not even the header is there.
+pub fn salvage(format: Format, file: &mut (impl Read + Seek)) -> io::Result<Salvaged> {
+    let mut begin = vec![0; header(format).len()];
+    file.seek(SeekFrom::Start(0))?;
+    match file.read_exact(&mut begin) {
+        // It may be sound: it can't be read now.
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+        Ok(()) if begin == header(format) => {}
+        _ => {
+            let why = format!("it doesn't begin with the header of our {} {}s", format.name(), format.unit());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+    }
+    match format {
+        Format::Gzip => blocks(file),
+        Format::Zstd => groups::groups(file),
+    }
+}
+
+/// The whole blocks of a member.
 ///
 /// A block's end is recognised by its sync flush, an empty stored block. Its bytes may stand inside of a block too, any
 /// number of times; so they are not searched for, but the block is decoded once, with a stop at the end of each DEFLATE
 /// block in it. As a proof, what was found, with an empty last block put behind it, must decode to a regular end.
-///
-/// # Errors
-/// What reading answers; `InvalidData` where not even the header is there.
-pub fn salvage(file: &mut (impl Read + Seek)) -> io::Result<Salvaged> {
-    let mut header = [0; HEADER.len()];
-    file.seek(SeekFrom::Start(0))?;
-    match file.read_exact(&mut header) {
-        // It may be sound: it can't be read now.
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
-        Ok(()) if header == HEADER => {}
-        _ => {
-            let why = "it doesn't begin with the header of our gzip members";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
-        }
-    }
-    let mut member = Member::begin(&mut io::sink())?;
+fn blocks(file: &mut impl Read) -> io::Result<Salvaged> {
+    let mut member = Member::begin(Format::Gzip, &mut io::sink())?;
     let (mut decoder, mut scanner) = (BlockDecoder::new(), Scanner::new());
     // A block that doesn't compress grows by 5 bytes in 16 KiB or so, and the flush adds a few.
     let mut reader = Lookahead::new(file, 2 * BLOCK);
@@ -154,34 +166,5 @@ impl BlockDecoder {
         let start = self.made.saturating_sub(WINDOW);
         self.output.copy_within(start..self.made, 0);
         self.window = self.made - start;
-    }
-}
-
-/// A reader's next bytes: at least as many as were asked for, unless it ends before.
-struct Lookahead<'a, R> {
-    reader: &'a mut R,
-    bytes: Vec<u8>,
-    /// Where the next ones begin. They are moved to the front only now and then: blocks may be many and small.
-    start: usize,
-    least: usize,
-    ended: bool,
-}
-
-impl<'a, R: Read> Lookahead<'a, R> {
-    fn new(reader: &'a mut R, least: usize) -> Self {
-        Self { reader, bytes: Vec::new(), start: 0, least, ended: false }
-    }
-
-    fn fill(&mut self) -> io::Result<&[u8]> {
-        if !self.ended && self.bytes.len() - self.start < self.least {
-            self.bytes.drain(..std::mem::take(&mut self.start));
-            let missing = 2 * self.least - self.bytes.len();
-            self.ended = self.reader.by_ref().take(missing as u64).read_to_end(&mut self.bytes)? < missing;
-        }
-        Ok(&self.bytes[self.start..])
-    }
-
-    fn skip(&mut self, count: usize) {
-        self.start += count;
     }
 }

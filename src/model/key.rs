@@ -5,7 +5,7 @@
 //! └─────────directory──────┘└────────────────────────────────────leaf──────────────────────────────────────────┘
 //! ```
 //!
-//! The leaf holds everything; the directory is there for people and for engines that know Hive's layout. Reading
+//! The leaf holds everything, the format of the object too (`.log.gz`, `.log.zst`); the directory is there for people and for engines that know Hive's layout. Reading
 //! commands parse the leaf alone. The directory may be another one than this ([`KeyDirectory`]); a segment has one for
 //! life.
 
@@ -14,11 +14,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::digest::is_hex;
+use super::format::Format;
 use super::names::{Instance, Seq, Service, StreamId};
 use super::time::Moment;
-
-/// What every leaf ends in.
-const EXTENSION: &str = ".log.gz";
 
 /// An object's name under the store's prefix: relative, its parts never empty, `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,15 +155,19 @@ pub struct Leaf {
     pub seq: Seq,
     /// The first eight hex digits of the object's SHA-256.
     pub digest: String,
+    /// How it is compressed.
+    pub format: Format,
 }
 
 impl Leaf {
     /// The most bytes of a leaf: its parts, and what is between and behind them.
-    pub const LONGEST: usize = Service::LONGEST_ENCODED + 2 * (1 + 16) + 1 + Instance::LONGEST + 1 + 6 + 9 + 9 + 7;
+    pub const LONGEST: usize = Service::LONGEST_ENCODED + 2 * (1 + 16) + 1 + Instance::LONGEST + 1 + 6 + 9 + 9 + 8;
 
     /// Parses the last part of a key, from the right, since a service may hold `_`.
     pub fn parse(leaf: &str) -> Option<Self> {
-        let mut parts = leaf.strip_suffix(EXTENSION)?.rsplitn(5, '_');
+        let of_format = |format: Format| Some((leaf.strip_suffix(format.extension())?, format));
+        let (bare, format) = Format::ALL.into_iter().find_map(of_format)?;
+        let mut parts = bare.rsplitn(5, '_');
         let tail = parts.next()?;
         let instance = Instance::parse(parts.next()?).ok()?;
         let last = Moment::parse_stamp(parts.next()?)?;
@@ -177,15 +179,15 @@ impl Leaf {
             return None;
         }
         let (stream, seq) = (StreamId::parse(stream)?, Seq::parse(seq)?);
-        Some(Self { service, first, last, instance, stream, seq, digest: digest.to_owned() })
+        Some(Self { service, first, last, instance, stream, seq, digest: digest.to_owned(), format })
     }
 }
 
 impl fmt::Display for Leaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { service, first, last, instance, stream, seq, digest } = self;
+        let Self { service, first, last, instance, stream, seq, digest, format } = self;
         let (service, first, last) = (service.encoded(), first.stamp(), last.stamp());
-        write!(f, "{service}_{first}_{last}_{instance}_{stream}-{seq}-{digest}{EXTENSION}")
+        write!(f, "{service}_{first}_{last}_{instance}_{stream}-{seq}-{digest}{}", format.extension())
     }
 }
 
@@ -206,6 +208,7 @@ mod tests {
             stream: StreamId::parse("k3f9a2").expect("a stream"),
             seq: Seq(17),
             digest: "9f86d081".to_owned(),
+            format: Format::Gzip,
         }
     }
 
@@ -217,8 +220,11 @@ mod tests {
     #[test]
     fn parses_what_it_renders() {
         for service in [&b"web"[..], b"a_b_c", b"_", b"20261121T000003Z_x", b"web/1 \xff%41\n", &[0xfe; 33]] {
-            let leaf = leaf(service);
-            assert_eq!(Leaf::parse(&leaf.to_string()), Some(leaf));
+            for format in Format::ALL {
+                let leaf = Leaf { format, ..leaf(service) };
+                assert!(leaf.to_string().ends_with(format.extension()));
+                assert_eq!(Leaf::parse(&leaf.to_string()), Some(leaf));
+            }
         }
     }
 
@@ -232,12 +238,13 @@ mod tests {
         // An escape of three characters is not cut in two.
         assert!(long.to_string().len() <= Leaf::LONGEST);
         long.service = leaf(&[b'x'; 4000]).service;
+        long.format = Format::Zstd;
         assert_eq!(long.to_string().len(), Leaf::LONGEST);
     }
 
     #[test]
     fn other_peoples_objects_are_not_ours() {
-        for other in ["", "x.log.gz", "web_1_2_i-1_k3f9a2-00000017-9f86d081.log.gz", "a.json"] {
+        for other in ["", "x.log.gz", "web_1_2_i-1_k3f9a2-00000017-9f86d081.log.gz", "a.json", "x.log.zst"] {
             assert_eq!(Leaf::parse(other), None, "{other}");
         }
         let longer = leaf(b"web").to_string().replace("-9f86d081", "-9f86d081-1");

@@ -76,6 +76,7 @@ mod tests {
     use super::*;
     use crate::model::destination::Destination;
     use crate::model::digest::Digest;
+    use crate::model::format::Format;
     use crate::model::names::{Instance, Seq, Service, StreamId};
     use crate::model::notice::{Kind, Noted};
     use crate::model::segment::{Ended, Identity, Seal, Segment, SegmentName, Source, Taken};
@@ -101,6 +102,7 @@ mod tests {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            format: Format::Gzip,
             notice: Kind::ALL.map(|kind| Noted { kind, at: first, bytes: Some(u64::MAX) }).to_vec().into(),
         };
         let (length, lines, packed) = (u64::MAX, u64::MAX, u64::MAX);

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod family;
 pub mod fate;
 pub mod finding;
+pub mod format;
 pub mod gap;
 pub mod group;
 pub mod history;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::destination::Destination;
 use super::digest::{Digest, is_hex};
+use super::format::Format;
 use super::in_place::InPlace;
 use super::key::{KeyDirectory, Leaf, ObjectKey};
 use super::names::{Instance, Seq, Service, StreamId};
@@ -111,6 +112,11 @@ impl Taken {
     }
 }
 
+/// Whether it is the format of a record that says nothing of it.
+fn is_gzip(format: &Format) -> bool {
+    *format == Format::Gzip
+}
+
 /// What is fixed when a segment begins, durable before the log is touched.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Segment {
@@ -155,6 +161,9 @@ pub struct Segment {
     /// Where the log is while this segment is written.
     #[serde(default, skip_serializing_if = "Taken::is_away")]
     pub taken: Taken,
+    /// How it is compressed, whatever the configuration says by the time that it is sealed.
+    #[serde(default, skip_serializing_if = "is_gzip")]
+    pub format: Format,
     /// What its readers are told of what may be missing before it, or comes later.
     #[serde(default, skip_serializing_if = "Notice::is_empty")]
     pub notice: Notice,
@@ -278,7 +287,7 @@ impl SealedSegment {
 
     /// What the last part of its key says.
     pub fn leaf(&self) -> Leaf {
-        let Segment { name, service, instance, first, .. } = &self.segment;
+        let Segment { name, service, instance, first, format, .. } = &self.segment;
         Leaf {
             service: service.clone(),
             first: *first,
@@ -287,6 +296,7 @@ impl SealedSegment {
             stream: name.stream,
             seq: name.seq,
             digest: self.seal.sha256.short(),
+            format: *format,
         }
     }
 

@@ -154,6 +154,7 @@ impl Batches<'_, '_> {
             key_directory,
             way: Way::Reopens,
             taken: Taken::Away,
+            format: self.rotation.settings.format,
             ..last.segment
         };
         let segment = self.rotation.spool.with_notice(segment, Some(&head));

@@ -171,7 +171,8 @@ pub(super) fn append_all(
     mut read: impl FnMut(&mut [u8]) -> Result<usize, CopyError>,
     until: Until<'_>,
 ) -> (Block, Result<(), CopyError>) {
-    let mut following = press.block();
+    let format = last.format();
+    let mut following = press.block(format);
     following.begin(last.ending());
     let mut ended = None;
     let appended = loop {
@@ -183,7 +184,7 @@ pub(super) fn append_all(
                 Ok(0) => ended = Some(Ok(())),
                 Ok(count) => {
                     following.fill(count);
-                    let mut next = press.block();
+                    let mut next = press.block(format);
                     next.begin(following.ending());
                     press.put(std::mem::replace(&mut following, next));
                 }
@@ -205,7 +206,7 @@ pub(super) fn append_all(
 
 fn append(part: &mut Part, packed: io::Result<Block>) -> failure::Result<Block> {
     let block = packed.doing("compress for", part.path())?;
-    part.append_packed(block.packed()).map(|()| block)
+    part.append(&block).map(|()| block)
 }
 
 /// Whether the log still holds the bytes that the part ends in.
@@ -218,7 +219,7 @@ pub(super) fn still_has(press: &mut dyn Press, part: &Part, log: &File) -> Resul
 
 /// The bytes that the part ends in, as the log has them; `None` where it has others.
 fn ending_in_log(press: &mut dyn Press, part: &Part, log: &File) -> Result<Option<Block>, CopyError> {
-    let (window, mut block) = (part.window(), press.block());
+    let (window, mut block) = (part.window(), press.block(part.segment().format));
     let ending = &mut block.room()[..window];
     let there = read_at(&part.segment().path, log, ending, part.taken() - window as u64)?;
     if there != window || !part.remembers(ending) {

@@ -67,7 +67,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Settings;
-use crate::gzip::{Pool, Together};
+use crate::gzip::{Levels, Pool, Together};
 use crate::model::facts::Facts;
 use crate::model::in_place::Reach;
 use crate::model::looks::Silent;
@@ -177,7 +177,8 @@ impl<'a> Rotation<'a> {
     /// Gets ready.
     pub fn new(spool: &'a mut Spool, settings: &'a Settings, machine: Facts, stop: &'a Stop) -> Self {
         let instance = machine.name(&host::name());
-        let press = Together::new(Pool::new(settings.level, settings.threads.count()));
+        let levels = Levels::of(settings.format, settings.level);
+        let press = Together::new(Pool::new(levels, settings.threads.count()));
         let (meter, outcome, holders, drained_by, watch) = Default::default();
         let (continued, reach, hand_over, handed_over) = Default::default();
         Self {

@@ -74,6 +74,7 @@ impl Rotation<'_> {
             first,
             way,
             taken,
+            format: self.settings.format,
             notice: Notice::default(),
         };
         Ok(self.spool.with_notice(segment, head.as_ref()))

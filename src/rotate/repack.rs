@@ -1,6 +1,6 @@
 //! From a file that was compressed already into a part: unpacked block by block, and compressed again.
 //!
-//! It is not shipped as it is: every object is one gzip member (FACTS, "Readers of gzip"), and says how many bytes and
+//! It is not shipped as it is: every object is one gzip member or zstd frame (FACTS, "Readers of gzip"), and says how many bytes and
 //! lines it holds, which nobody knows of a file without reading all of it.
 
 use std::fs::File;
@@ -29,7 +29,7 @@ pub(super) fn copy(
         Unsound::Stopped => CopyError::Stopped,
         other => unread(other),
     })?;
-    let begin = press.block();
+    let begin = press.block(part.segment().format);
     let (last, ended) = append_all(press, part, begin, |room| unpacked.fill(room).map_err(unread), until);
     press.reuse(last);
     ended

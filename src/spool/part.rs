@@ -1,10 +1,10 @@
 //! A segment that is being written.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::gzip::{self, Encoder, Member, Packed, Salvaged};
+use crate::gzip::{self, Block, Decoder, Extent, Member, Salvaged};
 use crate::model::segment::{Ended, Seal, SealedSegment, Segment};
 use crate::model::time::Moment;
 use crate::sys::failure::{Context, Result};
@@ -38,19 +38,19 @@ pub struct Part {
 
 impl Part {
     pub(super) fn start(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
-        let member = Member::begin(&mut file).doing("write", &path)?;
+        let member = Member::begin(segment.format, &mut file).doing("write", &path)?;
         Ok(Self { segment, file, path, member, modified: None, ending: None })
     }
 
     pub(super) fn salvage(segment: Segment, mut file: File, path: PathBuf) -> Result<Self> {
         let status = Status::of_file(&file).doing("look at", &path)?;
-        if status.size < gzip::HEADER_LENGTH || is_all_zeros(&file).doing("read", &path)? {
+        if status.size < gzip::header(segment.format).len() as u64 || is_all_zeros(&file).doing("read", &path)? {
             // Cut short before it held anything; or a power loss kept the length that it had and none of its bytes, which
             // were never synced then.
             file.set_len(0).doing("cut", &path)?;
             return Self::start(segment, file, path);
         }
-        let Salvaged { member, window } = gzip::salvage(&mut file).doing("salvage", &path)?;
+        let Salvaged { member, window } = gzip::salvage(segment.format, &mut file).doing("salvage", &path)?;
         // Cutting counts as a change.
         let mut part = Self { segment, file, path, member, modified: Some(status.modified), ending: None };
         part.remember(&window);
@@ -133,7 +133,8 @@ impl Part {
     pub fn begins_with(&mut self, file: &File) -> Result<bool> {
         self.file.seek(SeekFrom::Start(0)).doing("seek in", &self.path)?;
         let (mut ours, mut theirs) = (vec![0; gzip::BLOCK], vec![0; gzip::BLOCK]);
-        let mut reader = flate2::read::GzDecoder::new(&self.file);
+        let packed = BufReader::new(&self.file);
+        let mut reader = Decoder::of(self.segment.format, Extent::First, packed).doing("read", &self.path)?;
         let mut file = file;
         file.seek(SeekFrom::Start(self.segment.source.from)).doing("seek in", &self.segment.path)?;
         let same = loop {
@@ -174,22 +175,13 @@ impl Part {
         usize::try_from(self.member.raw()).map_or(gzip::WINDOW, |raw| raw.min(gzip::WINDOW))
     }
 
-    /// Appends `raw`; `before` is what stands before it in this segment, at least [`Self::window`] bytes of it.
-    ///
-    /// # Errors
-    /// Where it can't be written; the part is cut back to its last whole block then.
-    pub fn append(&mut self, encoder: &mut Encoder, before: &[u8], raw: &[u8]) -> Result<()> {
-        let mut packed = Packed::default();
-        encoder.pack(before, raw, &mut packed).doing("compress for", &self.path)?;
-        self.append_packed(&packed)
-    }
-
     /// Appends a block that was compressed behind the bytes that this segment ends in.
     ///
     /// # Errors
-    /// As [`Self::append`].
-    pub fn append_packed(&mut self, packed: &Packed) -> Result<()> {
-        let written = self.member.append_packed(&mut self.file, packed).doing("write", &self.path);
+    /// Where it can't be written; the part is cut back to its last whole block then.
+    pub fn append(&mut self, block: &Block) -> Result<()> {
+        let written = self.member.append_packed(&mut self.file, block.raw(), block.packed());
+        let written = written.doing("write", &self.path);
         if written.is_err() {
             self.cut()?;
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::format::Format;
 use crate::model::segment::{Ended, Seal, SealedSegment, Segment, Taken};
 use crate::model::way::Way;
 
@@ -15,8 +16,11 @@ const WITH_KEY_DIRECTORY: u32 = 2;
 /// its writer still has it open, or take the same bytes once more.
 const WITH_WAY: u32 = 3;
 
+/// That of a record with a `format`: who does not know it would take what is in the part for damage, and would put a sealed
+/// segment under a key that is not its own.
+const WITH_FORMAT: u32 = 4;
 /// The newest version that this program understands.
-const NEWEST: u32 = WITH_WAY;
+const NEWEST: u32 = WITH_FORMAT;
 
 /// What is written of a segment.
 #[derive(Serialize, Deserialize)]
@@ -88,6 +92,7 @@ fn goes_on_behind_others(segment: &Segment) -> bool {
 fn version(segment: &Segment, seal: Option<&Seal>) -> u32 {
     let goes_on = seal.is_some_and(|seal| seal.ended == Ended::Continued);
     match () {
+        () if segment.format != Format::Gzip => WITH_FORMAT,
         () if goes_on || goes_on_behind_others(segment) => WITH_WAY,
         () if segment.way != Way::Reopens || segment.taken != Taken::Away => WITH_WAY,
         () if segment.key_directory.is_some() => WITH_KEY_DIRECTORY,

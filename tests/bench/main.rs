@@ -38,6 +38,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use logferry::model::format::Format;
 
 /// What logferry costs.
 #[derive(Parser)]
@@ -54,6 +55,8 @@ enum Command {
     },
     /// Compress a file as logferry does, and nothing else
     Compress {
+        #[arg(long, value_parser = Format::parse, default_value = "gzip")]
+        format: Format,
         #[arg(long)]
         level: u32,
         #[arg(long)]
@@ -99,7 +102,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Logs { kind, seed, bytes, output } => make_log(kind, seed, bytes, output)?,
-        Command::Compress { level, threads, input, output } => engine::compress(&input, &output, level, threads)?,
+        Command::Compress { format, level, threads, input, output } => {
+            engine::compress(format, &input, &output, level, threads)?;
+        }
         Command::Backend { level, threads, input } => println!("{}", backend::compress(&input, level, threads)?),
         Command::Write { samples, log } => write::until_stdin_closes(&log, &samples)?,
         Command::Observe { into, command } => return observe::observe(&into, &command),

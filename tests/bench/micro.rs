@@ -7,7 +7,8 @@ use std::io::{Cursor, sink};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use logferry::gzip::{self, BLOCK, Encoder, Member, WINDOW};
+use logferry::gzip::{self, BLOCK, Encoder, Levels, Member, WINDOW};
+use logferry::model::format::Format;
 use logferry::model::key::{Leaf, ObjectKey};
 use logferry::sys::file::Status;
 use logferry::sys::lease;
@@ -35,8 +36,8 @@ fn window_and_block(kind: Kind) -> Vec<u8> {
 fn block(bencher: Bencher<'_, '_>, kind: Kind) {
     let bytes = window_and_block(kind);
     let (window, raw) = bytes.split_at(WINDOW);
-    let mut encoder = Encoder::new(gzip::DEFAULT_LEVEL);
-    let mut member = Member::begin(&mut sink()).expect("nothing refuses it");
+    let mut encoder = Encoder::new(Levels::default());
+    let mut member = Member::begin(Format::Gzip, &mut sink()).expect("nothing refuses it");
     bencher.counter(BytesCount::new(raw.len())).bench_local(|| {
         member.append(&mut encoder, &mut sink(), window, black_box(raw)).expect("nothing refuses it");
     });
@@ -47,8 +48,8 @@ fn block(bencher: Bencher<'_, '_>, kind: Kind) {
 fn block_of_one_line(bencher: Bencher<'_, '_>) {
     let bytes = window_and_block(Kind::Upstart);
     let (window, raw) = bytes.split_at(WINDOW);
-    let mut encoder = Encoder::new(gzip::DEFAULT_LEVEL);
-    let mut member = Member::begin(&mut sink()).expect("nothing refuses it");
+    let mut encoder = Encoder::new(Levels::default());
+    let mut member = Member::begin(Format::Gzip, &mut sink()).expect("nothing refuses it");
     bencher.bench_local(|| {
         member.append(&mut encoder, &mut sink(), window, black_box(&raw[..120])).expect("nothing refuses it");
     });
@@ -59,15 +60,15 @@ fn block_of_one_line(bencher: Bencher<'_, '_>) {
 fn salvage_of_sixteen_blocks(bencher: Bencher<'_, '_>) {
     let mut raw = Vec::new();
     logs::write(Kind::Mixed, 7, 16 * BLOCK as u64, &mut raw).expect("a vector takes everything");
-    let (mut encoder, mut packed) = (Encoder::new(gzip::DEFAULT_LEVEL), Vec::new());
-    let mut member = Member::begin(&mut packed).expect("a vector takes everything");
+    let (mut encoder, mut packed) = (Encoder::new(Levels::default()), Vec::new());
+    let mut member = Member::begin(Format::Gzip, &mut packed).expect("a vector takes everything");
     for start in (0..raw.len()).step_by(BLOCK) {
         let block = &raw[start..start + BLOCK];
         member.append(&mut encoder, &mut packed, &raw[..start], block).expect("a vector takes everything");
     }
     bencher
         .counter(BytesCount::new(raw.len()))
-        .bench_local(|| gzip::salvage(&mut Cursor::new(black_box(&packed))).expect("it is sound"));
+        .bench_local(|| gzip::salvage(Format::Gzip, &mut Cursor::new(black_box(&packed))).expect("it is sound"));
 }
 
 /// What a drain asks of a log that nobody has open any more: whether it has a writer, and how long it is.

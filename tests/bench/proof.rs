@@ -55,9 +55,14 @@ fn parse(key: &str) -> Option<(&str, u64)> {
 
 /// Fails unless `gzip -dc` of some files gives those bytes.
 pub(crate) fn gzip_gives(packed: &[PathBuf], expected: impl Read) -> Result<()> {
-    let mut gzip = Command::new("gzip");
+    gives("gzip", packed, expected)
+}
+
+/// Fails unless that program, with `-dc`, makes those bytes of some files.
+pub(crate) fn gives(program: &str, packed: &[PathBuf], expected: impl Read) -> Result<()> {
+    let mut reader = Command::new(program);
     // Their names in the server's directory don't end in .gz: it reads them as its input.
-    let mut child = gzip.arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = reader.arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut input = child.stdin.take().context("its input is a pipe")?;
     let files: Vec<_> = packed.to_vec();
     let feeding = std::thread::spawn(move || -> std::io::Result<()> {
@@ -67,8 +72,8 @@ pub(crate) fn gzip_gives(packed: &[PathBuf], expected: impl Read) -> Result<()> 
     let output = child.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     let what = || packed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    ensure!(output.status.success(), "gzip -dc can't read {}: {said}", what());
-    feeding.join().map_err(|_| anyhow::anyhow!("feeding gzip failed"))??;
+    ensure!(output.status.success(), "{program} -dc can't read {}: {said}", what());
+    feeding.join().map_err(|_| anyhow::anyhow!("feeding {program} failed"))??;
     same.with_context(|| format!("{} gives other bytes than were logged", what()))
 }
 

@@ -9,6 +9,8 @@ pub(crate) enum Goal {
     Most(f64),
     /// Not a ratio: a time of ours in milliseconds.
     Millis(f64),
+    /// Nothing: it is told for its own sake.
+    Told,
 }
 
 impl Goal {
@@ -16,6 +18,7 @@ impl Goal {
         match self {
             Self::Least(limit) => measured >= limit,
             Self::Most(limit) | Self::Millis(limit) => measured <= limit,
+            Self::Told => true,
         }
     }
 
@@ -24,6 +27,7 @@ impl Goal {
             Self::Least(limit) => format!("at least {limit:.2}"),
             Self::Most(limit) => format!("at most {limit:.2}"),
             Self::Millis(limit) => format!("at most {limit:.0} ms"),
+            Self::Told => "no goal".to_owned(),
         }
     }
 
@@ -81,6 +85,7 @@ impl Line {
 
     fn verdict(&self) -> &'static str {
         match &self.came {
+            Came::Measured { .. } if matches!(self.goal, Goal::Told) => "told",
             Came::Measured { value, also, .. } if self.goal.is_met(*value) && also.iter().all(|also| also.holds) => {
                 "met"
             }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
+use logferry::model::format::Format;
 use logferry::model::key::ObjectKey;
 use logferry::model::names::Instance;
 use logferry::store::{Kind, Put, Store};
@@ -102,12 +103,13 @@ pub(crate) fn a_metadata_value_of_257_bytes_comes_back(store: &dyn Store, _: &Sc
 }
 
 /// Decompressing on the way is what a content encoding asks clients for.
-pub(crate) fn an_object_is_gzip_by_type_and_not_by_encoding(store: &dyn Store, scene: &Scene) -> Outcome {
-    for size in [100, TWO_PARTS] {
-        let sample = Sample::new("web", size)?;
+pub(crate) fn an_object_has_the_type_of_its_format_and_no_encoding(store: &dyn Store, scene: &Scene) -> Outcome {
+    let types = [(Format::Gzip, "application/gzip"), (Format::Zstd, "application/zstd")];
+    for (size, (format, expected)) in [100, TWO_PARTS].into_iter().flat_map(|size| types.map(|of| (size, of))) {
+        let sample = Sample::of_format(format, "web", size)?;
         create(store, &sample)?;
         let content_type = store.describe(&sample.key)?.content_type;
-        ensure!(content_type.as_deref() == Some("application/gzip"), "its type is {content_type:?}");
+        ensure!(content_type.as_deref() == Some(expected), "its type is {content_type:?}");
         let encoding = scene.probe()?.head(sample.key.as_str())?.content_encoding;
         ensure!(encoding.is_none(), "its encoding is {encoding:?}");
     }

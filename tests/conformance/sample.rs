@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use anyhow::{Context as _, ensure};
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
+use logferry::model::format::Format;
 use logferry::model::key::ObjectKey;
 use logferry::model::metadata::{self, Metadata};
 use logferry::model::names::{Instance, Seq, Service, StreamId};
@@ -43,16 +44,21 @@ pub(crate) struct Sample {
 impl Sample {
     /// A segment of a service.
     pub(crate) fn new(service: impl Into<Vec<u8>>, size: usize) -> Outcome<Self> {
-        Self::of(service, "/var/log/upstart/web.log", "ip-10-0-0-1", size)
+        Self::of_format(Format::Gzip, service, size)
+    }
+
+    /// A segment of a service, in that format.
+    pub(crate) fn of_format(format: Format, service: impl Into<Vec<u8>>, size: usize) -> Outcome<Self> {
+        Self::of(format, service, "/var/log/upstart/web.log", "ip-10-0-0-1", size)
     }
 
     /// One whose metadata is as long as it gets.
     pub(crate) fn with_longest_metadata(size: usize) -> Outcome<Self> {
         let (service, path) = ("ö x".repeat(100), "/ü".repeat(2000));
-        Self::of(service, &path, &"ä".repeat(255), size)
+        Self::of(Format::Gzip, service, &path, &"ä".repeat(255), size)
     }
 
-    fn of(service: impl Into<Vec<u8>>, path: &str, host: &str, size: usize) -> Outcome<Self> {
+    fn of(format: Format, service: impl Into<Vec<u8>>, path: &str, host: &str, size: usize) -> Outcome<Self> {
         let service = Service::new(OsString::from_vec(service.into())).context("a service has a name")?;
         let bytes = made_up(service.encoded().len() as u64, size);
         let first = Moment::parse_stamp("20261121T000003Z").context("a stamp")?;
@@ -74,6 +80,7 @@ impl Sample {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            format,
             notice: Notice::default(),
         };
         let (packed, sha256) = (size as u64, Digest::of(&bytes));

@@ -20,8 +20,9 @@ _, status, usage = os.wait4(pid, 0)
 print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)";
 
 /// The most memory that a run takes for one log of so many megabytes, in bytes.
-fn peak(megabytes: u64) -> u64 {
+fn peak(format: &str, megabytes: u64) -> u64 {
     let sandbox = Sandbox::reopening();
+    sandbox.config_file(&format!("format = \"{format}\"\n"));
     let mut log = BufWriter::new(File::create(sandbox.log("web.log")).expect("a log"));
     let line = "2026-11-21T00:00:00Z INFO a request took its time, as they all do, and was answered in the end\r\n";
     for _ in 0..megabytes * 1_000_000 / line.len() as u64 {
@@ -41,7 +42,10 @@ fn peak(megabytes: u64) -> u64 {
 
 #[test]
 fn a_log_of_any_size_takes_the_same_memory() {
-    let (small, large) = (peak(10), peak(200));
-    println!("{small} bytes for 10 MB, {large} for 200 MB");
-    assert!(large <= small + SCATTER && large <= MOST, "{small} bytes for 10 MB, {large} for 200 MB");
+    for format in ["gzip", "zstd"] {
+        let (small, large) = (peak(format, 10), peak(format, 200));
+        println!("{format}: {small} bytes for 10 MB, {large} for 200 MB");
+        let is_bounded = large <= small + SCATTER && large <= MOST;
+        assert!(is_bounded, "{format}: {small} bytes for 10 MB, {large} for 200 MB");
+    }
 }

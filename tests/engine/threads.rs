@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Command;
 
-use logferry::gzip::{BLOCK, WINDOW};
+use logferry::gzip::{BLOCK, WINDOW, block_length};
+use logferry::model::format::Format;
 use logferry::sys::fault::Point;
 
 use super::objects;
@@ -57,6 +58,31 @@ fn segments_are_the_same_bytes_however_many_threads_there_were() {
         }
         let log = sandbox.path("log");
         sandbox.run(["run", "--threads", threads].iter().map(OsStr::new).chain([log.as_os_str()])).quiet();
+        sandbox.nothing_left_behind();
+        let objects = objects(&sandbox);
+        assert_eq!(objects.len(), contents.len());
+        objects
+    });
+}
+
+#[test]
+fn frames_are_the_same_bytes_however_many_threads_there_were() {
+    let group = block_length(Format::Zstd);
+    // One that the threads share, and some that have a thread each; the first one goes on behind the unlink.
+    let contents = [5 * group + 1, 17, 100_000, group, group + 1].map(content);
+    alike(|threads| {
+        let sandbox = Sandbox::reopening();
+        sandbox.config_file("format = \"zstd\"\n");
+        for (number, content) in contents.iter().enumerate() {
+            sandbox.write_log(format!("{number}.log"), content);
+        }
+        let mut writer = File::options().append(true).open(sandbox.log("0.log")).expect("a log");
+        let mut run = sandbox.logferry();
+        run.args(["run", "--threads", threads]).arg(sandbox.path("log"));
+        let stopped = Stopped::at(Point::UnlinksDurable, 1, run);
+        writer.write_all(&contents[0][..group + 40_000]).expect("more lines");
+        drop(writer);
+        stopped.go_on().quiet();
         sandbox.nothing_left_behind();
         let objects = objects(&sandbox);
         assert_eq!(objects.len(), contents.len());
@@ -137,24 +163,31 @@ fn where_nothing_is_said_there_is_a_thread_for_each_core_that_it_may_use() {
 
 #[test]
 fn the_threads_that_compress_are_as_nice_as_the_run() {
-    let sandbox = Sandbox::reopening();
-    for number in 0..20 {
-        sandbox.write_log(format!("{number}.log"), content(50_000));
+    for format in Format::ALL {
+        let sandbox = Sandbox::reopening();
+        sandbox.config_file(&format!("format = \"{}\"\n", format.name()));
+        for number in 0..20 {
+            sandbox.write_log(format!("{number}.log"), content(50_000));
+        }
+        let mut run = sandbox.logferry();
+        run.args(["run", "--low-priority", "--threads", "3"]).arg(sandbox.path("log"));
+        let stopped = Stopped::at(Point::CopiesDurable, 1, run);
+        // zstd has a thread of its own for each that waits for it.
+        assert!(compressing(&stopped) == 2 || format == Format::Zstd && compressing(&stopped) > 2);
+        for thread in std::fs::read_dir(format!("/proc/{}/task", stopped.id())).expect("its threads") {
+            is_nice(&thread.expect("a thread"));
+        }
+        stopped.go_on().quiet();
     }
-    let mut run = sandbox.logferry();
-    run.args(["run", "--low-priority", "--threads", "3"]).arg(sandbox.path("log"));
-    let stopped = Stopped::at(Point::CopiesDurable, 1, run);
-    assert_eq!(compressing(&stopped), 2);
-    for thread in std::fs::read_dir(format!("/proc/{}/task", stopped.id())).expect("its threads") {
-        let thread = thread.expect("a thread");
-        let stat = std::fs::read_to_string(thread.path().join("stat")).expect("its state");
-        // Counted from behind the name, which may hold anything (proc_pid_stat(5), field 19).
-        let behind_name = stat.rsplit(") ").next().unwrap_or_default();
-        assert_eq!(behind_name.split(' ').nth(16), Some("10"), "{stat}");
-        let said = finish(Command::new("ionice").arg("-p").arg(thread.file_name())).expect(0).text();
-        assert!(said.starts_with("best-effort: prio 7"), "{said}");
-    }
-    stopped.go_on().quiet();
+}
+
+fn is_nice(thread: &std::fs::DirEntry) {
+    let stat = std::fs::read_to_string(thread.path().join("stat")).expect("its state");
+    // Counted from behind the name, which may hold anything (proc_pid_stat(5), field 19).
+    let behind_name = stat.rsplit(") ").next().unwrap_or_default();
+    assert_eq!(behind_name.split(' ').nth(16), Some("10"), "{stat}");
+    let said = finish(Command::new("ionice").arg("-p").arg(thread.file_name())).expect(0).text();
+    assert!(said.starts_with("best-effort: prio 7"), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
+use logferry::model::format::Format;
 use logferry::model::gap::Gap;
 use logferry::model::in_place::{Give, InPlace, Mark};
 use logferry::model::key::{KeyDirectory, Leaf};
@@ -95,7 +96,8 @@ impl Choices<'_> {
     pub fn leaf(&mut self) -> Leaf {
         let (first, last) = (self.moment(), self.moment());
         let (instance, stream, seq, digest) = (self.instance(), self.stream(), self.seq(), self.digest().short());
-        Leaf { service: self.service(), first, last, instance, stream, seq, digest }
+        let format = self.pick(&Format::ALL);
+        Leaf { service: self.service(), first, last, instance, stream, seq, digest, format }
     }
 
     pub fn destination(&mut self) -> Destination {
@@ -146,6 +148,7 @@ impl Choices<'_> {
             service: self.service(),
             way: self.way(),
             taken: self.pick(&[Taken::Away, Taken::InPlace]),
+            format: self.pick(&Format::ALL),
             notice: self.notice(),
         }
     }

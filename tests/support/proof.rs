@@ -23,10 +23,7 @@ pub(crate) struct Stored {
 
 impl Stored {
     fn read(key: String, metadata: BTreeMap<String, String>, packed: &[u8]) -> Self {
-        let mut raw = Vec::new();
-        let mut member = flate2::bufread::GzDecoder::new(packed);
-        member.read_to_end(&mut raw).unwrap_or_else(|error| panic!("{key}: {error}"));
-        assert!(member.into_inner().is_empty(), "{key}: something follows its one gzip member");
+        let raw = if key.ends_with(".zst") { of_frame(&key, packed) } else { of_member(&key, packed) };
         let sha256 = sha2::Sha256::digest(packed).iter().map(|byte| format!("{byte:02x}")).collect();
         let stored = Self { key, metadata, raw, sha256 };
         stored.check();
@@ -48,9 +45,27 @@ impl Stored {
         assert_eq!(self.number("length"), self.raw.len() as u64, "{key}: its length");
         let lines = self.raw.iter().filter(|&&byte| byte == b'\n').count();
         assert_eq!(self.number("lines"), lines as u64, "{key}: its lines");
-        let end = format!("_{}-{:08}-{}.log.gz", self.says("stream"), self.number("seq"), &self.sha256[..8]);
-        assert!(key.ends_with(&end), "{key} doesn't end in {end}");
+        let end = format!("_{}-{:08}-{}.log.", self.says("stream"), self.number("seq"), &self.sha256[..8]);
+        let is_so = ["gz", "zst"].iter().any(|format| key.ends_with(&format!("{end}{format}")));
+        assert!(is_so, "{key} doesn't end in {end}gz or {end}zst");
     }
+}
+
+/// What one gzip member holds.
+fn of_member(key: &str, packed: &[u8]) -> Vec<u8> {
+    let (mut raw, mut member) = (Vec::new(), flate2::bufread::GzDecoder::new(packed));
+    member.read_to_end(&mut raw).unwrap_or_else(|error| panic!("{key}: {error}"));
+    assert!(member.into_inner().is_empty(), "{key}: something follows its one gzip member");
+    raw
+}
+
+/// What one zstd frame holds.
+fn of_frame(key: &str, packed: &[u8]) -> Vec<u8> {
+    let mut frame = zstd::stream::read::Decoder::with_buffer(packed).expect("memory").single_frame();
+    let mut raw = Vec::new();
+    frame.read_to_end(&mut raw).unwrap_or_else(|error| panic!("{key}: {error}"));
+    assert!(frame.finish().is_empty(), "{key}: something follows its one zstd frame");
+    raw
 }
 
 /// All objects of a directory store.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use logferry::model::destination::Destination;
 use logferry::model::digest::Digest;
+use logferry::model::format::Format;
 use logferry::model::key::ObjectKey;
 use logferry::model::metadata;
 use logferry::model::names::{Instance, Seq, Service, StreamId};
@@ -78,6 +79,7 @@ impl Stream {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            format: Format::Gzip,
             notice: Notice::default(),
         };
         let sha256 = Digest::of(&packed);

@@ -2,18 +2,24 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::GzDecoder;
 use sha2::Digest as _;
 
+use crate::gzip::{Decoder, Extent};
 use crate::model::digest::Digest;
+use crate::model::format::Format;
 use crate::model::proof::object::{Body, Shape};
 use crate::model::proof::progress::Progress;
 
 /// How many bytes are read at once.
 const PIECE: usize = 128 * 1024;
 
-/// What a gzip member begins with (RFC 1952, section 2.3.1).
-const MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// What a gzip member begins with (RFC 1952, section 2.3.1), and a zstd frame (RFC 8878, section 3.1.1).
+fn magic(format: Format) -> &'static [u8] {
+    match format {
+        Format::Gzip => &[0x1f, 0x8b],
+        Format::Zstd => &[0x28, 0xb5, 0x2f, 0xfd],
+    }
+}
 
 /// A body on its way: all that comes by is hashed and counted.
 struct Tap<'p, R> {
@@ -55,15 +61,15 @@ impl<R: Read> Read for Tap<'_, R> {
 ///
 /// # Errors
 /// What kept its bytes from arriving.
-pub(super) fn read(body: impl Read, size: u64, progress: &Progress) -> io::Result<Body> {
+pub(super) fn read(format: Format, body: impl Read, size: u64, progress: &Progress) -> io::Result<Body> {
     let tap = Tap { body, sha: sha2::Sha256::new(), packed: 0, size, progress, failed: None };
-    let mut decoder = GzDecoder::new(BufReader::with_capacity(PIECE, tap));
+    let mut decoder = Decoder::of(format, Extent::First, BufReader::with_capacity(PIECE, tap))?;
     let (raw, lines, fault) = unpack(&mut decoder);
     let mut rest = decoder.into_inner();
     if let Some(failed) = rest.get_mut().failed.take() {
         return Err(failed);
     }
-    let (behind, is_member) = drain(&mut rest)?;
+    let (behind, is_member) = drain(&mut rest, magic(format))?;
     let shape = match fault {
         Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => Shape::CutShort,
         Some(error) => Shape::Corrupt(error.to_string()),
@@ -75,10 +81,10 @@ pub(super) fn read(body: impl Read, size: u64, progress: &Progress) -> io::Resul
     if packed < size {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("only {packed} of {size} bytes arrived")));
     }
-    Ok(Body { sha256: Digest(sha.finalize().into()), packed, raw, lines, shape })
+    Ok(Body { sha256: Digest(sha.finalize().into()), packed, raw, lines, shape, format })
 }
 
-/// Unpacks a member; tells how many bytes and lines there are in it, and what it broke off with.
+/// Unpacks a member or a frame; tells how many bytes and lines there are in it, and what it broke off with.
 fn unpack(decoder: &mut impl Read) -> (u64, u64, Option<io::Error>) {
     let (mut raw, mut lines, mut buffer) = (0, 0, vec![0; PIECE]);
     loop {
@@ -95,13 +101,13 @@ fn unpack(decoder: &mut impl Read) -> (u64, u64, Option<io::Error>) {
 }
 
 /// Reads what is left; tells how many bytes that is, and whether it begins as a member does.
-fn drain(rest: &mut BufReader<Tap<'_, impl Read>>) -> io::Result<(u64, bool)> {
+fn drain(rest: &mut BufReader<Tap<'_, impl Read>>, magic: &[u8]) -> io::Result<(u64, bool)> {
     let (mut behind, mut begin) = (0, Vec::<u8>::new());
     loop {
         let count = match rest.fill_buf() {
-            Ok([]) => return Ok((behind, begin == MAGIC)),
+            Ok([]) => return Ok((behind, begin == magic)),
             Ok(bytes) => {
-                begin.extend(bytes.iter().take(MAGIC.len() - begin.len()));
+                begin.extend(bytes.iter().take(magic.len() - begin.len()));
                 bytes.len()
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -124,29 +130,43 @@ mod tests {
         encoder.finish().expect("memory")
     }
 
-    fn shape(bytes: &[u8]) -> Shape {
-        let body = read(bytes, bytes.len() as u64, &Progress::default()).expect("it arrives");
+    fn whole(format: Format, bytes: &[u8]) -> Vec<u8> {
+        match format {
+            Format::Gzip => member(bytes),
+            Format::Zstd => {
+                let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("memory");
+                encoder.include_checksum(true).and_then(|()| encoder.write_all(bytes)).expect("memory");
+                encoder.finish().expect("memory")
+            }
+        }
+    }
+
+    fn shape(format: Format, bytes: &[u8]) -> Shape {
+        let body = read(format, bytes, bytes.len() as u64, &Progress::default()).expect("it arrives");
         // Whatever is in it, all of it is hashed.
         assert_eq!((body.packed, body.sha256), (bytes.len() as u64, Digest::of(bytes)));
         body.shape
     }
 
     #[test]
-    fn one_member_is_told_from_all_else() {
+    fn one_member_or_frame_is_told_from_all_else() {
         let lines: Vec<u8> = (0..100_000_u32).flat_map(|number| format!("line {number}\n").into_bytes()).collect();
-        let whole = member(&lines);
-        let body = read(&whole[..], whole.len() as u64, &Progress::default()).expect("it arrives");
-        assert_eq!((body.raw, body.lines, body.shape), (lines.len() as u64, 100_000, Shape::OneMember));
-        for cut in [0, 1, 9, 10, whole.len() / 2, whole.len() - 8, whole.len() - 1] {
-            assert_eq!(shape(&whole[..cut]), Shape::CutShort, "{cut}");
-        }
-        assert_eq!(shape(&[&whole[..], &member(b"x")].concat()), Shape::SecondMember);
-        assert_eq!(shape(&[&whole[..], b"four"].concat()), Shape::Followed(4));
-        assert!(matches!(shape(b"plain text, and enough of it"), Shape::Corrupt(_)));
-        for at in [whole.len() / 2, whole.len() - 1, whole.len() - 6] {
-            let mut flipped = whole.clone();
-            flipped[at] ^= 4;
-            assert!(matches!(shape(&flipped), Shape::Corrupt(_) | Shape::CutShort), "{at}");
+        for format in Format::ALL {
+            let whole = whole(format, &lines);
+            let body = read(format, &whole[..], whole.len() as u64, &Progress::default()).expect("it arrives");
+            assert_eq!((body.raw, body.lines, body.shape), (lines.len() as u64, 100_000, Shape::OneMember));
+            for cut in [0, 1, 9, 10, whole.len() / 2, whole.len() - 8, whole.len() - 1] {
+                assert_eq!(shape(format, &whole[..cut]), Shape::CutShort, "{format:?}: {cut}");
+            }
+            let again = self::whole(format, b"x");
+            assert_eq!(shape(format, &[&whole[..], &again].concat()), Shape::SecondMember);
+            assert_eq!(shape(format, &[&whole[..], b"four"].concat()), Shape::Followed(4));
+            assert!(matches!(shape(format, b"plain text, and enough of it"), Shape::Corrupt(_)));
+            for at in [whole.len() / 2, whole.len() - 1, whole.len() - 3] {
+                let mut flipped = whole.clone();
+                flipped[at] ^= 4;
+                assert!(matches!(shape(format, &flipped), Shape::Corrupt(_) | Shape::CutShort), "{format:?}: {at}");
+            }
         }
     }
 
@@ -168,14 +188,14 @@ mod tests {
             }
         }
         for count in [1, 12] {
-            let error = read(Broken(count), 100, &Progress::default()).expect_err("it breaks off");
+            let error = read(Format::Gzip, Broken(count), 100, &Progress::default()).expect_err("it breaks off");
             assert_eq!(error.to_string(), "the connection is gone");
         }
-        let error = read(&b"\x1f\x8b"[..], 3, &Progress::default()).expect_err("it ends too early");
+        let error = read(Format::Gzip, &b"\x1f\x8b"[..], 3, &Progress::default()).expect_err("it ends too early");
         assert_eq!(error.to_string(), "only 2 of 3 bytes arrived");
         // All of it came, and then a complaint: it is judged.
         let size = member(&[b'x'; 100]).len();
-        let body = read(Broken(size), size as u64, &Progress::default()).expect("it arrives");
+        let body = read(Format::Gzip, Broken(size), size as u64, &Progress::default()).expect("it arrives");
         assert_eq!(body.shape, Shape::OneMember);
     }
 }

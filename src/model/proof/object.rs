@@ -13,6 +13,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::super::digest::Digest;
+use super::super::format::Format;
 use super::super::key::Leaf;
 use super::super::metadata::{self, NOTICE};
 use super::super::names::Service;
@@ -30,22 +31,24 @@ pub struct Body {
     pub sha256: Digest,
     /// How many they are.
     pub packed: u64,
-    /// How many bytes its first gzip member unpacks to, as far as it does.
+    /// As what it was read.
+    pub format: Format,
+    /// How many bytes its first gzip member or zstd frame unpacks to, as far as it does.
     pub raw: u64,
     /// How many lines end in those.
     pub lines: u64,
-    /// Whether it is what one gzip member is.
+    /// Whether it is what one member is, or one frame.
     pub shape: Shape,
 }
 
-/// How the bytes of an object read as gzip (RFC 1952).
+/// How the bytes of an object read as gzip (RFC 1952), or as zstd (RFC 8878), whose frames stand for members here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// One member, whose CRC-32 and length are right, and nothing behind it.
+    /// One member, whose CRC-32 and length are right, or one frame, whose checksum is, and nothing behind it.
     OneMember,
     /// They end before the member does.
     CutShort,
-    /// They are no gzip, or the member's data, CRC-32 or length are wrong.
+    /// They are nothing of the kind, or the data, CRC-32, checksum or length are wrong.
     Corrupt(String),
     /// One member, and another one behind it.
     SecondMember,
@@ -72,7 +75,7 @@ const CHANGED: &str = "it changed after it was shipped: restore it from another 
 
 /// What to do about bytes that were not sound when they were shipped.
 const SHIPPED_SO: &str = "it has the bytes that were shipped: look at the disk and the memory of its machine, and keep the object, \
-                          of which most may still be readable (gzip -dc)";
+                          of which most may still be readable (gzip -dc, zstd -dc)";
 
 /// What to do about metadata that is not what was shipped.
 const REWRITTEN: &str = "something else wrote it or its metadata: find out what (the store's access log), and restore it from \
@@ -203,13 +206,7 @@ impl<'m> Facts<'m> {
 
     /// What is wrong with the bytes.
     fn bytes(&self, leaf: &Leaf, body: &Body) -> Option<(Vec<String>, &'static str)> {
-        let shape = match &body.shape {
-            Shape::OneMember => None,
-            Shape::CutShort => Some(format!("its gzip data ends too early, after {} bytes", body.packed)),
-            Shape::Corrupt(why) => Some(format!("its gzip data is damaged ({why})")),
-            Shape::SecondMember => Some("a second gzip member follows the first, which many readers skip".to_owned()),
-            Shape::Followed(bytes) => Some(format!("{bytes} bytes that are no gzip follow its member")),
-        };
+        let shape = misshapen(body);
         let (is, told) = (body.sha256, self.digest("sha256"));
         let is_of_key = is.short() == leaf.digest;
         let digest = match told {
@@ -240,6 +237,18 @@ impl<'m> Facts<'m> {
             wrong.extend(self.against(leaf));
         }
         (!wrong.is_empty()).then_some((wrong, hint))
+    }
+}
+
+/// What is wrong with an object's shape, if anything is.
+fn misshapen(body: &Body) -> Option<String> {
+    let (format, unit) = (body.format.name(), body.format.unit());
+    match &body.shape {
+        Shape::OneMember => None,
+        Shape::CutShort => Some(format!("its {format} data ends too early, after {} bytes", body.packed)),
+        Shape::Corrupt(why) => Some(format!("its {format} data is damaged ({why})")),
+        Shape::SecondMember => Some(format!("a second {format} {unit} follows the first, which many readers skip")),
+        Shape::Followed(bytes) => Some(format!("{bytes} bytes that are no {format} follow its {unit}")),
     }
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use sha2::Digest as _;
 
-use super::{CONTENT_TYPE, S3Store, algorithm, error, owned};
+use super::{S3Store, algorithm, content_type, error, owned};
 use crate::model::digest::Digest;
 use crate::model::key::ObjectKey;
 use crate::store::retry::Task;
@@ -84,7 +84,7 @@ impl S3Store {
                 .create_multipart_upload()
                 .bucket(self.bucket.as_str())
                 .key(self.full_key(object.key))
-                .content_type(CONTENT_TYPE)
+                .content_type(content_type(object.key))
                 .set_metadata(Some(owned(object.metadata)))
                 .checksum_algorithm(algorithm(self.options.checksum))
                 .set_expected_bucket_owner(self.options.expected_bucket_owner.clone())

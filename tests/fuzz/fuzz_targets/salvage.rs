@@ -4,10 +4,15 @@
 
 use libfuzzer_sys::fuzz_target;
 use logferry::choices::Choices;
+use logferry::gzip::header;
 use logferry::laws::{self, Damage};
+use logferry::model::format::Format;
 
 fuzz_target!(|data: &[u8]| {
-    let _ = laws::bytes_that_are_no_part(data);
+    for format in Format::ALL {
+        let _ = laws::bytes_that_are_no_part(format, data);
+        let _ = laws::bytes_that_are_no_part(format, &[header(format), data].concat());
+    }
     let mut choices = Choices(data);
     let sample = laws::sample(&mut choices);
     let place = choices.below(sample.packed.len());

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use logferry::config::File;
+use logferry::model::format::Format;
 use logferry::model::priority::Priority;
 use logferry::model::s3_options::{Checksum, Encryption, S3Options};
 
@@ -21,7 +22,7 @@ pub fn configuration_text(text: &str) {
         Ok(file) => {
             let day = Duration::from_secs(24 * 3600);
             assert!(file.settle.is_none_or(|time| time <= day) && file.splay.is_none_or(|time| time <= day));
-            assert!(file.level.is_none_or(|level| (1..=9).contains(&level)));
+            assert!(file.compression.level.is_none_or(|level| file.compression.format.levels().contains(&level)));
             assert!(file.sets.iter().all(|set| !set.paths.is_empty()));
             // What was read can be used.
             for set in &file.sets {
@@ -79,12 +80,18 @@ pub fn valid_configuration(choices: &mut Choices<'_>) {
         expected.settle = Some(Duration::from_secs(seconds));
     }
     if choices.is() {
-        let level = u32::try_from(choices.below(9)).expect("small") + 1;
+        let format = choices.pick(&Format::ALL);
+        text += &format!("format = \"{}\"\n", format.name());
+        expected.compression.format = format;
+    }
+    if choices.is() {
+        let most = usize::try_from(*expected.compression.format.levels().end()).expect("small");
+        let level = u32::try_from(choices.below(most)).expect("small") + 1;
         text += &match choices.is() {
             true => format!("level = {level}\n"),
-            false => format!("level = 0x{level}\n"),
+            false => format!("level = 0x{level:x}\n"),
         };
-        expected.level = Some(level);
+        expected.compression.level = Some(level);
     }
     if choices.is() {
         let to = choices.destination();
@@ -106,7 +113,7 @@ pub fn valid_configuration(choices: &mut Choices<'_>) {
         (expected.to, expected.machine.instance, expected.settle),
         "{text}"
     );
-    assert_eq!((file.level, file.s3, file.sets.len()), (expected.level, expected.s3, sets.len()), "{text}");
+    assert_eq!((file.compression, file.s3, file.sets.len()), (expected.compression, expected.s3, sets.len()), "{text}");
     for (set, read) in sets.iter().zip(&file.sets) {
         set.assert_is(read, &text);
     }

@@ -18,7 +18,7 @@ pub fn key(leaf: &Leaf) {
     assert_eq!(parsed.to_string(), text, "it renders to itself");
     assert_eq!(Leaf::parse(&parsed.to_string()).as_ref(), Some(&parsed), "once more, and nothing changes");
     assert_eq!((parsed.first.stamp(), parsed.last.stamp()), (leaf.first.stamp(), leaf.last.stamp()));
-    let rest = |leaf: &Leaf| (leaf.instance.clone(), leaf.stream, leaf.seq, leaf.digest.clone());
+    let rest = |leaf: &Leaf| (leaf.instance.clone(), leaf.stream, leaf.seq, leaf.digest.clone(), leaf.format);
     assert_eq!(rest(&parsed), rest(leaf));
     let was_cut = Service::decode(&leaf.service.encoded()).is_some_and(|service| service != leaf.service);
     match was_cut {

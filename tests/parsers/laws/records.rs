@@ -32,6 +32,7 @@ fn not_for_older_programs(json: &str) {
     let seal = &record["seal"];
     let goes_on = seal["ended"] == "continued" || record["claimed"].is_string() && record["source"]["from"] != 0;
     let least = match () {
+        () if !record["format"].is_null() => 4,
         () if goes_on || !record["way"].is_null() || !record["taken"].is_null() => 3,
         () if !record["key_directory"].is_null() => 2,
         () => 1,

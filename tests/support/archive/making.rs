@@ -3,8 +3,9 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use logferry::gzip::{BLOCK, Encoder};
+use logferry::gzip::{Block, Encoder, Levels, block_length};
 use logferry::model::destination::Destination;
+use logferry::model::format::Format;
 use logferry::model::metadata;
 use logferry::model::names::{Instance, Seq, Service, StreamId};
 use logferry::model::s3_options::S3Options;
@@ -59,7 +60,12 @@ impl Hand {
         std::fs::DirBuilder::new().mode(0o700).create(state).expect("a state directory");
         let to = Destination::parse(&format!("file://{}", root.display())).expect("a destination");
         let store = store::open(&to, &S3Options::default(), &Stop::default()).expect("a store");
-        Self { spool: Spool::open(state).expect("a spool"), to, store, encoder: Encoder::new(1) }
+        Self {
+            spool: Spool::open(state).expect("a spool"),
+            to,
+            store,
+            encoder: Encoder::new(Levels::of(Format::Gzip, 1)),
+        }
     }
 
     /// Ships all segments of a stream, one after the other, as its instance would have.
@@ -106,6 +112,7 @@ impl Hand {
             first,
             way: Way::Reopens,
             taken: Taken::Away,
+            format: Format::Gzip,
             notice: Default::default(),
         }
     }
@@ -113,9 +120,16 @@ impl Hand {
     fn seal(&mut self, segment: segment::Segment, raw: &[u8], last: Moment) -> SealedSegment {
         self.spool.begin(&segment).expect("a record");
         let mut part = self.spool.start_part(segment).expect("a part");
-        for start in (0..raw.len()).step_by(BLOCK) {
-            let block = &raw[start..raw.len().min(start + BLOCK)];
-            part.append(&mut self.encoder, &raw[..start], block).expect("room");
+        let format = part.segment().format;
+        let mut block = Block::new(format);
+        for raw in raw.chunks(block_length(format)) {
+            let mut next = Block::new(format);
+            next.begin(block.ending());
+            block = next;
+            block.room()[..raw.len()].copy_from_slice(raw);
+            block.fill(raw.len());
+            block.pack(&mut self.encoder).expect("memory");
+            part.append(&block).expect("room");
         }
         self.spool.seal(part, last, Ended::Released).expect("a sealed segment")
     }

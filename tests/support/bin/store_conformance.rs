@@ -151,7 +151,7 @@ const PROMISES: &[(&str, About, Try)] = promises! {
         racing_puts_all_end_with_the_whole_object,
         one_of_racing_puts_creates,
     }
-    Buckets: objects { an_object_is_gzip_by_type_and_not_by_encoding }
+    Buckets: objects { an_object_has_the_type_of_its_format_and_no_encoding }
     Stores: listing {
         odd_service_names_come_back,
         odd_prefixes_come_back,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::body;
 use super::{Before, Examined, Outcome, Task};
+use crate::model::format::Format;
 use crate::model::key::ObjectKey;
 use crate::model::problem;
 use crate::model::proof::laws::Seen;
@@ -58,7 +59,7 @@ impl<'s> Reader<'s> {
     fn examine(&self, task: &Task<'_>) -> Result<Examined, StoreError> {
         let (key, leaf) = (task.seen.key(), task.seen.leaf());
         let described = self.store.describe(&key)?;
-        let body = self.body(&key, described.size)?;
+        let body = self.body(&key, leaf.format, described.size)?;
         let facts = Facts(&described.metadata);
         let before = task.before.map_or(Before::NotAsked, |seen| self.ask(seen));
         let link = facts.link(leaf, Some(&body));
@@ -78,10 +79,10 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads a body; one that breaks off on its way is begun again.
-    fn body(&self, key: &ObjectKey, size: u64) -> Result<Body, StoreError> {
+    fn body(&self, key: &ObjectKey, format: Format, size: u64) -> Result<Body, StoreError> {
         let mut tried = 0;
         loop {
-            match body::read(self.store.open(key)?, size, self.progress) {
+            match body::read(format, self.store.open(key)?, size, self.progress) {
                 Ok(body) => return Ok(body),
                 Err(error) => {
                     tried += 1;
