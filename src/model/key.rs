@@ -104,6 +104,8 @@ pub struct KeyDirectory(String);
 impl KeyDirectory {
     /// The most bytes of it, where the store has no prefix.
     pub const LONGEST: usize = ObjectKey::LONGEST - 1 - Leaf::LONGEST;
+    /// The most bytes of one that an earlier version may have given to a segment, when all leaves were a byte shorter.
+    const LONGEST_EVER: usize = Self::LONGEST + 1;
 
     /// The most bytes of one of its parts, since the directory store makes directories of them (`NAME_MAX`).
     pub const LONGEST_PART: usize = 255;
@@ -118,7 +120,7 @@ impl KeyDirectory {
             !part.is_empty() && !part.starts_with('.') && part.len() <= Self::LONGEST_PART
         };
         let is_plain = directory.bytes().all(|byte| byte.is_ascii_graphic());
-        match is_plain && directory.len() <= Self::LONGEST && directory.split('/').all(is_sound) {
+        match is_plain && directory.len() <= Self::LONGEST_EVER && directory.split('/').all(is_sound) {
             true => Ok(Self(directory.to_owned())),
             false => Err(format!("{directory:?} is not the directory of an object's key")),
         }
@@ -240,6 +242,15 @@ mod tests {
         long.service = leaf(&[b'x'; 4000]).service;
         long.format = Format::Zstd;
         assert_eq!(long.to_string().len(), Leaf::LONGEST);
+    }
+
+    #[test]
+    fn a_directory_that_an_earlier_version_has_given_is_still_one() {
+        let directory = |length: usize| format!("{}{}", "logs/".repeat(150), "x".repeat(length - 750));
+        let leaf = Leaf { service: leaf(&[b'x'; 4000]).service, ..leaf(b"web") };
+        let parsed = KeyDirectory::parse(&directory(792)).expect("it was one");
+        assert!(ObjectKey::within(&parsed, &leaf).as_str().len() <= ObjectKey::LONGEST);
+        assert!(KeyDirectory::parse(&directory(793)).is_err());
     }
 
     #[test]
