@@ -144,8 +144,7 @@ struct Place {
 
 impl Place {
     fn of(route: &Route, above: &str) -> Self {
-        let is_shared = route.all.is_empty() || !above.starts_with(&route.all);
-        Self { all: route.listed(above), days: above.to_owned() + &route.days, is_shared }
+        Self { all: route.listed(above), days: above.to_owned() + &route.days, is_shared: route.is_shared }
     }
 
     fn day(&self, day: i64) -> String {

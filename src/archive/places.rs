@@ -1,7 +1,7 @@
 //! Where objects are looked for, and how a listing comes to them.
 
 use super::Filter;
-use crate::config::{Layout, Route};
+use crate::config::{Layout, Route, Step};
 use crate::model::names::Service;
 
 /// Where objects are looked for.
@@ -76,6 +76,10 @@ fn without_doubles(sources: Vec<Source>) -> Vec<Source> {
         if !distinct.contains(&route) && !prefixes.iter().any(is_below) {
             distinct.push(route);
         }
+    }
+    let steps: Vec<Vec<Step>> = distinct.iter().map(|route| route.steps.clone()).collect();
+    for route in &mut distinct {
+        route.is_shared |= steps.iter().filter(|steps| **steps == route.steps).count() > 1;
     }
     let prefixes = prefixes.into_iter().map(Source::Below);
     distinct.into_iter().map(Source::OnDays).chain(prefixes).collect()

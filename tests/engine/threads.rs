@@ -166,8 +166,9 @@ fn the_threads_that_compress_are_as_nice_as_the_run() {
     for format in Format::ALL {
         let sandbox = Sandbox::reopening();
         sandbox.config_file(&format!("format = \"{}\"\n", format.name()));
-        for number in 0..20 {
-            sandbox.write_log(format!("{number}.log"), content(50_000));
+        // So much that each thread gets some of it, however late it was started.
+        for number in 0..40 {
+            sandbox.write_log(format!("{number}.log"), content(400_000));
         }
         let mut run = sandbox.logferry();
         run.args(["run", "--low-priority", "--threads", "3"]).arg(sandbox.path("log"));

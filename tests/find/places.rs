@@ -48,15 +48,18 @@ fn days_are_found_wherever_the_layout_has_them() {
         let next = [directories, &[its_next, next.clone()]].concat();
         [near, far, next].concat()
     };
-    let before_default = |directory: &str| {
+    let default = [near.clone(), before.clone(), behind.clone(), next.clone()];
+    let dated = |directory: &str, default: &[super::Asked]| {
         let [its_near, .., its_next] = of_days(directory, "");
-        vec![its_near, near.clone(), before.clone(), behind.clone(), its_next, next.clone()]
+        let [near, far @ .., next] = default else { panic!("two at least") };
+        [&[its_near, near.clone()], far, &[its_next, next.clone()]].concat()
     };
     for (layout, directory, asked) in [
         ("{service}/{date}/{hour}", "web/DAY/HOUR", with_default(&[], of_days("web/", ""))),
+        ("logs/{date}T{hour}/{service}", "logs/DAYTHOUR/web", with_default(&[], of_days("logs/", ""))),
         // What is beside days there may be anybody's.
-        ("logs/{date}T{hour}/{service}", "logs/DAYTHOUR/web", before_default("logs/")),
-        ("{date}/{service}", "DAY/web", before_default("")),
+        ("{date}/{service}", "DAY/web", dated("", &default)),
+        ("service={service}/{date}", "service=web/DAY", dated("service=web/", &[near.clone(), next.clone()])),
         ("{region}/{service}/dt={date}", "eu/web/dt=DAY", with_default(&[directories("")], of_days("eu/web/", "dt="))),
         // Where days can't be told from what is before them, all is listed.
         ("{service}/{region}-{date}", "web/eu-DAY", all_of_web()),

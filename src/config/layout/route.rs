@@ -19,6 +19,8 @@ pub struct Route {
     pub days: String,
     /// What all that belongs to the services asked for begins with, whatever directory it is in.
     pub all: String,
+    /// Whether other ways lead to the place where the days are: what is of no day there is theirs, or anybody's.
+    pub is_shared: bool,
 }
 
 /// A step of a way.
@@ -75,7 +77,8 @@ impl Layout {
             let known = shown(&known).into_owned();
             match unknown {
                 Some(Piece::Field(Field::Date)) => {
-                    return Some(Route { steps, days: known, all: self.prefix(service) });
+                    let is_shared = steps.is_empty();
+                    return Some(Route { steps, days: known, all: self.prefix(service), is_shared });
                 }
                 Some(_) => steps.push(Step::Each(known)),
                 None => steps.push(Step::Into(known)),
