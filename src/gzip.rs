@@ -3,7 +3,7 @@
 //! Promise: what was appended reads back as one member (RFC 1952) that every gzip reader takes, or as one frame (RFC 8878)
 //! that every zstd reader takes; memory is bounded by the block size, however long the log; and after each append the
 //! bytes written so far can be cut off anywhere and still give back every whole block before the cut. A block of a frame
-//! is a group of zstd's own ([`frame`]); of a member:
+//! is a group of zstd's own (`frame`); of a member:
 //!
 //! ```text
 //! header │ block │ block │ … │ block │ empty last block │ CRC-32 │ length
@@ -13,7 +13,7 @@
 //! The state between two appends is a few counters ([`Member`]), not a compressor: hundreds of logs can be drained side
 //! by side. Blocks know nothing of each other but the bytes before them, so that several are compressed at once
 //! ([`pool`]) and appended in their order; what comes out is the same, however many threads there are. [`salvage`] finds
-//! the blocks of a file that was cut short; [`decoder`] reads both formats.
+//! the blocks of a file that was cut short; `decoder` reads both formats.
 
 mod ahead;
 mod block;
