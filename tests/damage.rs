@@ -107,7 +107,9 @@ const SERVICES: [&str; 6] = ["dropped", "sealed", "unlinked", "claimed", "shippe
 /// Spoils one file; returns how long the run took that found it.
 fn spoil(index: usize, (damage, spoil): Damage) -> Option<(String, Duration)> {
     let sandbox = everything();
-    let files = sandbox.files("state");
+    // Streams have other names each time; so that each file has its turn, those of a kind stand together.
+    let mut files = sandbox.files("state");
+    files.sort_by_key(|file| (file.parent().map(Path::to_owned), file.extension().map(ToOwned::to_owned)));
     let file = files.get(index)?;
     let below = file.strip_prefix(sandbox.path("state")).expect("below").to_string_lossy().into_owned();
     let bytes = std::fs::read(file).expect("a file");

@@ -489,3 +489,27 @@ fn what_turns_out_not_to_have_grown_is_not_forgotten_while_it_is_held() {
     drop(go);
     writer.wait().expect("sh ends");
 }
+
+#[test]
+fn what_a_killed_run_has_claimed_is_found_whichever_set_its_log_is_of() {
+    let sandbox = Sandbox::new();
+    let set = |name: &str| {
+        let asked = "writer = \"command\"\ncommand = [\"/bin/true\"]\ntimeout = \"5s\"\n";
+        format!("[[logs]]\npaths = [\"{}\"]\n{asked}", sandbox.log(name).display())
+    };
+    // Several sets with logs in one directory: it is looked through for each of them.
+    sandbox.config_file_verbatim(&["one.log", "two.log", "three.log"].map(set).concat());
+    for log in ["three.log", "two.log"] {
+        sandbox.write_log(log, "a line\n");
+        // Sealed, and not unlinked yet: nothing but the file's own name tells of it once the segment is shipped.
+        let mut run = sandbox.logferry();
+        run.arg("run").env("LOGFERRY_FAULT", "kill@sealed").stderr(Stdio::null());
+        assert_eq!(run.status().expect("it starts").code(), None);
+        assert!(sandbox.files("log").iter().any(|file| file.extension().is_some_and(|end| end == "claimed")), "{log}");
+        sandbox.run(["run"]).quiet();
+        sandbox.nothing_left_behind();
+    }
+    let objects = proof::of_directory(&sandbox.path("store"));
+    let raw: Vec<_> = objects.iter().map(|object| (object.says("service"), &object.raw[..])).collect();
+    assert_eq!((raw.len(), raw.iter().filter(|(_, raw)| *raw == b"a line\n").count()), (2, 2), "{raw:?}");
+}

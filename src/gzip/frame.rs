@@ -85,7 +85,8 @@ impl Groups {
             none => none.insert(context(self.level)?),
         };
         context.reset(ResetDirective::SessionOnly).map_err(refused)?;
-        // Also where nothing stands before it: the first job has the header of a frame before it.
+        // Also where nothing stands before it: the first job has the header of a frame before it. zstd doesn't look for matches in
+        // fewer than 8 bytes before a job (ZSTD_compress_insertDictionary), so that none begins before the frame.
         let before = if before.is_empty() { &[0] } else { before };
         job(context, before, &mut self.thrown_away)?;
         job(context, raw, bytes)
@@ -157,6 +158,23 @@ pub(super) fn checksum() -> XxHash64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_refers_to_what_would_be_before_the_first_byte() {
+        for level in 1..=19 {
+            // What stands at the beginning comes again, each time behind a byte that is the one of the job before.
+            let line = b"a line that is there at the very beginning and comes again\n";
+            let raw: Vec<u8> = (0..40_u8).flat_map(|number| [&line[..], &[number, 200, 0]].concat()).collect();
+            let (mut frame, mut group) = (HEADER.to_vec(), Vec::new());
+            Groups::new(level).pack(&[], &raw, &mut group);
+            frame.extend(&group);
+            let mut checksum = checksum();
+            std::hash::Hasher::write(&mut checksum, &raw);
+            write_end(std::hash::Hasher::finish(&checksum), &mut frame).expect("memory");
+            assert!(zstd::decode_all(&frame[..]).expect("it is sound") == raw, "level {level}");
+            assert!(frame.len() < raw.len() / 4, "level {level}: {} bytes", frame.len());
+        }
+    }
 
     #[test]
     fn what_zstd_refuses_is_stored_and_is_sound() {

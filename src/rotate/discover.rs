@@ -47,7 +47,6 @@ pub fn discover(settings: &Settings, avoid: &[PathBuf]) -> Discovery {
         settings,
         avoid,
         seen: HashMap::new(),
-        seen_through: HashSet::new(),
         claimed: HashSet::new(),
         families: Families::default(),
         discovery: Discovery::default(),
@@ -80,8 +79,6 @@ struct Search<'a> {
     avoid: HashSet<(u64, u64)>,
     /// Device and inode of what was considered already: a log that two patterns name is taken once.
     seen: HashMap<(u64, u64), PathBuf>,
-    /// Directories that were looked through for claimed files.
-    seen_through: HashSet<PathBuf>,
     /// Device and inode of the claimed files.
     claimed: HashSet<(u64, u64)>,
     families: Families,
@@ -124,11 +121,9 @@ impl Search<'_> {
             Ok(None) => log::debug!("{}: there is none", path.display()),
             Err(failure) => self.not_looked_at(path, &failure),
         }
-        let first = self.seen_through.insert(parent.to_path_buf());
         for name in dir.names().unwrap_or_default() {
-            if first {
-                self.note_claimed(set, &dir, &name);
-            }
+            // Those of other sets are noted with these.
+            self.note_claimed(set, &dir, &name);
             self.note_rotated(set, &dir, &name, &family::read(&name));
         }
     }
