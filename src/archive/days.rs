@@ -1,9 +1,10 @@
 //! Listing the objects of certain days, and of no others.
 //!
 //! Objects are in the directory of the day on which they begin. What is asked for is what touches a time, and that may have
-//! begun before: a window reaches back [`REACH`] days, where all is found that an hourly run takes, and a day further than the last one asked for, where
-//! it shows whether the streams go on with the next number. What lies before and behind it ([`list_far`]) is looked at where something may have
-//! lasted longer, and where streams are judged. What is beside the directories of days is seen on these ways too.
+//! begun before: a window reaches back [`REACH`] days, where all is found that an hourly run takes, and a day further than the
+//! last one asked for, where it shows whether the streams go on with the next number. What lies before and behind it
+//! ([`list_far`]) is looked at where something may have lasted longer, and where streams are judged. What is beside the
+//! directories of days is seen on these ways too.
 
 mod far;
 

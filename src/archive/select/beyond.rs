@@ -8,7 +8,7 @@ use super::super::breaks::Holes;
 use super::super::days::{self, Allowance, Reach, Window};
 use super::super::order::{order, order_and_dedup};
 use super::super::places::Source;
-use super::super::{Days, Filter, Looked, Selection, Shipped};
+use super::super::{Days, Filter, Looked, Selection};
 use super::Search;
 use crate::model::names::Service;
 use crate::store::{Listed, StoreError};
@@ -41,9 +41,9 @@ impl Search<'_> {
         if !is_near || before == Reach::AllDays {
             return Ok(());
         }
-        let silent = self.known(|service| self.is_silent(service));
+        let silent = self.silent();
         let [reaching, ending] = [self.reaches(), self.ends()]
-            .map(|names| self.known(|service| names.contains(&service.encoded()) && !self.is_silent(service)));
+            .map(|names| self.known(|service| names.contains(&service.encoded()) && !silent.contains(service)));
         let (before, behind) = (asked.before(Reach::Dated), asked.behind(Reach::Dated));
         for (services, windows) in
             [(silent, (before, behind)), (reaching, (before, None)), (ending, (None, asked.behind(Reach::Near)))]
@@ -76,11 +76,14 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Whether a service is asked for by name, and nothing of that time was found. That needs looking at all days: something may
-    /// have lasted so long, or all of it is missing.
-    fn is_silent(&self, service: &Service) -> bool {
-        let is_of_it = |shipped: &Shipped| shipped.leaf.service.encoded() == service.encoded();
-        !self.services.is_empty() && !self.selection.segments.iter().any(is_of_it)
+    /// The services that are asked for by name and of which nothing of that time was found. That needs looking at all days:
+    /// something may have lasted so long, or all of it is missing.
+    fn silent(&self) -> Vec<Service> {
+        if self.services.is_empty() {
+            return Vec::new();
+        }
+        let found: HashSet<String> = self.selection.segments.iter().map(|s| s.leaf.service.encoded()).collect();
+        self.known(|service| !found.contains(&service.encoded()))
     }
 
     /// The services, as keys name them, of which a segment may have begun before the days that were listed, and reach into the
